@@ -1,0 +1,216 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was asked for, and what is to be done: rules over the input of the playbooks and over a node's record."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import yaml
+
+ACTIONS = {
+    "maintenance": ("poweroff", "reboot", "none", "pause"),
+    "out": ("poweroff", "none"),
+    "in": ("poweroff", "reboot", "none", "pause"),
+}
+ORDERS = ("drain_first", "withdraw_first")
+# The same as power_method in roles/power/defaults, which can't be read before the role runs (a test compares them).
+DEFAULT_POWER_METHOD = "redfish"
+POWER_METHODS = ("redfish", "os", "none")
+
+
+def as_written(value: Any, names: Iterable[str]) -> str:
+    """The text that a value was before YAML read it as something else, "" if that can't be told.
+
+    AWX hands variables over such that '0123' arrives as 83, '1.30' as 1.3 and 'no' as False. Of the names that can be
+    meant, the one that YAML reads as this value is taken back, unless several are.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list | tuple):
+        names = list(names)
+        parts = [as_written(each, names) for each in value]
+        return ",".join(parts) if all(parts) else ""
+    candidates = [name for name in names if _same_value(_read(name), value)]
+    return str(candidates[0]) if len(candidates) == 1 else ""
+
+
+def _read(name: str) -> Any:
+    try:
+        return yaml.safe_load(str(name))
+    except (yaml.YAMLError, ValueError):
+        return str(name)
+
+
+def _same_value(read: Any, value: Any) -> bool:
+    # True == 1 and 83 == 83.0 in Python, but no text is both.
+    kinds = (bool, int, float, datetime.datetime, datetime.date)
+    kind = next((k for k in kinds if isinstance(value, k)), type(None) if value is None else None)
+    return (
+        kind is not None
+        and isinstance(read, kind)
+        and isinstance(read, bool) == isinstance(value, bool)
+        and read == value
+    )
+
+
+def _kind(value: Any) -> str:
+    """What a value is, in words."""
+    kinds = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (datetime.date, "a date"), (str, "text"))
+    return next((words for kind, words in kinds if isinstance(value, kind)), "not text")
+
+
+def maintenance_problems(
+    request: Mapping[str, Any], groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """What is wrong with the input, one line each; [] = go on.
+
+    request: direction (maintenance | out | in), target (as given, None if it wasn't), hosts (that it matches), action,
+    tasks (path of the task file or ""), order, evidence.
+    """
+    problems = [
+        *_target_problems(request, groups),
+        *_choice_problems(request),
+        *_task_file_problems(request["tasks"]),
+    ]
+    if not problems:
+        for host in request["hosts"]:
+            problems += _host_problems(host, hostvars[host], request["action"])
+    return problems
+
+
+def _target_problems(request: Mapping[str, Any], groups: Mapping[str, list[str]]) -> list[str]:
+    target, hosts = request["target"], request["hosts"]
+    routers = groups.get("routers", [])
+    if target is None or target == "":
+        return ["which nodes? Give the inventory name or pattern: -e target=worker-3"]
+    problems = []
+    if not as_written(target, groups.get("all", [])):
+        problems.append(
+            f"target arrived as {target!r} ({_kind(target)}), and no single inventory host reads like that: a "
+            "name that YAML takes for a number, a boolean or a date can be given as a pattern, such as target='~^0123$'"
+        )
+    elif not hosts:
+        problems.append(f"target={target} matches no host of the inventory (hosts: {_some(groups.get('all', []))})")
+    if not routers:
+        problems.append(
+            "the inventory has no group 'routers', or it is empty: list there the FRR routers that the nodes announce "
+            "their routes to, since no node is powered off before every one of them has been asked"
+        )
+    both = [host for host in hosts if host in routers]
+    if both:
+        problems.append(f"target={target} also matches routers ({_some(both)}): give a pattern that matches nodes only")
+    return problems
+
+
+def _choice_problems(request: Mapping[str, Any]) -> list[str]:
+    problems = []
+    actions = ACTIONS[request["direction"]]
+    for name, value, choices in (
+        ("maintenance_action", request["action"], actions),
+        ("order", request["order"], ORDERS),
+        ("evidence", request["evidence"], ("router",)),
+    ):
+        if value not in choices:
+            kind = "" if isinstance(value, str) else f" ({_kind(value)})"
+            problems.append(f"{name} is {value!r}{kind}, and must be one of: {', '.join(choices)}")
+    return problems
+
+
+def _task_file_problems(path: Any) -> list[str]:
+    if path == "":
+        return []
+    if not isinstance(path, str):
+        return [f"maintenance_tasks is {path!r} ({_kind(path)}), and must be the path of a task file"]
+    if not os.path.isfile(path):  # noqa: PTH113 - a path in a message, nothing else is done with it
+        return [f"maintenance_tasks: there is no file {path}"]
+    return []
+
+
+def _host_problems(host: str, variables: Mapping[str, Any], action: str) -> list[str]:
+    problems = []
+    name = variables.get("node_name", host)
+    if not isinstance(name, str) or not name:
+        problems.append(f"{host}: node_name is {name!r} ({_kind(name)}), and must be text: quote it in the inventory")
+    if action in ("poweroff", "reboot"):
+        method = variables.get("power_method", DEFAULT_POWER_METHOD)
+        if method not in POWER_METHODS:
+            problems.append(f"{host}: power_method is {method!r}, and must be one of: {', '.join(POWER_METHODS)}")
+        elif method == "none":
+            problems.append(f"{host}: maintenance_action={action} needs power_method redfish or os, and it is none")
+        elif method == "redfish" and not variables.get("power_redfish_baseurl"):
+            problems.append(
+                f"{host}: power_method is redfish and power_redfish_baseurl is not set: give the URL of its BMC, "
+                "or power_method=os"
+            )
+    return problems
+
+
+def _some(names: Iterable[str], limit: int = 8) -> str:
+    names = list(names)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or "none") + more
+
+
+def same_uuid(one: Any, other: Any) -> bool:
+    """Whether two texts are the same system UUID.
+
+    SMBIOS before 2.6 doesn't say in which order the bytes of the first three fields go, and firmware, kernel and BMC
+    don't agree: the swapped form is the same machine (SMBIOS specification, 7.2.1).
+    """
+    try:
+        first, second = uuid.UUID(str(one)), uuid.UUID(str(other))
+    except ValueError:
+        return False
+    return first in (second, uuid.UUID(bytes_le=second.bytes))
+
+
+def maintenance_way(node: Mapping[str, Any], record: Mapping[str, Any] | None) -> str:
+    """Which half is to be done next, "out" or "in": for a node that was left in the middle, what can be seen decides.
+
+    node, record: of node_info. A node that has come back with a new boot id after it was off is not taken off again.
+    """
+    if not record:
+        return "out"
+    if record["phase"] in ("on", "announced", "schedulable", "released"):
+        return "in"
+    before = record["before"].get("boot_id")
+    if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != before:
+        return "in"
+    return "out"
+
+
+def may_put_back(node: Mapping[str, Any], record: Mapping[str, Any] | None) -> bool:
+    """Whether a failure on the way out is answered by putting the node back, as seen before this run changed anything.
+
+    Not if an earlier run may have switched it off already: announcing the routes of a node that is off loses traffic.
+    """
+    if not record:
+        return True
+    return record["phase"] in ("claimed", "drained", "withdrawn") and node.get("ready") is True
+
+
+def was_off(record: Mapping[str, Any] | None) -> bool:
+    """Whether the node was switched off or rebooted since the claim, so that it must come back with a new boot id."""
+    return any(entry["phase"] == "off" for entry in (record or {}).get("history", []))
+
+
+class FilterModule:
+    """The filters about what is to be done."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name -> function."""
+        return {
+            "as_written": as_written,
+            "maintenance_problems": maintenance_problems,
+            "maintenance_way": maintenance_way,
+            "may_put_back": may_put_back,
+            "same_uuid": same_uuid,
+            "was_off": was_off,
+        }

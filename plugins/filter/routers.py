@@ -1,0 +1,102 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the routers answered: who failed, when each was done, and the baseline to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+# The loop variable of every task that goes over the routers.
+ROUTER = "__router"
+# What a task adds to the result of one loop item, and what no later task needs.
+LOOP_KEYS = frozenset({"ansible_loop_var", "invocation", "failed", "changed", "failed_when_result", "warnings"})
+
+
+def router_problem(loop: Mapping[str, Any], routers: Iterable[str]) -> str:
+    """One line that names each router that gave no good answer, and why; "" if all did.
+
+    loop: the registered result of a task that went over the routers with failures let through.
+    """
+    answers = {each[ROUTER]: each for each in loop.get("results", []) if ROUTER in each}
+    problems = []
+    for router in routers:
+        answer = answers.get(router)
+        if answer is None or answer.get("skipped"):
+            problems.append(f"router {router} was not asked")
+        elif answer.get("unreachable"):
+            problems.append(f"router {router} can't be reached by SSH, so its routes are unknown: {_last_line(answer)}")
+        elif answer.get("failed"):
+            reason = _last_line(answer)
+            problems.append(reason if router in reason else f"router {router}: {reason}")
+    return "; ".join(problems)
+
+
+def _last_line(answer: Mapping[str, Any]) -> str:
+    text = str(answer.get("msg", "")).strip() or "it gave no reason"
+    output = str(answer.get("module_stderr", "")).strip()
+    lines = [line.strip() for line in (text, *output.splitlines()[-1:]) if line.strip()]
+    return ": ".join(" ".join(line.split()) for line in lines)
+
+
+def by_router(loop: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Router -> its module's result, without what the loop added."""
+    return {
+        each[ROUTER]: {key: value for key, value in each.items() if key not in LOOP_KEYS and not key.startswith("_")}
+        for each in loop.get("results", [])
+        if not each.get("skipped")
+    }
+
+
+def router_seconds(loop: Mapping[str, Any], since: str, settle: float = 0.0) -> dict[str, dict[str, Any]]:
+    """Router -> {seconds, at_most}: seconds from a moment (RFC 3339) until it was seen to have reached the state.
+
+    The routers are asked one after the other, so a later one is first looked at when the earlier ones have settled: if
+    it was done by then, the number is an upper bound and at_most is true.
+    """
+    start = datetime.fromisoformat(since)
+    passed = 0.0
+    result = {}
+    for each in loop.get("results", []):
+        if "seconds" not in each:
+            continue
+        waited = float(each["seconds"])
+        if each.get("asked_at"):
+            passed = (datetime.fromisoformat(each["asked_at"]) - start).total_seconds()
+        result[each[ROUTER]] = {"seconds": round(passed + waited, 1), "at_most": bool(result) and waited < 1}
+        passed += waited + float(settle)
+    return result
+
+
+def baseline(record: Mapping[str, Any], router: str | None = None) -> dict[str, list[str]]:
+    """VRF -> the prefixes that the node had in BGP before the claim, on one router or (without one) on any of them."""
+    routes = record["before"]["routes"]
+    chosen = [routes.get(router) or {}] if router is not None else routes.values()
+    result: dict[str, set[str]] = {}
+    for vrfs in chosen:
+        for vrf, seen in vrfs.items():
+            if seen.get("bgp"):
+                result.setdefault(vrf, set()).update(seen["bgp"])
+    return {vrf: sorted(prefixes) for vrf, prefixes in sorted(result.items())}
+
+
+def with_baseline(routers: Iterable[str], record: Mapping[str, Any]) -> list[str]:
+    """Those of the routers that had a route of the node before the claim."""
+    return [router for router in routers if baseline(record, router)]
+
+
+class FilterModule:
+    """The filters about routers."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name -> function."""
+        return {
+            "router_problem": router_problem,
+            "by_router": by_router,
+            "router_seconds": router_seconds,
+            "baseline": baseline,
+            "with_baseline": with_baseline,
+        }

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What the routers say of a node before anything is changed: what a claim keeps of it, and why it may not be enough.
+
+The withdrawal of routes that were never seen can't be verified. Pure functions over the results of frr_bgp_info.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Routes = dict[str, dict[str, dict[str, list[str]]]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Prefixes by router, VRF and table; sessions by router; and every reason why this can't be a baseline."""
+
+    routes: Routes
+    sessions: dict[str, list[dict[str, Any]]]
+    problems: list[str]
+
+
+def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
+    """What to remember of the routers' answers (router -> result of frr_bgp_info). No answer is no good news."""
+    routes: Routes = {}
+    sessions: dict[str, list[dict[str, Any]]] = {}
+    problems = []
+    if not answers:
+        problems.append("no router was asked for its routes to the node (option routes is empty)")
+    for router, answer in sorted((answers or {}).items()):
+        if not is_answer(answer):
+            problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
+            continue
+        tables: dict[str, dict[str, set[str]]] = {}
+        for route in answer["routes"]:
+            table = tables.setdefault(route.get("vrf") or "default", {"bgp": set(), "fib": set()})
+            table["bgp"].add(route["prefix"])
+            if route.get("installed"):
+                table["fib"].add(route["prefix"])
+        routes[router] = {
+            vrf: {kind: sorted(found) for kind, found in table.items()} for vrf, table in sorted(tables.items())
+        }
+        sessions[router] = [
+            {key: neighbor.get(key) for key in ("vrf", "address", "established", "graceful_restart", "hold_time")}
+            for neighbor in answer["neighbors"]
+        ]
+    if routes and not any(session["established"] for found in sessions.values() for session in found):
+        problems.append(f"no router has an established session with {name} ({', '.join(routes)})")
+    if routes and not prefixes(routes):
+        problems.append(
+            f"no router has a route to {name} ({', '.join(routes)}): there is nothing to watch being withdrawn"
+        )
+    return Baseline(routes, sessions, problems)
+
+
+def is_answer(answer: Any) -> bool:
+    """Whether a router's answer is one: not failed, not unreachable, not skipped, with both lists."""
+    return (
+        isinstance(answer, dict)
+        and not any(answer.get(bad) for bad in ("failed", "unreachable", "skipped"))
+        and all(isinstance(answer.get(key), list) for key in ("routes", "neighbors"))
+    )
+
+
+def _reason(answer: Any) -> str:
+    """Why a router's answer isn't one."""
+    if not isinstance(answer, dict):
+        return "no answer"
+    return str(answer.get("msg") or ("unreachable" if answer.get("unreachable") else "not an answer of frr_bgp_info"))
+
+
+def prefixes(routes: Routes) -> list[str]:
+    """All prefixes of a baseline, each once."""
+
+    def all_of() -> Iterable[str]:
+        for vrfs in routes.values():
+            for tables in vrfs.values():
+                for found in tables.values():
+                    yield from found
+
+    return sorted(set(all_of()))

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""When a node that was away is back: booted anew, Ready, at its old addresses, with a working Cilium agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _node, _record
+from ansible_collections.hitless.nodes.plugins.module_utils._client import TRANSIENT, Client, segment
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils._polling import (
+    Limits,
+    SliceOver,
+    TimedOut,
+    Unfinished,
+    poll,
+)
+
+INTERVAL = 0.5
+AGENT_SELECTOR = "k8s-app=cilium"
+AGENT_CONTAINER = "cilium-agent"
+
+
+class NotBack(HitlessError):  # noqa: N818 - reads as what it is
+    """The node isn't back in time, and what is missing."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What tells the node that is back from the one that went: None where it doesn't matter."""
+
+    old_boot_id: str | None
+    addresses: frozenset[str]
+    agent: bool
+    agent_since: datetime | None
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the API, None where there is none."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
+    """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
+    kept = (record or {}).get("before") or {}
+    old_boot_id, since = None, None
+    if params["rebooted"]:
+        old_boot_id = params["boot_id"] or kept.get("boot_id")
+        if not old_boot_id:
+            raise NotBack(
+                f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
+                f"give the old one with option boot_id, or set rebooted to false"
+            )
+        # An agent that runs since before the node went off is a container that kubelet hasn't looked at yet.
+        stamps = [entry["at"] for entry in (record or {}).get("history") or [] if entry.get("phase") == "off"]
+        since = moment(stamps[-1] if stamps else (record or {}).get("since"))
+    return Expected(old_boot_id, frozenset(kept.get("addresses") or ()), params["agent"], since)
+
+
+def agent_started(pod: dict[str, Any]) -> datetime | None:
+    """Since when an agent pod's container runs, None if it doesn't."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        if status.get("name") == AGENT_CONTAINER:
+            return moment(((status.get("state") or {}).get("running") or {}).get("startedAt"))
+    return None
+
+
+def pod_ready(pod: dict[str, Any]) -> bool:
+    """Whether a pod is Ready and not on its way out."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+    return ready and not pod["metadata"].get("deletionTimestamp")
+
+
+def agent_missing(pods: list[dict[str, Any]], since: datetime | None) -> str | None:
+    """What is missing of the agent on the node, None if it works. Times of the API have a resolution of one second."""
+    if not pods:
+        return "no agent pod on the node"
+    ready = [pod for pod in pods if pod_ready(pod)]
+    if not ready:
+        return f"agent {pods[0]['metadata']['name']} is not Ready"
+    if since is None:
+        return None
+    earliest = since.replace(microsecond=0)
+    starts = [agent_started(pod) for pod in ready]
+    if any(start is not None and start >= earliest for start in starts):
+        return None
+    return f"agent {ready[0]['metadata']['name']} has not been started since {_record.rfc3339(since)}"
+
+
+def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, Any]], want: Expected) -> list[str]:
+    """What the node still lacks to be back, in words; empty if nothing."""
+    facts = _node.facts(node)
+    lacking = []
+    if want.old_boot_id and facts["boot_id"] in (None, "", want.old_boot_id):
+        lacking.append(f"a new boot (boot id is still {want.old_boot_id})")
+    if facts["ready"] is not True:
+        words = {False: "it says NotReady", None: "its kubelet is silent"}[facts["ready"]]
+        lacking.append(f"Ready ({words})")
+    lost = sorted(want.addresses - set(addresses))
+    if lost:
+        lacking.append(f"its addresses {', '.join(lost)} (it has {', '.join(addresses) or 'none'})")
+    if want.agent:
+        words_ = agent_missing(agents, want.agent_since)
+        if words_:
+            lacking.append(f"Cilium's agent ({words_})")
+    return lacking
+
+
+def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result of node_wait; raises NotBack or Unfinished. Stamps phase "on" into a record of this run."""
+    name, run = params["name"], params["_run"]
+    node = _node.read(client, name)
+    record = _record.parse(node)
+    _record.ensure_ours(name, record, run)
+    want = expected(record, params)
+    agents_path = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods"
+
+    def look() -> tuple[dict[str, Any], list[str]]:
+        current = _node.read(client, name)
+        agents: list[dict[str, Any]] = []
+        if want.agent:
+            query = {"labelSelector": AGENT_SELECTOR, "fieldSelector": f"spec.nodeName={name}"}
+            agents, _version = client.list(agents_path, **query)
+        cilium_node = client.find(_cilium.node_path(name)) if want.addresses else None
+        return current, missing(current, _cilium.addresses(current, cilium_node), agents, want)
+
+    if check_mode:
+        node, lacking = look()
+        return _result(node, changed=False, seconds=0.0, waiting_for=lacking)
+    try:
+        met = poll(look, lambda seen: not seen[1], limits=Limits.of(params), interval=INTERVAL, retry_on=TRANSIENT)
+    except SliceOver as pause:
+        raise Unfinished(name, f"waiting for {_words(pause)}") from pause
+    except TimedOut as late:
+        raise NotBack(
+            f"{name} is not back after {late.seconds:.0f} s: it lacks {_words(late)}",
+            waiting_for=late.seen[1] if late.seen else [],
+        ) from late
+    node, changed = met.seen[0], False
+    if record is not None:
+        node, changed = _stamp(client, node, run)
+    return _result(node, changed=changed, seconds=round(met.seconds, 3), waiting_for=[])
+
+
+def _words(state: SliceOver | TimedOut) -> str:
+    """What was missing last, or why that isn't known."""
+    if state.error is not None:
+        return f"an answer ({state.error.msg})"
+    return ", ".join(state.seen[1])
+
+
+def _stamp(client: Client, node: dict[str, Any], run: dict[str, Any] | None) -> tuple[dict[str, Any], bool]:
+    """The Node with phase "on" in its record."""
+    name = node["metadata"]["name"]
+
+    def change(current: dict[str, Any]) -> dict[str, Any] | None:
+        record = _record.parse(current)
+        _record.ensure_ours(name, record, run)
+        if record is None or not _record.advances(record, "on"):
+            return None
+        boot_id = current.get("status", {}).get("nodeInfo", {}).get("bootID")
+        return _record.annotation(_record.stamped(record, {"boot_id": boot_id}, datetime.now(UTC), phase="on"))
+
+    node, patch = _node.write(client, node, change, check_mode=False)
+    return node, patch is not None
+
+
+def _result(node: dict[str, Any], *, changed: bool, seconds: float, waiting_for: list[str]) -> dict[str, Any]:
+    """What the module returns, with the same keys in check mode."""
+    return {"changed": changed, "node": _node.facts(node), "seconds": seconds, "waiting_for": waiting_for}

@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_bgp
+short_description: Take a node out of Cilium's BGP control plane by its label, and put it back
+version_added: 0.1.0
+description:
+  - Flips the label by which a CiliumBGPClusterConfig (or a legacy CiliumBGPPeeringPolicy) selects the node, and
+    waits until
+    Cilium has acted on it inside Kubernetes. The operator deletes or creates the node's CiliumBGPNodeConfig.
+  - Whether the routers have withdrawn the routes is asked on the routers, see M(hitless.nodes.frr_bgp_wait).
+  - Which label that is, is computed from all selectors. See RV(hitless.nodes.node_info#module:bgp.problems) for what
+    is refused.
+  - A label that doesn't arrive is a failure that names the hop (Node, CiliumNode, NodeConfig), its cause and its
+    remedy.
+  - Somebody who sets the label back during the wait (GitOps) is noticed, and named where the API server knows the name.
+  - Refuses a node that another run holds.
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.sliced
+  - hitless.nodes.attributes.held
+options:
+  name:
+    description:
+      - Name of the Node.
+    type: str
+    required: true
+  state:
+    description:
+      - V(withdrawn) gives the label the value with which nothing selects the node. A label that has it is left alone.
+      - V(announced) gives it back exactly what it had before the claim, be that a value or absence. A node without a
+        record
+        gets the value that selects it.
+    type: str
+    choices: [withdrawn, announced]
+    required: true
+  label:
+    description:
+      - Name of the label.
+      - By default it is the record's, and without a record it is computed. Say it where several labels would do,
+        or where a selector asks only that the label exists and it is therefore to be removed.
+    type: str
+  label_value:
+    description:
+      - The value that takes the node out. It is tried on the selectors first, and refused if one of them still selects.
+      - By default V(false) where the selector wants V(true), and otherwise the label is removed.
+      - Booleans become C(true) and C(false). Numbers, dates and lists are refused, because nobody knows how they
+        were written.
+    type: raw
+  timeout:
+    description:
+      - Seconds until the label has to have arrived. Cilium takes a few.
+    type: float
+    default: 30.0
+seealso:
+  - module: hitless.nodes.node_info
+  - module: hitless.nodes.frr_bgp_wait
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Take worker-3 out of BGP
+  hitless.nodes.node_bgp:
+    name: worker-3
+    state: withdrawn
+  delegate_to: localhost
+
+- name: Put it back as it was
+  hitless.nodes.node_bgp:
+    name: worker-3
+    state: announced
+  delegate_to: localhost
+
+- name: Take it out with a value of our own
+  hitless.nodes.node_bgp:
+    name: worker-3
+    state: withdrawn
+    label_value: maintenance
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+name:
+  description: Name of the Node.
+  type: str
+  returned: success
+  sample: worker-3
+label:
+  description: The label that was flipped. V(null) values mean that it is absent.
+  type: dict
+  returned: success, or when the label didn't arrive
+  contains:
+    key:
+      description: Its name, V(null) if there was nothing to flip and no label could be told.
+      type: str
+    before:
+      description: Its value when the module came.
+      type: str
+    after:
+      description: Its value now (in check mode, what it would be).
+      type: str
+  sample: {after: "false", before: "true", key: enable-bgp}
+node_config:
+  description: Whether the node has a CiliumBGPNodeConfig.
+  type: bool
+  returned: success
+  sample: false
+hops:
+  description: How far the label has come.
+  type: list
+  elements: dict
+  returned: success, or when the label didn't arrive
+  contains:
+    hop:
+      description: C(Node), C(CiliumNode) or C(NodeConfig).
+      type: str
+    ok:
+      description: Whether it is as wanted.
+      type: bool
+    found:
+      description: What is there.
+      type: str
+  sample:
+    - {found: enable-bgp=false, hop: Node, ok: true}
+    - {found: enable-bgp=false, hop: CiliumNode, ok: true}
+    - {found: not there, hop: NodeConfig, ok: true}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._bgp import set_bgp
+from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    return set_bgp(_client.connect(module), module.params, check_mode=module.check_mode)
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            **RUN_OPTIONS,
+            **SLICE_OPTIONS,
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["withdrawn", "announced"], "required": True},
+            "label": {"type": "str"},
+            "label_value": {"type": "raw"},
+            "timeout": {"type": "float", "default": 30.0},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

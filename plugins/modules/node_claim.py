@@ -1,0 +1,248 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_claim
+short_description: Claim a node for maintenance, note how far it is, and release it
+version_added: 0.1.0
+description:
+  - Keeps the maintenance record, one annotation on the Node. It says who holds the node, since when and how far,
+    and what was true before the first change (cordoned or not, the label's value or absence, the routes that each
+    router had), so that exactly that can be restored and an interrupted run can be continued.
+  - Every write carries the Node's resourceVersion. Of two runs that claim a node at once, one is refused.
+  - A record of the same run, or of the same user on the same machine whose process is gone, is continued.
+    Any other is left alone, unless O(takeover=true).
+  - The first claim is refused, with every reason found and before anything is written, when the node is unknown, when
+    Cilium's objects don't select it or no single label takes it out, when a router's answer is missing, when no
+    router has
+    an established session with it, or when no router has a route to it.
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.held
+options:
+  name:
+    description:
+      - Name of the Node.
+    type: str
+    required: true
+  state:
+    description:
+      - V(claimed) writes the record, or continues one.
+      - V(released) removes it. Refused unless the node is cordoned or not, and its label set or absent, as before
+        the claim.
+    type: str
+    choices: [claimed, released]
+    default: claimed
+  phase:
+    description:
+      - How far the maintenance is now, noted in a record that exists.
+      - A phase that the record is past already is not noted again.
+      - By default the phase stays what it is.
+    type: str
+    choices: [claimed, drained, withdrawn, "off", "on", announced, schedulable, released]
+  routes:
+    description:
+      - What each router has of the node, as name of the router and result of M(hitless.nodes.frr_bgp_info).
+      - Required for the first claim. Ignored when there is a record, which has its own from before the first change.
+    type: dict
+  label:
+    description:
+      - Name of the label that is going to be flipped.
+      - By default it is computed from what selects the node. Say it where several labels would do,
+        or where a selector asks only that the label exists and it is therefore to be removed.
+    type: str
+  takeover:
+    description:
+      - Whether a record of somebody else is continued. Only for runs that are certainly over.
+      - A run whose process is seen alive on this machine is never taken over.
+    type: bool
+    default: false
+  note:
+    description:
+      - What to keep beside phase and time in the record's history.
+    type: dict
+seealso:
+  - module: hitless.nodes.node_info
+  - module: hitless.nodes.frr_bgp_info
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Read the node
+  hitless.nodes.node_info:
+    name: worker-3
+  delegate_to: localhost
+  register: info
+
+- name: Read what each router has of it
+  hitless.nodes.frr_bgp_info:
+    addresses: "{{ info.node.addresses }}"
+  delegate_to: "{{ item }}"
+  loop: "{{ groups['routers'] }}"
+  register: answers
+
+- name: Claim it
+  hitless.nodes.node_claim:
+    name: worker-3
+    routes: "{{ dict(answers.results | map(attribute='item') | zip(answers.results)) }}"
+  delegate_to: localhost
+
+- name: Note that the routers have withdrawn its routes
+  hitless.nodes.node_claim:
+    name: worker-3
+    phase: withdrawn
+    note:
+      seconds: 10.4
+  delegate_to: localhost
+
+- name: Release it
+  hitless.nodes.node_claim:
+    name: worker-3
+    state: released
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+name:
+  description: Name of the Node.
+  type: str
+  returned: success
+  sample: worker-3
+resumed:
+  description: Whether the record of an earlier run is continued.
+  type: bool
+  returned: success
+  sample: false
+record:
+  description:
+    - The maintenance record on the Node, V(null) if there is none.
+    - Annotation C(hitless.nodes/record), JSON.
+  type: dict
+  returned: success
+  contains:
+    holder:
+      description: Who holds the node.
+      type: str
+    since:
+      description: When it was claimed.
+      type: str
+    heartbeat:
+      description: When the holder last wrote the record.
+      type: str
+    phase:
+      description: How far the maintenance is.
+      type: str
+    before:
+      description: What was true before the first change, and is true again at the end.
+      type: dict
+    run:
+      description: Which process the holder is.
+      type: dict
+    history:
+      description: What happened, each with phase and time.
+      type: list
+      elements: dict
+    version:
+      description: Version of the record's form.
+      type: int
+  sample:
+    before:
+      addresses: [192.0.2.13, "2001:db8::13"]
+      boot_id: 5b2f6a52-6f2c-4e6f-9b0e-0d3bd02ff52e
+      label: {key: enable-bgp, value: "true"}
+      routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: [198.51.100.10/32]}}}
+      sessions: {tor-1: [{address: 192.0.2.13, established: true, graceful_restart: {}, hold_time: 90, vrf: default}]}
+      system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
+      unschedulable: false
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:14.120Z", phase: drained}
+    holder: alice@bastion
+    phase: drained
+    run:
+      boot_id: 0d0c5e1a-3c1c-4a42-8f43-0a6cf2bb5f0e
+      holder: alice@bastion
+      host: bastion
+      pid: 4711
+      pid_ns: pid:[4026531836]
+      started: 123456
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
+addresses:
+  description: The node's addresses when it was claimed.
+  type: list
+  elements: str
+  returned: success
+  sample: [192.0.2.13, "2001:db8::13"]
+prefixes:
+  description: The prefixes that any router had of the node when it was claimed.
+  type: list
+  elements: str
+  returned: success
+  sample: [198.51.100.10/32, "2001:db8:100::10/128"]
+before:
+  description: What was true before the first change.
+  type: dict
+  returned: success
+  sample: {label: {key: enable-bgp, value: "true"}, unschedulable: false}
+history:
+  description: What happened, each with phase and time. When released, the whole of it.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{at: "2026-03-02T22:00:01.003Z", phase: claimed}]
+restored:
+  description: When released, what is as it was before. V(null) otherwise.
+  type: dict
+  returned: success
+  sample: {label: {key: enable-bgp, value: "true"}, unschedulable: false}
+reasons:
+  description: Every reason against the claim.
+  type: list
+  elements: str
+  returned: when a first claim is refused
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._claim import claim, release
+from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils._record import RANK
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    act = claim if module.params["state"] == "claimed" else release
+    return act(_client.connect(module), module.params, check_mode=module.check_mode)
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            **RUN_OPTIONS,
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
+            "phase": {"type": "str", "choices": list(RANK)},
+            "routes": {"type": "dict"},
+            "label": {"type": "str"},
+            "takeover": {"type": "bool", "default": False},
+            "note": {"type": "dict"},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

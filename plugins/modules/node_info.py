@@ -1,0 +1,239 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_info
+short_description: Say what the cluster, Cilium and the maintenance record know of a node
+version_added: 0.1.0
+description:
+  - Reads a Node, its CiliumNode, the objects of Cilium's BGP control plane that select nodes, and the maintenance
+    record.
+  - Computes which label selects the node for BGP, and which change of it takes the node out.
+    What is in the way of that is listed in RV(bgp.problems); M(hitless.nodes.node_claim) refuses a node that has
+    problems.
+  - Run it where the Kubernetes API can be reached, usually with C(delegate_to=localhost).
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.reader
+options:
+  name:
+    description:
+      - Name of the Node.
+    type: str
+    required: true
+  label:
+    description:
+      - The label to look at, where several select the node.
+      - By default the one that the record names, and without a record the only one that takes the node out.
+    type: str
+seealso:
+  - module: hitless.nodes.cilium_bgp_info
+  - module: hitless.nodes.node_claim
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: What is known of worker-3?
+  hitless.nodes.node_info:
+    name: worker-3
+  delegate_to: localhost
+  register: info
+
+- name: Stop unless the node can be taken out of BGP
+  ansible.builtin.assert:
+    that: info.bgp.problems | length == 0
+    fail_msg: "{{ info.bgp.problems | join('; ') }}"
+"""
+
+RETURN = r"""
+node:
+  description: The node as the cluster has it.
+  type: dict
+  returned: success
+  contains:
+    name:
+      description: Its name.
+      type: str
+    uid:
+      description: UID of the Node object.
+      type: str
+    addresses:
+      description: Its addresses, IPv4 and IPv6, that routers may have as next hop.
+      type: list
+      elements: str
+    boot_id:
+      description: Boot id of its kernel, another one after each boot.
+      type: str
+    system_uuid:
+      description: UUID of the machine, to be compared with what a BMC says.
+      type: str
+    ready:
+      description: What its kubelet says; V(null) when nothing was heard of it.
+      type: bool
+    unschedulable:
+      description: Whether it is cordoned.
+      type: bool
+    labels:
+      description: Its labels.
+      type: dict
+  sample:
+    addresses: [192.0.2.13, "2001:db8::13"]
+    boot_id: 5b2f6a52-6f2c-4e6f-9b0e-0d3bd02ff52e
+    labels: {enable-bgp: "true", kubernetes.io/hostname: worker-3}
+    name: worker-3
+    ready: true
+    system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
+    uid: 2d5e1c8b-9a1d-4a3c-b5b6-7f6f0f5f1c11
+    unschedulable: false
+bgp:
+  description: How Cilium's BGP control plane selects the node.
+  type: dict
+  returned: success
+  contains:
+    api_version:
+      description: Version in which the cluster serves CiliumBGPClusterConfigs, V(null) if it has legacy policies only.
+      type: str
+    cluster_configs:
+      description: The CiliumBGPClusterConfigs (and legacy CiliumBGPPeeringPolicies) that select the node.
+      type: list
+      elements: str
+    label:
+      description: The label to flip, V(null) if there is none that can be.
+      type: dict
+      contains:
+        key:
+          description: Its name.
+          type: str
+        value:
+          description: Its value now, V(null) if it is absent.
+          type: str
+        selected_value:
+          description: Its value with which the node is selected.
+          type: str
+        deselect_value:
+          description: Its value with which the node isn't selected, V(null) means that the label has to be absent.
+          type: str
+    selected:
+      description: Whether the Node's labels select it.
+      type: bool
+    node_config:
+      description: Whether the operator has made a CiliumBGPNodeConfig for it.
+      type: bool
+    peers:
+      description: The peers in the CiliumBGPNodeConfig.
+      type: list
+      elements: dict
+    conditions:
+      description: The conditions of the CiliumBGPNodeConfig, of which C(True) means that there is a problem.
+      type: list
+      elements: dict
+    problems:
+      description: Every reason why the node's routes can't be withdrawn by flipping a label, each with a remedy.
+      type: list
+      elements: str
+  sample:
+    api_version: cilium.io/v2
+    cluster_configs: [rack-1]
+    conditions: []
+    label: {deselect_value: "false", key: enable-bgp, selected_value: "true", value: "true"}
+    node_config: true
+    peers: [{address: 192.0.2.1, asn: 62112, instance: main, name: tor-1}]
+    problems: []
+    selected: true
+record:
+  description:
+    - The maintenance record on the Node, V(null) if there is none.
+    - Annotation C(hitless.nodes/record), JSON.
+  type: dict
+  returned: success
+  contains:
+    holder:
+      description: Who holds the node.
+      type: str
+    since:
+      description: When it was claimed.
+      type: str
+    heartbeat:
+      description: When the holder last wrote the record.
+      type: str
+    phase:
+      description: How far the maintenance is.
+      type: str
+    before:
+      description: What was true before the first change, and is true again at the end.
+      type: dict
+    run:
+      description: Which process the holder is.
+      type: dict
+    history:
+      description: What happened, each with phase and time.
+      type: list
+      elements: dict
+    version:
+      description: Version of the record's form.
+      type: int
+  sample:
+    before:
+      addresses: [192.0.2.13, "2001:db8::13"]
+      boot_id: 5b2f6a52-6f2c-4e6f-9b0e-0d3bd02ff52e
+      label: {key: enable-bgp, value: "true"}
+      routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: [198.51.100.10/32]}}}
+      sessions: {tor-1: [{address: 192.0.2.13, established: true, graceful_restart: {}, hold_time: 90, vrf: default}]}
+      system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
+      unschedulable: false
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:14.120Z", phase: drained}
+    holder: alice@bastion
+    phase: drained
+    run:
+      boot_id: 0d0c5e1a-3c1c-4a42-8f43-0a6cf2bb5f0e
+      holder: alice@bastion
+      host: bastion
+      pid: 4711
+      pid_ns: pid:[4026531836]
+      started: 123456
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
+prefixes:
+  description: The prefixes that any router had of the node when it was claimed. Empty without a record.
+  type: list
+  elements: str
+  returned: success
+  sample: [198.51.100.10/32, "2001:db8:100::10/128"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._info import node_info
+from ansible_collections.hitless.nodes.plugins.module_utils._module import run
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    return node_info(_client.connect(module), module.params["name"], label=module.params["label"])
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            "name": {"type": "str", "required": True},
+            "label": {"type": "str"},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_wait
+short_description: Wait until a node that was away is back
+version_added: 0.1.0
+description:
+  - Waits until the node has booted anew (its boot id is another one), is Ready, has all the addresses that it had
+    when it was
+    claimed, and has a Cilium agent that is Ready and was started since the node went off.
+  - Notes the phase C(on) in the record, if the node has one.
+  - Refuses a node that another run holds.
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.sliced
+  - hitless.nodes.attributes.held
+options:
+  name:
+    description:
+      - Name of the Node.
+    type: str
+    required: true
+  rebooted:
+    description:
+      - Whether the node has to have booted anew. The record's boot id is the old one.
+      - Say V(false) when the node was not switched off.
+    type: bool
+    default: true
+  boot_id:
+    description:
+      - The boot id before. By default the record's.
+    type: str
+  agent:
+    description:
+      - Whether Cilium's agent on the node has to be Ready.
+    type: bool
+    default: true
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents.
+    type: str
+    default: kube-system
+  timeout:
+    description:
+      - Seconds until it has to be back. Servers can take minutes before they boot.
+    type: float
+    default: 600.0
+seealso:
+  - module: hitless.nodes.node_info
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Wait until worker-3 is back
+  hitless.nodes.node_wait:
+    name: worker-3
+    timeout: 900
+  delegate_to: localhost
+
+- name: Wait until it is Ready, booted or not
+  hitless.nodes.node_wait:
+    name: worker-3
+    rebooted: false
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+node:
+  description: The node as the cluster has it.
+  type: dict
+  returned: success
+  contains:
+    name:
+      description: Its name.
+      type: str
+    uid:
+      description: UID of the Node object.
+      type: str
+    addresses:
+      description: Its addresses, IPv4 and IPv6, that routers may have as next hop.
+      type: list
+      elements: str
+    boot_id:
+      description: Boot id of its kernel, another one after each boot.
+      type: str
+    system_uuid:
+      description: UUID of the machine, to be compared with what a BMC says.
+      type: str
+    ready:
+      description: What its kubelet says; V(null) when nothing was heard of it.
+      type: bool
+    unschedulable:
+      description: Whether it is cordoned.
+      type: bool
+    labels:
+      description: Its labels.
+      type: dict
+  sample:
+    addresses: [192.0.2.13, "2001:db8::13"]
+    boot_id: 5b2f6a52-6f2c-4e6f-9b0e-0d3bd02ff52e
+    labels: {enable-bgp: "true", kubernetes.io/hostname: worker-3}
+    name: worker-3
+    ready: true
+    system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
+    uid: 2d5e1c8b-9a1d-4a3c-b5b6-7f6f0f5f1c11
+    unschedulable: false
+seconds:
+  description: After how many seconds it was back.
+  type: float
+  returned: success
+  sample: 74.2
+waiting_for:
+  description: What is missing. Empty, except in check mode and when it failed.
+  type: list
+  elements: str
+  returned: success, or when the node isn't back
+  sample: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils._readiness import wait
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    return wait(_client.connect(module), module.params, check_mode=module.check_mode)
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            **RUN_OPTIONS,
+            **SLICE_OPTIONS,
+            "name": {"type": "str", "required": True},
+            "rebooted": {"type": "bool", "default": True},
+            "boot_id": {"type": "str"},
+            "agent": {"type": "bool", "default": True},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
+            "timeout": {"type": "float", "default": 600.0},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What needs the controller: saying who runs this playbook, and showing what a long wait is waiting for."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+SLICE_SECONDS = 12.0
+
+
+def _read(path: str) -> str | None:
+    """The text of a file under /proc, None where there is no /proc (macOS) or no such process."""
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def _started(pid: int) -> int | None:
+    """Start time of a process in clock ticks since boot: tells a process from a later one with the same number."""
+    stat = _read(f"/proc/{pid}/stat")
+    # Field 2, the command in parentheses, may hold anything; starttime is the 20th field after it (proc(5)).
+    return int(stat.rpartition(")")[2].split()[19]) if stat else None
+
+
+def _pid_namespace() -> str | None:
+    """The namespace that process numbers count in (a container has its own), None where the system has none."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+def _user() -> str:
+    """The login name, or the number where the user has none (containers with an arbitrary uid)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def holder(task_vars: dict[str, Any], host: str) -> str:
+    """Who runs this, for people: the AWX job and its user, or user@host."""
+    for prefix in ("awx", "tower"):
+        job = task_vars.get(f"{prefix}_job_id")
+        if job:
+            user = task_vars.get(f"{prefix}_user_name") or task_vars.get(f"{prefix}_schedule_name") or "no user"
+            return f"awx job {job} ({user})"
+    return f"{_user()}@{host}"
+
+
+def run_identity(task_vars: dict[str, Any]) -> dict[str, Any]:
+    """What tells this ansible-playbook from every other one; called in a worker, whose parent it is."""
+    host, pid = socket.gethostname(), os.getppid()
+    return {
+        "holder": holder(task_vars, host),
+        "host": host,
+        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
+        "pid_ns": _pid_namespace(),
+        "pid": pid,
+        "started": _started(pid),
+    }
+
+
+class SlicedAction(ActionBase):
+    """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between."""
+
+    TRANSFERS_FILES = False
+    # A module that writes Nodes wants to know who runs it; one that only reads has no such option.
+    SENDS_RUN = True
+    WAITS = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The module's result, with "changed" and the diffs of all its slices."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        args = dict(self._task.args)
+        if self.SENDS_RUN:
+            args["_run"] = run_identity(variables)
+        if not self.WAITS or self._task.async_val:
+            return self._execute_module(module_args=args, task_vars=variables, wrap_async=self._task.async_val)
+
+        started = time.monotonic()
+        state: dict[str, Any] = {}
+        changed = False
+        diffs: list[Any] = []
+        while True:
+            args |= {"_slice": SLICE_SECONDS, "_state": state | {"elapsed": time.monotonic() - started}}
+            result = self._execute_module(module_args=args, task_vars=variables)
+            changed = changed or bool(result.get("changed"))
+            diff = result.pop("diff", None)
+            diffs += diff if isinstance(diff, list) else [diff] if diff else []
+            unfinished = result.pop("_unfinished", None)
+            if unfinished is None:
+                break
+            state = unfinished["state"]
+            elapsed = time.monotonic() - started
+            display.display(f"{unfinished['subject']}: {elapsed:.0f} s: {unfinished['progress']}")
+        result["changed"] = changed
+        if diffs:
+            result["diff"] = diffs[0] if len(diffs) == 1 else diffs
+        return result

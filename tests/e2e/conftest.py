@@ -1,0 +1,162 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shipped playbooks, run as a user runs them, in a lab of machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import config, dynamic
+from lab import cli, lifecycle, rights
+from lab.settings import LabSettings
+from lab.state import Lab
+
+TOP = Path(__file__).resolve().parents[2]
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+
+
+@dataclass
+class Play:
+    """How a playbook ended."""
+
+    code: int
+    output: str
+
+    @property
+    def recap(self) -> dict[str, int]:
+        """Sums of the recap's counts over all hosts: ok, changed, unreachable, failed, ..."""
+        counts: dict[str, int] = {}
+        for key, number in re.findall(r"(\w+)=(\d+)", self.output.partition("PLAY RECAP")[2]):
+            counts[key] = counts.get(key, 0) + int(number)
+        return counts
+
+
+class Cluster:
+    """A lab, and the API server behind it as its administrator sees it."""
+
+    def __init__(self, lab: Lab, reports: Path) -> None:
+        self.lab = lab
+        self.reports = reports
+        self.node = next(iter(lab.nodes))
+        self.environment = rights.environment(lab)
+        self._client = dynamic.DynamicClient(config.new_client_from_config(lab.api["admin_kubeconfig"]))
+
+    def play(self, playbook: str, *arguments: str, inventory: Path | None = None, **variables: Any) -> Play:
+        """The playbook's end; it gets the lab's inventory and the rights of docs/manifests/rbac.yml, no more."""
+        process = self.start(playbook, *arguments, inventory=inventory, **variables)
+        output, _ = process.communicate(timeout=400)
+        return Play(process.returncode, output)
+
+    def start(
+        self, playbook: str, *arguments: str, inventory: Path | None = None, **variables: Any
+    ) -> subprocess.Popen[str]:
+        """The running playbook, in a process group of its own; its output goes to a pipe."""
+        variables = {"report_dir": str(self.reports)} | variables
+        return subprocess.Popen(
+            [
+                ANSIBLE_PLAYBOOK,
+                "-i",
+                str(inventory or self.lab.dir / "inventory.yml"),
+                f"playbooks/{playbook}",
+                *arguments,
+                "-e",
+                json.dumps(variables),
+            ],
+            cwd=TOP,
+            env=self.environment | {"ANSIBLE_NOCOLOR": "1"},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def kill_when(self, condition: Callable[[], bool], process: subprocess.Popen[str], *, timeout: float = 120) -> str:
+        """Kills a playbook, with all that it has started, as soon as the condition holds; returns what it had said."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert process.poll() is None, f"the playbook ended before it could be killed:\n{process.communicate()[0]}"
+            assert time.monotonic() < deadline, "the moment to kill the playbook never came"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[0]
+
+    def get(
+        self, kind: str, name: str, *, api_version: str = "v1", namespace: str | None = None
+    ) -> dict[str, Any] | None:
+        """An object as a dict, None if there is none."""
+        resource = self._client.resources.get(api_version=api_version, kind=kind)
+        try:
+            return resource.get(name=name, namespace=namespace).to_dict()
+        except dynamic.exceptions.NotFoundError:
+            return None
+
+    def state(self, node: str | None = None) -> dict[str, Any]:
+        """What a maintenance changes of a node: {label, unschedulable, record}."""
+        found = self.get("Node", node or self.node)
+        assert found
+        annotations = found["metadata"].get("annotations") or {}
+        record = annotations.get("hitless.nodes/record")
+        return {
+            "label": found["metadata"]["labels"].get("enable-bgp"),
+            "unschedulable": bool(found["spec"].get("unschedulable")),
+            "record": json.loads(record) if record else None,
+        }
+
+    def phase(self) -> str | None:
+        """The phase in the node's record."""
+        record = self.state()["record"]
+        return record["phase"] if record else None
+
+    def patch_node(self, patch: dict[str, Any]) -> None:
+        """A merge patch of the node by somebody else."""
+        self._client.resources.get(api_version="v1", kind="Node").patch(
+            body=patch, name=self.node, content_type="application/merge-patch+json"
+        )
+
+    def requests(self, since: int = 0) -> list[dict[str, Any]]:
+        """The emulator's log of requests."""
+        return rights.emulator(self.lab, "GET", f"/_emulator/requests?since={since}")["requests"]
+
+    def knob(self, setting: str) -> None:
+        """Turns a knob of the stand-ins."""
+        assert cli.main(["knob", "--name", self.lab.settings.name, setting]) == 0
+
+    def routers_send_to_node(self) -> bool:
+        """Whether any router's kernel still has the node as a next hop."""
+        machine = self.lab.machines[self.node]
+        hops = {machine.address4, machine.address6}
+        return any(hops & set(lifecycle.all_next_hops(router)) for router in self.lab.routers)
+
+
+IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    settings = LabSettings("e2e", scenario="hard-reset")
+    yield lifecycle.up(settings)
+    lifecycle.down(settings.name)
+
+
+@pytest.fixture
+def cluster(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
+    """The lab with its node in service; what a failed test left is put right first."""
+    found = Cluster(lab, tmp_path / "reports")
+    if found.state() != IN_SERVICE or not found.lab.machines[found.node].running():
+        lifecycle.down(lab.settings.name)
+        lifecycle.up(lab.settings)
+        found = Cluster(lab, tmp_path / "reports")
+    yield found
+    (lab.dir / "knobs.json").write_text("{}")

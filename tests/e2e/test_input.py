@@ -1,0 +1,118 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input: one clear line before any change, and an exit code that is not 0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import IN_SERVICE, Cluster
+
+
+def refused(cluster: Cluster, *said: str, inventory: Path | None = None, **variables: Any) -> None:
+    """Runs the maintenance; it must end without any write, without a traceback, with a line that says all of this."""
+    since = cluster.requests()[-1]["n"]
+    play = cluster.play("node-maintenance.yml", inventory=inventory, **({"target": cluster.node} | variables))
+    assert play.code != 0, play.output
+    assert "Traceback" not in play.output
+    assert any(all(word in line for word in said) for line in play.output.splitlines()), play.output
+    ours = [one for one in cluster.requests(since) if one["user"].startswith("system:serviceaccount:")]
+    assert [one for one in ours if one["method"] not in ("GET", "HEAD")] == []
+    assert cluster.state() == IN_SERVICE
+
+
+def changed_inventory(cluster: Cluster, tmp_path: Path, change: Any) -> Path:
+    """A copy of the lab's inventory with something changed."""
+    content = yaml.safe_load((cluster.lab.dir / "inventory.yml").read_text())
+    change(content)
+    path = tmp_path / "inventory.yml"
+    path.write_text(yaml.safe_dump(content))
+    path.chmod(0o600)
+    return path
+
+
+def test_a_target_that_matches_no_host(cluster: Cluster) -> None:
+    refused(cluster, "worker-99", target="worker-99")
+
+
+def test_no_target(cluster: Cluster) -> None:
+    refused(cluster, "target", target="")
+
+
+def test_a_host_that_is_no_node_of_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    def rename(content: dict[str, Any]) -> None:
+        hosts = content["nodes"]["hosts"]
+        hosts[f"{cluster.node}.example.com"] = hosts.pop(cluster.node)
+
+    inventory = changed_inventory(cluster, tmp_path, rename)
+    refused(
+        cluster,
+        f"{cluster.node}.example.com",
+        "did you mean",
+        inventory=inventory,
+        target=f"{cluster.node}.example.com",
+    )
+
+
+def test_no_group_of_routers(cluster: Cluster, tmp_path: Path) -> None:
+    refused(cluster, "routers", inventory=changed_inventory(cluster, tmp_path, lambda content: content.pop("routers")))
+
+
+def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None:
+    router = next(iter(cluster.lab.routers))
+
+    def move(content: dict[str, Any]) -> None:
+        content["routers"]["hosts"][router] = {"ansible_host": "10.62.0.99", "ansible_ssh_timeout": 3}
+
+    refused(cluster, router, "nreachable", inventory=changed_inventory(cluster, tmp_path, move))
+
+
+def test_a_router_user_who_may_not_ask_frr(cluster: Cluster, tmp_path: Path) -> None:
+    def demote(content: dict[str, Any]) -> None:
+        content["routers"]["vars"]["ansible_user"] = "guest"
+
+    refused(cluster, "frrvty", "guest", inventory=changed_inventory(cluster, tmp_path, demote))
+
+
+def test_an_api_server_that_is_not_there(cluster: Cluster, tmp_path: Path) -> None:
+    kubeconfig = yaml.safe_load(Path(cluster.environment["K8S_AUTH_KUBECONFIG"]).read_text())
+    kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig))
+    refused(cluster, "https://127.0.0.1:1", kubeconfig=str(path))
+
+
+def test_a_kubeconfig_that_is_not_there(cluster: Cluster, tmp_path: Path) -> None:
+    refused(cluster, "nothing-here", kubeconfig=str(tmp_path / "nothing-here"))
+
+
+def test_a_token_that_is_wrong(cluster: Cluster, tmp_path: Path) -> None:
+    kubeconfig = yaml.safe_load(Path(cluster.environment["K8S_AUTH_KUBECONFIG"]).read_text())
+    kubeconfig["users"][0]["user"] = {"token": "wrong"}
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(kubeconfig))
+    refused(cluster, "401", kubeconfig=str(path))
+
+
+def test_a_label_that_no_selector_uses(cluster: Cluster) -> None:
+    refused(cluster, "colour", bgp_label="colour", claim_label="colour")
+
+
+@pytest.mark.parametrize("value", [1.30, 123, None])
+def test_a_label_value_that_ansible_has_retyped(cluster: Cluster, value: Any) -> None:
+    # node_bgp refuses it at the flip; it must be refused before the drain.
+    refused(cluster, "label_value", bgp_label_value=value)
+
+
+def test_a_boolean_is_written_as_the_text_it_was(cluster: Cluster) -> None:
+    play = cluster.play("node-out.yml", target=cluster.node, bgp_label_value=False, maintenance_action="none")
+
+    assert play.code == 0, play.output
+    assert cluster.state()["label"] == "false"
+    back = cluster.play("node-in.yml", target=cluster.node, maintenance_action="none")
+    assert back.code == 0, back.output
+    assert cluster.state() == IN_SERVICE

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job: out and back without a lost packet, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import IN_SERVICE, TOP, Cluster
+from lab import demo, lifecycle
+from lab.probing import Probing
+from lab.settings import LabSettings
+
+
+@pytest.mark.parametrize("scenario", ["off", "hard-reset", "stale"])
+def test_maintenance_loses_nothing_and_the_control_does(scenario: str) -> None:
+    assert demo.demo(LabSettings("e2e2", scenario=scenario)) == 0
+
+    figures = json.loads((TOP / "build/demo.json").read_text())
+    assert figures["graceful_restart"] == scenario
+    assert figures["maintenance"]["udp_sent"] >= 10_000
+    assert figures["maintenance"]["udp_lost"] == 0
+    assert figures["maintenance"]["tcp_new"] > 0
+    assert figures["maintenance"]["tcp_failed"] == 0
+    assert figures["control"]["udp_lost"] > 0
+    assert lifecycle.leftovers("e2e2") == []
+
+
+def test_a_maintenance_leaves_everything_as_it_was_and_reports(cluster: Cluster) -> None:
+    boot_id = cluster.lab.machines[cluster.node].boot_id()
+
+    with Probing(cluster.lab, cluster.reports.parent / "probe.json") as probe:
+        play = cluster.play("node-maintenance.yml", target=cluster.node)
+
+    assert play.code == 0, play.output
+    assert cluster.state() == IN_SERVICE
+    assert cluster.lab.machines[cluster.node].boot_id() not in (None, boot_id)
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+    (report,) = cluster.reports.glob("*.json")
+    assert [phase["phase"] for phase in json.loads(report.read_text())["nodes"][0]["phases"]][0] == "claimed"
+    (page,) = cluster.reports.glob("*.html")
+    assert "<svg" in page.read_text()
+
+
+def test_a_node_that_was_cordoned_before_stays_cordoned(cluster: Cluster) -> None:
+    cluster.patch_node({"spec": {"unschedulable": True}})
+    try:
+        play = cluster.play("node-maintenance.yml", target=cluster.node, maintenance_action="none")
+
+        assert play.code == 0, play.output
+        assert cluster.state() == IN_SERVICE | {"unschedulable": True}
+    finally:
+        cluster.patch_node({"spec": {"unschedulable": None}})
+
+
+def test_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_put_back(cluster: Cluster) -> None:
+    # One session stays open, and the second router tells the first one by iBGP, with the node as next hop.
+    keeps, told = cluster.lab.routers
+    cluster.knob(f'agents.{cluster.node}.keep_peers=["{cluster.lab.machines[keeps].address4}"]')
+
+    play = cluster.play("node-maintenance.yml", target=cluster.node, bgp_withdraw_timeout=8)
+
+    assert play.code != 0
+    assert cluster.lab.machines[cluster.node].running()
+    assert cluster.state() == IN_SERVICE
+    line = next(line for line in play.output.splitlines() if "still" in line and "ipv4" in line)
+    assert keeps in line or told in line
+    assert "198.51.100.10/32" in line
+
+
+def test_check_mode_writes_nothing_and_says_what_would_happen(cluster: Cluster) -> None:
+    since = cluster.requests()[-1]["n"]
+
+    play = cluster.play("node-maintenance.yml", "--check", target=cluster.node)
+
+    assert play.code == 0, play.output
+    ours = [one for one in cluster.requests(since) if one["user"].startswith("system:serviceaccount:")]
+    assert ours, "the playbook asked nothing"
+    assert [one for one in ours if one["method"] not in ("GET", "HEAD")] == []
+    assert cluster.state() == IN_SERVICE
+    assert play.recap["changed"] > 0
+
+
+def test_node_in_on_a_node_in_service_changes_nothing(cluster: Cluster) -> None:
+    play = cluster.play("node-in.yml", target=cluster.node)
+
+    assert play.code == 0, play.output
+    assert play.recap["changed"] == 0
+    assert cluster.state() == IN_SERVICE
+
+
+def test_the_two_halves_do_the_same_as_the_whole(cluster: Cluster) -> None:
+    out = cluster.play("node-out.yml", target=cluster.node)
+    assert out.code == 0, out.output
+    assert cluster.phase() == "off"
+    assert not cluster.lab.machines[cluster.node].running()
+
+    again = cluster.play("node-out.yml", target=cluster.node)
+    assert again.code == 0, again.output
+    assert cluster.phase() == "off"
+
+    back = cluster.play("node-in.yml", target=cluster.node)
+    assert back.code == 0, back.output
+    assert cluster.state() == IN_SERVICE
+
+
+def test_killed_at_every_phase_and_run_again_it_ends_as_if_nothing_had_happened(cluster: Cluster) -> None:
+    cluster.patch_node({"metadata": {"labels": {"enable-bgp": "true"}}})
+    moments = {
+        "cordoned": lambda: cluster.state()["unschedulable"],
+        "label flipped": lambda: cluster.state()["label"] == "false",
+        "power command sent": lambda: not cluster.lab.machines[cluster.node].running(),
+        "recorded as off": lambda: cluster.phase() == "off",
+        "switched on": lambda: cluster.phase() == "on",
+        "announced": lambda: cluster.phase() == "announced",
+    }
+    with Probing(cluster.lab, cluster.reports.parent / "probe.json") as probe:
+        for moment, condition in moments.items():
+            cluster.kill_when(condition, cluster.start("node-maintenance.yml", target=cluster.node))
+            assert cluster.state()["record"], moment
+            if not cluster.lab.machines[cluster.node].running():
+                assert not cluster.routers_send_to_node(), moment
+
+        play = cluster.play("node-maintenance.yml", target=cluster.node)
+
+    assert play.code == 0, play.output
+    assert cluster.state() == IN_SERVICE
+    assert probe.result["udp_lost"] == 0

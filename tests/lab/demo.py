@@ -1,0 +1,124 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`./dev demo`: a maintenance under a prober, then the same node switched off at once, and both counts side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lab import lifecycle, network, rights
+from lab import settings as s
+from lab.probing import Probing
+from lab.settings import LabError, LabSettings
+from lab.state import Lab
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+FIGURES = ("udp_sent", "udp_lost", "tcp_new", "tcp_failed", "seconds")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code: 0 if the maintenance lost nothing and the control something, 1 if not, or if something went wrong."""
+    parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
+    parser.add_argument("--scenario", choices=s.SCENARIOS, default="stale", help="graceful restart of the nodes")
+    parser.add_argument("--frr", choices=tuple(s.FRR_SUITES), default="8.4", help="version of the routers")
+    parser.add_argument("--name", default="demo", help="name of the lab")
+    options = parser.parse_args(argv)
+    try:
+        return demo(LabSettings(options.name, scenario=options.scenario, frr=options.frr))
+    except LabError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+
+
+def demo(settings: LabSettings) -> int:
+    """Runs both, prints and writes build/demo.json, removes the lab."""
+    started = time.monotonic()
+    lab = lifecycle.up(settings)
+    print(f"-- lab up after {time.monotonic() - started:.0f} s: scenario {settings.scenario}, FRR {settings.frr}")
+    try:
+        node = next(iter(lab.nodes))
+        result: dict[str, Any] = {
+            "maintenance": maintenance(lab, node),
+            "control": control(lab, node),
+            "speaker": f"GoBGP {_version(lab, node, 'gobgpd')}",
+            "frr": _version(lab, next(iter(lab.routers)), "frr"),
+            "graceful_restart": settings.scenario,
+        }
+    finally:
+        lifecycle.down(settings.name)
+    (BUILD / "demo.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(table(result))
+    page = next((BUILD / "demo").glob("*.html")).relative_to(TOP)
+    print(f"\nreport {page}, figures build/demo.json; {time.monotonic() - started:.0f} s in all")
+    kept = result["maintenance"]["udp_lost"] == result["maintenance"]["tcp_failed"] == 0
+    return 0 if kept and result["control"]["udp_lost"] > 0 else 1
+
+
+def maintenance(lab: Lab, node: str) -> dict[str, Any]:
+    """What the prober counted while the shipped playbook took the node out, off, on and back."""
+    reports = BUILD / "demo"
+    shutil.rmtree(reports, ignore_errors=True)
+    print(f"-- ansible-playbook node-maintenance.yml -e target={node}, under the prober", flush=True)
+    with Probing(lab, BUILD / "demo-maintenance-probe.json") as probe:
+        variables = {"target": node, "report_dir": str(reports), "report_probe": str(probe.out)}
+        if code := playbook(lab, "playbooks/node-maintenance.yml", variables):
+            raise LabError(f"the playbook failed with exit code {code}; its output is above")
+        # So that a loss right after the last step would be counted, and the sample is large enough to mean something.
+        probe.wait(requests=10_000, seconds=3)
+    return {key: probe.result[key] for key in FIGURES}
+
+
+def control(lab: Lab, node: str) -> dict[str, Any]:
+    """What the prober counted when the same node's power was cut at once, until no router sent to it any more."""
+    print("-- control: the same node switched off at once, without flip and wait", flush=True)
+    hops = lab.machines[node].address4, lab.machines[node].address6
+    limit = lab.settings.hold_time + (lab.settings.graceful_restart or 0) + 10
+    with Probing(lab, BUILD / "demo-control-probe.json") as probe:
+        probe.wait(seconds=2)
+        if playbook(lab, "tests/lab/files/force-off.yml", {"target": node}):
+            raise LabError("the control could not switch the node off; the playbook's output is above")
+        deadline = time.monotonic() + limit
+        while any(hop in hops for router in lab.routers for vip in s.VIPS for hop in network.next_hops(router, vip)):
+            if time.monotonic() > deadline:
+                raise LabError(f"{limit} s after the power cut a router still sends to {node}")
+            time.sleep(0.5)
+        probe.wait(seconds=2)
+    return {key: probe.result[key] for key in FIGURES}
+
+
+def playbook(lab: Lab, path: str, variables: dict[str, Any]) -> int:
+    """Exit code of ansible-playbook, run as a user runs it, with no more rights than docs/manifests/rbac.yml gives."""
+    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(lab.dir / "inventory.yml"), path]
+    argv += ["-e", json.dumps(variables)]
+    return subprocess.run(argv, cwd=TOP, env=rights.environment(lab), check=False).returncode
+
+
+def table(result: dict[str, Any]) -> str:
+    """Both counts, for people."""
+    head = f"\n{result['speaker']}, FRR {result['frr']}, graceful restart: {result['graceful_restart']}\n"
+    rows = [["", "UDP sent", "UDP lost", "new TCP", "TCP failed", "seconds"]]
+    for name in ("maintenance", "control"):
+        counts = result[name]
+        rows.append([name, *(str(counts[key]) for key in FIGURES[:4]), f"{counts['seconds']:.1f}"])
+    return head + "\n".join(f"{row[0]:12}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows)
+
+
+def _version(lab: Lab, machine: str, package: str) -> str:
+    root = s.CACHE / lab.settings.suite(lab.machines[machine].role)
+    done = subprocess.run(
+        ["dpkg-query", f"--root={root}", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=False
+    )
+    return done.stdout.partition("-")[0] or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

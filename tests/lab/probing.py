@@ -1,0 +1,58 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The prober in a lab's client while something else happens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab import settings as s
+from lab.settings import LabError
+from lab.state import Lab
+
+UDP_PER_SECOND = 200  # in each of the two families
+
+
+class Probing:
+    """`with Probing(lab, out) as probe:` sends requests to all VIPs; afterwards probe.result says what was lost."""
+
+    def __init__(self, lab: Lab, out: Path) -> None:
+        """lab: a lab that is up; out: the file for the prober's JSON, written every second."""
+        self.lab = lab
+        self.out = out
+        self.result: dict[str, Any] = {}
+        self._started = time.monotonic()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Probing:
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self.out.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "lab.prober", "--targets", *(vip.split("/")[0] for vip in s.VIPS)]
+        argv += ["--port", str(s.ECHO_PORT), "--udp-rate", str(UDP_PER_SECOND), "--tcp-rate", "10"]
+        argv += ["--routers", *self.lab.routers, "--out", str(self.out)]
+        self._process = subprocess.Popen(self.lab.client.in_netns(argv), stdout=subprocess.DEVNULL)
+        self._started = time.monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process
+        self._process.terminate()
+        code = self._process.wait(timeout=30)
+        if kind is None:
+            if code:
+                raise LabError(f"the prober ended with exit code {code}")
+            self.result = json.loads(self.out.read_text(encoding="utf-8"))
+
+    def wait(self, *, seconds: float = 0, requests: int = 0) -> None:
+        """Goes on for that many seconds, and until that many UDP requests have been sent since the start."""
+        enough = self._started + requests / (2 * UDP_PER_SECOND)
+        time.sleep(max(seconds, enough + 0.5 - time.monotonic()))

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rights of docs/manifests/rbac.yml, given in the lab: playbooks run with these and no more."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import client, config, dynamic
+
+from lab.settings import LabError
+from lab.state import Lab
+
+MANIFEST = Path(__file__).resolve().parents[2] / "docs" / "manifests" / "rbac.yml"
+# Long enough for every test, short enough to be forgotten.
+TOKEN_SECONDS = 7200
+
+
+def environment(lab: Lab) -> dict[str, str]:
+    """The environment for ansible-playbook, with a kubeconfig of those rights and none of the caller's own."""
+    path = lab.dir / "maintainer.kubeconfig"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(_kubeconfig(lab)))
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("K8S_AUTH_") and key != "KUBECONFIG"}
+    return kept | {"K8S_AUTH_KUBECONFIG": str(path)}
+
+
+def remove(lab: Lab) -> None:
+    """Deletes what the manifest made; for an API server that outlives the lab."""
+    administrator = _administrator(lab)
+    for document in reversed(_documents()):
+        resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+        try:
+            resource.delete(name=document["metadata"]["name"], namespace=document["metadata"].get("namespace"))
+        except dynamic.exceptions.NotFoundError:
+            continue
+
+
+def emulator(lab: Lab, method: str, path: str, body: Any = None) -> Any:
+    """The answer of the emulator's own pages (/_emulator/...); LabError where a real API server serves the lab."""
+    if not lab.api.get("emulated"):
+        raise LabError(f"{lab.api['url']} is a real API server: it has no {path}")
+    pool = _api(lab).rest_client.pool_manager
+    answer = pool.request(method, lab.api["url"] + path, body=None if body is None else json.dumps(body))
+    if answer.status >= 400:
+        raise LabError(f"{method} {path}: {answer.status} {answer.data.decode()[:200]}")
+    return json.loads(answer.data) if answer.data else None
+
+
+def _documents() -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")) if document]
+
+
+def _api(lab: Lab) -> client.ApiClient:
+    return config.new_client_from_config(lab.api["admin_kubeconfig"])
+
+
+def _administrator(lab: Lab) -> dynamic.DynamicClient:
+    return dynamic.DynamicClient(_api(lab), cache_file=str(lab.dir / "discovery.json"))
+
+
+def _kubeconfig(lab: Lab) -> dict[str, Any]:
+    """Applies the manifest and returns a kubeconfig with a token of its service account."""
+    administrator = _administrator(lab)
+    account: dict[str, Any] = {}
+    for document in _documents():
+        resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+        try:
+            resource.create(body=document, namespace=document["metadata"].get("namespace"))
+        except dynamic.exceptions.ConflictError:
+            resource.patch(
+                body=document,
+                name=document["metadata"]["name"],
+                namespace=document["metadata"].get("namespace"),
+                content_type="application/merge-patch+json",
+            )
+        if document["kind"] == "ServiceAccount":
+            account = document["metadata"]
+    accounts = administrator.resources.get(api_version="v1", kind="ServiceAccount")
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+    review = accounts.subresources["token"].create(
+        name=account["name"],
+        namespace=account["namespace"],
+        body=request | {"spec": {"expirationSeconds": TOKEN_SECONDS}},
+    )
+    cluster = yaml.safe_load(Path(lab.api["admin_kubeconfig"]).read_text())["clusters"][0]["cluster"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "maintainer",
+        "clusters": [{"name": "lab", "cluster": cluster}],
+        "users": [{"name": "maintainer", "user": {"token": review["status"]["token"]}}],
+        "contexts": [{"name": "maintainer", "context": {"cluster": "lab", "user": "maintainer"}}],
+    }

@@ -1,0 +1,415 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stand-in for a node's cilium-agent, BGP only: Node labels -> CiliumNode, NodeConfig -> BGP speaker, status, exec."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import json
+import logging
+import subprocess
+import time
+from typing import Any
+
+from lab.settings import LabError
+from lab.speaker import Peer, SpeakerConfig
+from lab.standins.client import ApiError, Controller, Object, patch_existing, timestamp
+from lab.standins.kubelets import Kubelet
+from lab.standins.selectors import matches
+from lab.standins.world import CILIUM, Host, World
+
+log = logging.getLogger("standins.agent")
+VERSION = "1.18.0-stand-in"
+
+
+def internal_addresses(node: Object) -> list[str]:
+    """The node's InternalIPs in the Node's order."""
+    return [a["address"] for a in (node.get("status") or {}).get("addresses") or [] if a["type"] == "InternalIP"]
+
+
+def service_prefixes(service: Object, kinds: list[str], slices: list[Object], node: str) -> set[str]:
+    """Host prefixes that an advertisement of this Service means on this node."""
+    spec, meta = service["spec"], service["metadata"]
+    found: set[str] = set()
+    if "LoadBalancerIP" in kinds:
+        ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+        found |= {entry["ip"] for entry in ingress if entry.get("ip")}
+    if "ExternalIP" in kinds:
+        found |= set(spec.get("externalIPs") or [])
+    if "ClusterIP" in kinds:
+        found |= {ip for ip in spec.get("clusterIPs") or [] if ip != "None"}
+    # With policy Local only the nodes that have an endpoint announce; with Cluster all do.
+    if spec.get("externalTrafficPolicy") == "Local" and not any(
+        e.get("nodeName") == node and (e.get("conditions") or {}).get("ready", True)
+        for s in slices
+        if s["metadata"]["namespace"] == meta["namespace"]
+        and (s["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == meta["name"]
+        for e in s.get("endpoints") or []
+    ):
+        return set()
+    return {str(ipaddress.ip_network(ip)) for ip in found}
+
+
+def service_labels(service: Object) -> dict[str, str]:
+    """What a Service selector sees: the labels, and the two that Cilium adds."""
+    meta = service["metadata"]
+    added = {"io.kubernetes.service.namespace": meta["namespace"], "io.kubernetes.service.name": meta["name"]}
+    return {**(meta.get("labels") or {}), **added}
+
+
+def advertised(
+    family: Object, advertisements: list[Object], node: Object, services: list[Object], slices: list[Object]
+) -> set[str]:
+    """Prefixes that one family of a PeerConfig announces on this node."""
+    version = {"ipv4": 4, "ipv6": 6}.get(family["afi"])
+    if family["safi"] != "unicast" or family.get("advertisements") is None:
+        return set()
+    found: set[str] = set()
+    for obj in advertisements:
+        if not matches(family["advertisements"], obj["metadata"].get("labels") or {}):
+            continue
+        for entry in obj["spec"]["advertisements"]:
+            if entry["advertisementType"] == "PodCIDR":
+                found |= set(node["spec"].get("podCIDRs") or [])
+            elif entry["advertisementType"] == "Service" and entry.get("selector") is not None:
+                kinds = (entry.get("service") or {}).get("addresses") or []
+                for service in services:
+                    if matches(entry["selector"], service_labels(service)):
+                        found |= service_prefixes(service, kinds, slices, node["metadata"]["name"])
+    return {p for p in found if ipaddress.ip_network(p).version == version}
+
+
+def speaker_config(
+    node_config: Object,
+    node: Object,
+    *,
+    peer_configs: dict[str, Object],
+    passwords: dict[str, str],
+    advertisements: list[Object],
+    services: list[Object],
+    slices: list[Object],
+) -> SpeakerConfig:
+    """The speaker's configuration for a NodeConfig. Only its first instance: the lab's speaker has one."""
+    instance = node_config["spec"]["bgpInstances"][0]
+    peers, prefixes = [], set()
+    for peer in instance.get("peers") or []:
+        reference = (peer.get("peerConfigRef") or {}).get("name")
+        if not peer.get("peerAddress") or (reference and reference not in peer_configs):
+            continue  # Cilium leaves such a peer out, too
+        spec = peer_configs[reference]["spec"] if reference else {}
+        timers, restart = spec.get("timers") or {}, spec.get("gracefulRestart") or {}
+        peers.append(
+            Peer(
+                address=peer["peerAddress"],
+                asn=peer.get("peerASN", 0),
+                password=passwords.get(spec.get("authSecretRef", "")),
+                hold_time=timers.get("holdTimeSeconds", 90),
+                keepalive=timers.get("keepAliveTimeSeconds", 30),
+                connect_retry=timers.get("connectRetryTimeSeconds", 120),
+                gr_restart_time=restart.get("restartTimeSeconds", 120) if restart.get("enabled") else None,
+            )
+        )
+        for family in spec.get("families") or []:
+            prefixes |= advertised(family, advertisements, node, services, slices)
+    addresses = internal_addresses(node)
+    router_id = instance.get("routerID") or next((a for a in addresses if "." in a), "0.0.0.0")
+    return SpeakerConfig(
+        asn=instance["localASN"],
+        router_id=router_id,
+        peers=tuple(peers),
+        prefixes4=tuple(sorted(p for p in prefixes if "." in p)),
+        prefixes6=tuple(sorted(p for p in prefixes if ":" in p)),
+    )
+
+
+def peer_status(peer: Object, session: dict[str, Any] | None, since: str | None) -> Object:
+    """One peer in NodeConfig.status, from the speaker's session (None: the speaker does not know the peer)."""
+    found: Object = {
+        "name": peer["name"],
+        "peerAddress": peer.get("peerAddress", ""),
+        "peerASN": peer.get("peerASN", 0),
+        "peeringState": session["state"] if session else "idle",
+    }
+    if session is None or session["state"] != "established":
+        return found
+    found["establishedTime"] = since
+    found["timers"] = {
+        "appliedHoldTimeSeconds": session["hold_time"],
+        "appliedKeepaliveSeconds": session["keepalive"],
+    }
+    found["routeCount"] = [
+        {"afi": f["afi"], "safi": f["safi"], "advertised": f["advertised"], "received": f["received"]}
+        for f in session["families"]
+    ]
+    return found
+
+
+def without_zeros(value: Any) -> Any:
+    """As Cilium's JSON: zero values are omitted."""
+    if isinstance(value, dict):
+        return {k: without_zeros(v) for k, v in value.items() if v not in (0, "", None, False, [], {})}
+    return [without_zeros(v) for v in value] if isinstance(value, list) else value
+
+
+def peers_json(node_asn: int, sessions: list[dict[str, Any]]) -> list[Object]:
+    """Answer of `cilium-dbg bgp peers -o json`."""
+    return [
+        without_zeros(
+            {
+                "local-asn": node_asn,
+                "peer-asn": s["asn"],
+                "peer-address": s["address"],
+                "peer-port": 179,
+                "session-state": s["state"],
+                "uptime-nanoseconds": int((s["uptime"] or 0) * 1e9) if s["state"] == "established" else 0,
+                "applied-hold-time-seconds": s["hold_time"],
+                "applied-keep-alive-time-seconds": s["keepalive"],
+                "families": [
+                    {"afi": f["afi"], "safi": f["safi"]}
+                    | {k: f.get(k, 0) for k in ("received", "accepted", "advertised")}
+                    for f in s["families"]
+                ],
+                "graceful-restart": {
+                    "enabled": bool(s["graceful_restart"].get("enabled")),
+                    "restart-time-seconds": s["graceful_restart"].get("restart_time") or 0,
+                },
+            }
+        )
+        for s in sessions
+    ]
+
+
+class Agent(Controller):
+    """One node's agent. It runs while its machine runs, its pod's container runs and it is not dead by knob."""
+
+    def __init__(self, world: World, host: Host) -> None:
+        super().__init__()
+        self.world = world
+        self.host = host
+        self.name = f"stand-in agent of {host.name}"
+        self.alive = False
+        self.process: tuple[str, str] | None = None
+        self.kubelet: Kubelet | None = None
+        self.applied: tuple[SpeakerConfig | None, tuple[str, ...]] | None = None  # None: not known, apply again
+        self.next_status = 0.0
+        self.status_written: Object | None = None
+        self.established: dict[str, float] = {}  # peer address -> epoch seconds
+        kinds = (
+            "nodes",
+            "cilium_nodes",
+            "node_configs",
+            "peer_configs",
+            "advertisements",
+            "services",
+            "slices",
+            "secrets",
+        )
+        self.watches(*(world[kind] for kind in kinds))
+        world.wakes.append(self.wake)
+
+    def ready(self) -> bool:
+        """What the pod's readiness probe would say."""
+        return self.alive
+
+    async def step(self) -> float | None:
+        """Live or die; then labels, speaker, status."""
+        process = None if self.world.knobs.agent_dead(self.host.name) else self._process()
+        if process != self.process:
+            # Another boot or another container, even when it came so fast that we did not see it gone.
+            if self.alive:
+                await self._live(False)
+            self.process = process
+            if process:
+                await self._live(True)
+        if not self.alive:
+            return None
+        node = self.world["nodes"].items.get(self.host.name)
+        if node is None:
+            return None
+        await self._cilium_node(node)
+        try:
+            await self._speaker(node)
+            return await self._status()
+        except (LabError, subprocess.SubprocessError) as error:  # the machine goes down, or its speaker does not answer
+            log.warning("%s: %s", self.name, error)
+            self.applied = None
+            return 0.5
+
+    def _process(self) -> tuple[str, str] | None:
+        """Boot and container that the agent runs in; None when there is none."""
+        pod = self.kubelet.agent_pod if self.kubelet else None
+        if pod is None or self.host.boot_id is None:
+            return None
+        return self.host.boot_id, pod["status"]["containerStatuses"][0]["containerID"]
+
+    async def _live(self, lives: bool) -> None:
+        log.info("%s: %s", self.name, "started" if lives else "stopped")
+        self.alive = lives
+        self.applied = self.status_written = None
+        self.next_status = 0.0
+        self.established.clear()
+        if not lives and self.host.running:
+            # An agent that stops sends no NOTIFICATION: graceful restart relies on it.
+            try:
+                await asyncio.to_thread(self.world.speaker.kill, self.host.machine)
+            except (LabError, subprocess.SubprocessError) as error:
+                log.warning("%s: %s", self.name, error)
+        if self.kubelet is not None:
+            self.kubelet.wake.set()
+
+    # -- second hop of the label
+
+    async def _cilium_node(self, node: Object) -> None:
+        """Copy the Node's labels (without the excluded ones), addresses and PodCIDRs to the CiliumNode."""
+        meta = node["metadata"]
+        excluded = self.world.knobs.exclude_labels(self.host.name)
+        found = self.world["cilium_nodes"].items.get(self.host.name)
+        before = (found or {}).get("metadata", {}).get("labels") or {}
+        labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in excluded}
+        # A label that is excluded stays on the CiliumNode as it was: nobody writes it any more.
+        labels |= {k: v for k, v in before.items() if k in excluded}
+        spec = {
+            "addresses": [{"type": "InternalIP", "ip": a} for a in internal_addresses(node)],
+            "ipam": {"podCIDRs": node["spec"].get("podCIDRs") or []},
+            "bootid": self.host.boot_id,
+        }
+        path = f"{CILIUM}/v2/ciliumnodes"
+        if found is None:
+            owner = {"apiVersion": "v1", "kind": "Node", "name": meta["name"], "uid": meta["uid"]}
+            body = {
+                "apiVersion": "cilium.io/v2",
+                "kind": "CiliumNode",
+                "metadata": {"name": meta["name"], "labels": labels, "ownerReferences": [owner]},
+                "spec": spec,
+            }
+            try:
+                await self.world.api.create(path, body)
+            except ApiError as error:
+                if error.status != 409:
+                    raise
+        elif before != labels or any(found["spec"].get(k) != v for k, v in spec.items()):
+            gone = {k: None for k in before if k not in labels}
+            body = {"metadata": {"labels": {**labels, **gone}}, "spec": spec}
+            await patch_existing(self.world.api, f"{path}/{self.host.name}", body)
+
+    # -- fifth hop: sessions
+
+    def _node_config(self) -> Object | None:
+        found = self.world["node_configs"].items.get(self.host.name)
+        return None if found is None or found["metadata"].get("deletionTimestamp") else found
+
+    async def _speaker(self, node: Object) -> None:
+        """Start, change or stop the speaker so that it is as the NodeConfig wants it."""
+        world = self.world
+        if not world["node_configs"].synced.is_set():
+            return
+        node_config = self._node_config()
+        keep = world.knobs.keep_peers(self.host.name)
+        config = None
+        if node_config is not None:
+            prefix = f"{world.namespace}/"
+            secrets = {k.removeprefix(prefix): s for k, s in world["secrets"].items.items() if k.startswith(prefix)}
+            config = speaker_config(
+                node_config,
+                node,
+                peer_configs=world["peer_configs"].items,
+                passwords={name: _password(secret) for name, secret in secrets.items()},
+                advertisements=world["advertisements"].values(),
+                services=world["services"].values(),
+                slices=world["slices"].values(),
+            )
+            keep = ()
+        if self.applied == (config, keep):
+            return
+        machine = self.host.machine
+        if config is not None:
+            log.info("%s: speaker with %d peers, %s", self.name, len(config.peers), sorted(config.prefixes))
+            await asyncio.to_thread(world.speaker.apply, machine, config)
+        else:
+            log.info("%s: deselected, sessions closed%s", self.name, f" but {', '.join(keep)}" if keep else "")
+            await asyncio.to_thread(world.speaker.stop, machine, keep)
+        self.applied = (config, keep)
+
+    # -- what it reports
+
+    async def _status(self) -> float | None:
+        """Write NodeConfig.status when due; returns when it is due again."""
+        node_config = self._node_config()
+        if node_config is None:
+            self.status_written = None
+            return None
+        now = time.monotonic()
+        if now < self.next_status:
+            return self.next_status - now
+        self.next_status = now + self.world.settings.status
+        path = f"{CILIUM}/{self.world.cilium}/ciliumbgpnodeconfigs/{self.host.name}/status"
+        if not self.world.knobs.status_reporting(self.host.name):
+            if node_config.get("status"):
+                await patch_existing(self.world.api, path, {"status": dict.fromkeys(node_config["status"])})
+            self.status_written = None
+            return self.world.settings.status
+        sessions = await self._sessions()
+        instances = []
+        for instance in node_config["spec"]["bgpInstances"]:
+            peers = [
+                peer_status(
+                    peer,
+                    sessions.get(peer.get("peerAddress", "")),
+                    self._since(sessions.get(peer.get("peerAddress", ""))),
+                )
+                for peer in instance.get("peers") or []
+            ]
+            instances.append({"name": instance["name"], "localASN": instance["localASN"], "peers": peers})
+        status = {"bgpInstances": instances}
+        if (node_config.get("status") or {}).get("bgpInstances") != instances:
+            await patch_existing(self.world.api, path, {"status": status})
+        return self.world.settings.status
+
+    async def _sessions(self) -> dict[str, dict[str, Any]]:
+        """The speaker's sessions by peer address."""
+        found = await asyncio.to_thread(self.world.speaker.neighbors, self.host.machine)
+        return {session["address"]: session for session in found}
+
+    def _since(self, session: dict[str, Any] | None) -> str | None:
+        """When the session came up; uptimes are whole seconds, so the first reckoning is kept while it fits."""
+        if session is None or session["state"] != "established":
+            if session is not None:
+                self.established.pop(session["address"], None)
+            return None
+        since = time.time() - (session["uptime"] or 0)
+        known = self.established.get(session["address"])
+        if known is None or abs(known - since) > 2:
+            known = self.established[session["address"]] = since
+        return timestamp(known)
+
+    async def command(self, argv: list[str]) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of a command in the agent's container."""
+        program, *rest = argv or [""]
+        if not self.alive:
+            return 1, "", "stand-in agent: the container does not run\n"
+        if program.rpartition("/")[2] not in ("cilium-dbg", "cilium"):
+            return 127, "", f"stand-in agent: {program}: not modelled\n"
+        json_wanted = "json" in rest
+        words = [w for w in rest if not w.startswith("-") and w != "json"]
+        if words == ["version"]:
+            return 0, f"Client: {VERSION}\nDaemon: {VERSION}\n", ""
+        if words == ["bgp", "peers"]:
+            applied = self.applied[0] if self.applied else None
+            peers = peers_json(applied.asn if applied else 0, list((await self._sessions()).values()))
+            if json_wanted:
+                return 0, json.dumps(peers) + "\n", ""
+            lines = ["Local AS   Peer AS   Peer Address   Session       Uptime"]
+            lines += [
+                f"{p['local-asn']:<10} {p['peer-asn']:<9} {p['peer-address']:<14} {p['session-state']:<13} "
+                f"{p.get('uptime-nanoseconds', 0) // 1_000_000_000}s"
+                for p in peers
+            ]
+            return 0, "\n".join(lines) + "\n", ""
+        return 1, "", f"stand-in agent: {' '.join(argv)}: not modelled\n"
+
+
+def _password(secret: Object) -> str:
+    return base64.b64decode((secret.get("data") or {}).get("password", "")).decode()

@@ -1,0 +1,309 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stand-in kubelets: they live while their machine runs; lease, node status, pods that start, become ready and end."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lab.standins.client import ApiError, Controller, Object, condition, is_true, patch_existing, timestamp
+from lab.standins.world import Host, World
+
+log = logging.getLogger("standins.kubelets")
+START = "lab.hitless.nodes/start-seconds"  # pod annotation: how long this pod takes to become ready
+AT_ONCE = 20  # status writes at the same time
+
+
+@dataclass
+class Running:
+    """What the kubelet knows of one pod's containers."""
+
+    state: str  # starting | running | ending
+    due: float = 0.0  # monotonic time of the next change; 0: none
+
+
+class AgentProcess(Protocol):
+    """The agent that runs in this node's agent pod."""
+
+    wake: asyncio.Event
+    kubelet: Kubelet | None
+
+    def ready(self) -> bool: ...
+
+
+def pod_path(pod: Object, subresource: str = "") -> str:
+    """Path of a pod in the API."""
+    meta = pod["metadata"]
+    return f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}{subresource}"
+
+
+def is_agent(pod: Object, namespace: str) -> bool:
+    """Whether this is a Cilium agent's pod of the lab."""
+    meta = pod["metadata"]
+    return meta["namespace"] == namespace and (meta.get("labels") or {}).get("k8s-app") == "cilium"
+
+
+def ready_conditions(pod: Object, ready: bool, reason: str = "") -> list[Object]:
+    """The pod's conditions with ready or unready containers; those of others are kept."""
+    before = (pod.get("status") or {}).get("conditions") or []
+    mine = {"PodScheduled": True, "Initialized": True, "ContainersReady": ready, "Ready": ready}
+    found = []
+    for kind, good in mine.items():
+        one = condition(kind, "True" if good else "False", "" if good else reason or "ContainersNotReady", "", before)
+        found.append({key: value for key, value in one.items() if value != ""})
+    return found + [c for c in before if c["type"] not in mine]
+
+
+class Kubelet(Controller):
+    """One node's kubelet. The agent's pod is ready when the agent says so; the agent runs while its pod does."""
+
+    def __init__(self, world: World, host: Host, agent: AgentProcess) -> None:
+        super().__init__()
+        self.world = world
+        self.host = host
+        self.name = f"stand-in kubelet of {host.name}"
+        self.agent = agent
+        agent.kubelet = self
+        self.agent_pod: Object | None = None  # the agent's pod whose container runs here
+        self.boot_id: str | None = None  # boot for which this kubelet has registered
+        self.containers: dict[str, Running] = {}
+        self.addresses: dict[str, list[str]] = {}  # pod uid -> addresses given to it
+        self.next_heartbeat = 0.0
+        self.watches(world["pods"], world["nodes"])
+        world.wakes.append(self.wake)
+
+    async def step(self) -> float | None:
+        """Heartbeat when due, pods when something about them is due."""
+        node = self.world["nodes"].items.get(self.host.name)
+        if not self.host.running:
+            self.boot_id = None
+            self.containers.clear()
+            self._set_agent_pod(None)
+            return None
+        if node is None or self.world.knobs.kubelet_dead(self.host.name):
+            return None
+        now = time.monotonic()
+        if self.boot_id != self.host.boot_id:
+            await self._register(node)
+        if now >= self.next_heartbeat:
+            await self._heartbeat(node)
+            self.next_heartbeat = now + self.world.settings.heartbeat
+        due = await self._pods()
+        return max(0.0, min([self.next_heartbeat, *due]) - time.monotonic())
+
+    # -- the node
+
+    async def _register(self, node: Object) -> None:
+        """After a boot: all containers are gone; NotReady with the new boot id until the first heartbeat."""
+        name, boot_id = self.host.name, self.host.boot_id
+        self._set_agent_pod(None)
+        same_boot = ((node.get("status") or {}).get("nodeInfo") or {}).get("bootID") == boot_id
+        self.containers.clear()
+        for pod in self.world.pods_on(name):
+            phase = (pod.get("status") or {}).get("phase")
+            if phase == "Running" and same_boot:  # only the stand-in was restarted: what runs, runs on
+                self.containers[pod["metadata"]["uid"]] = Running("running")
+                if is_agent(pod, self.world.namespace):
+                    self._set_agent_pod(pod)
+            elif phase == "Running":
+                body = {"status": {"conditions": ready_conditions(pod, ready=False)}}
+                await patch_existing(self.world.api, pod_path(pod, "/status"), body)
+        self.next_heartbeat = 0.0
+        if not same_boot:
+            log.info("%s: booted, boot id %s", name, boot_id)
+            await self._renew(node)
+            await self._node_status(node, ready=False, bootID=boot_id)
+            self.next_heartbeat = time.monotonic() + self.world.settings.start
+        self.boot_id = boot_id
+
+    async def _heartbeat(self, node: Object) -> None:
+        """Renew the lease; write the node's status only when it changes (real kubelets also every 5 min)."""
+        await self._renew(node)
+        if not is_true(node, "Ready"):
+            await self._node_status(node, ready=True)
+
+    async def _renew(self, node: Object) -> None:
+        name = self.host.name
+        lease = {"spec": {"holderIdentity": name, "renewTime": timestamp(micro=True)}}
+        collection = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        try:
+            await self.world.api.patch(f"{collection}/{name}", lease)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": node["metadata"]["uid"]}
+            meta = {"name": name, "namespace": "kube-node-lease", "ownerReferences": [owner]}
+            full = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": timestamp(micro=True)}
+            body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": full}
+            await self.world.api.create(collection, body)
+
+    async def _node_status(self, node: Object, *, ready: bool, **info: Any) -> None:
+        before = (node.get("status") or {}).get("conditions") or []
+        beat = {"lastHeartbeatTime": timestamp()}
+        conditions = [
+            condition(kind, "False", f"KubeletHasNo{kind}", "", before, **beat)
+            for kind in ("MemoryPressure", "DiskPressure", "PIDPressure")
+        ]
+        if ready:
+            conditions.append(condition("Ready", "True", "KubeletReady", "stand-in kubelet is ready", before, **beat))
+        else:
+            conditions.append(condition("Ready", "False", "KubeletNotReady", "stand-in kubelet starts", before, **beat))
+        status: Object = {"conditions": conditions}
+        if info:
+            status["nodeInfo"] = info
+        written = await self.world.api.patch(f"/api/v1/nodes/{self.host.name}/status", {"status": status})
+        # The next step must judge by this even if the watch has not brought it yet.
+        node["status"] = written["status"]
+
+    # -- its pods
+
+    async def _pods(self) -> list[float]:
+        """Bring every pod of the node forward; returns when the next ones are due."""
+        now = time.monotonic()
+        pods = list(self.world.pods_on(self.host.name))
+        alive = {p["metadata"]["uid"] for p in pods}
+        for uid in set(self.containers) - alive:
+            del self.containers[uid]
+            self.addresses.pop(uid, None)
+        if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] not in alive:
+            self._set_agent_pod(None)
+        work = []
+        for pod in pods:
+            if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") and not _deleted(pod):
+                continue
+            own = self._containers_of(pod, now)
+            if own.state == "ending":
+                if now >= own.due:
+                    own.due = now + 2.0  # until the watch shows it gone; a finalizer can keep the object longer
+                    work.append(self._end(pod))
+            elif own.state == "starting":
+                if now >= own.due:
+                    work.append(self._run(pod, own))
+            elif is_true(pod, "Ready") != self._healthy(pod):
+                work.append(self._ready(pod))
+        for start in range(0, len(work), AT_ONCE):
+            for result in await asyncio.gather(*work[start : start + AT_ONCE], return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
+        return [c.due for c in self.containers.values() if c.due]
+
+    def _containers_of(self, pod: Object, now: float) -> Running:
+        uid = pod["metadata"]["uid"]
+        own = self.containers.get(uid)
+        if own is None:
+            own = self.containers[uid] = Running("starting", now + self._start_seconds(pod))
+        if _deleted(pod) and own.state != "ending":
+            own.state, own.due = "ending", now + self._ending_seconds(pod, started=own.state == "running")
+            if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] == uid:
+                self._set_agent_pod(None)
+        return own
+
+    def _start_seconds(self, pod: Object) -> float:
+        if is_agent(pod, self.world.namespace):
+            restart = self.world.knobs.restart_seconds(self.host.name)
+            if restart is not None:
+                return restart
+        own = (pod["metadata"].get("annotations") or {}).get(START)
+        return self.world.settings.start if own is None else float(own)
+
+    def _ending_seconds(self, pod: Object, *, started: bool) -> float:
+        if not started:
+            return 0.0
+        grace = pod["metadata"].get("deletionGracePeriodSeconds")
+        wanted = self.world.knobs.termination_seconds(pod)
+        return wanted if grace is None else min(wanted, float(grace))
+
+    def _healthy(self, pod: Object) -> bool:
+        return self.agent.ready() if is_agent(pod, self.world.namespace) else True
+
+    async def _run(self, pod: Object, own: Running) -> None:
+        """The containers run."""
+        before = pod.get("status") or {}
+        agent = is_agent(pod, self.world.namespace)
+        ready = not agent  # the agent has to start first, and says itself when it is ready
+        counts = {c["name"]: c.get("restartCount", 0) + 1 for c in before.get("containerStatuses") or []}
+        now = timestamp()
+        containers = [
+            {
+                "name": c["name"],
+                "image": c.get("image", ""),
+                "imageID": c.get("image", ""),
+                "containerID": f"stand-in://{pod['metadata']['uid']}/{c['name']}/{counts.get(c['name'], 0)}",
+                "ready": ready,
+                "started": True,
+                "restartCount": counts.get(c["name"], 0),
+                "state": {"running": {"startedAt": now}},
+            }
+            for c in pod["spec"]["containers"]
+        ]
+        ips = before.get("podIPs") or [{"ip": ip} for ip in self._addresses(pod)]
+        status: Object = {
+            "phase": "Running",
+            "conditions": ready_conditions(pod, ready),
+            "containerStatuses": containers,
+            "startTime": before.get("startTime") or now,
+        }
+        if ips:
+            status |= {"podIP": ips[0]["ip"], "podIPs": ips}
+        if addresses := self._node_addresses():
+            status |= {"hostIP": addresses[0], "hostIPs": [{"ip": a} for a in addresses]}
+        written = await patch_existing(self.world.api, pod_path(pod, "/status"), {"status": status})
+        if written is None:
+            own.due = time.monotonic() + 0.2
+            return
+        own.state, own.due = "running", 0.0
+        pod["status"] = written["status"]
+        if agent:
+            self._set_agent_pod(pod)
+
+    async def _ready(self, pod: Object) -> None:
+        """Readiness follows what runs inside (a node controller may also have set it to false)."""
+        ready = self._healthy(pod)
+        containers = [{**c, "ready": ready} for c in (pod.get("status") or {}).get("containerStatuses") or []]
+        status = {"conditions": ready_conditions(pod, ready), "containerStatuses": containers}
+        written = await patch_existing(self.world.api, pod_path(pod, "/status"), {"status": status})
+        if written is not None:
+            pod["status"] = written["status"]
+
+    async def _end(self, pod: Object) -> None:
+        """The containers have ended: the object may go."""
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+        try:
+            await self.world.api.delete(pod_path(pod), body)
+        except ApiError as error:
+            if error.status != 409:  # another pod has the name already
+                raise
+
+    def _set_agent_pod(self, pod: Object | None) -> None:
+        self.agent_pod = pod
+        self.agent.wake.set()
+
+    def _node_addresses(self) -> list[str]:
+        node = self.world["nodes"].items.get(self.host.name) or {}
+        return [a["address"] for a in (node.get("status") or {}).get("addresses") or [] if a["type"] == "InternalIP"]
+
+    def _addresses(self, pod: Object) -> list[str]:
+        """Free addresses of the node's PodCIDRs; the node's own ones for hostNetwork pods."""
+        if pod["spec"].get("hostNetwork"):
+            return self._node_addresses()
+        node = self.world["nodes"].items.get(self.host.name) or {}
+        used = {ip for given in self.addresses.values() for ip in given}
+        used |= {
+            a["ip"] for p in self.world.pods_on(self.host.name) for a in (p.get("status") or {}).get("podIPs") or []
+        }
+        found = []
+        for cidr in (node.get("spec") or {}).get("podCIDRs") or []:
+            network = ipaddress.ip_network(cidr)
+            found.append(next(str(network[i]) for i in range(2, network.num_addresses) if str(network[i]) not in used))
+        self.addresses[pod["metadata"]["uid"]] = found
+        return found
+
+
+def _deleted(pod: Object) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))

@@ -1,0 +1,275 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Kubernetes API for the tests of this folder: the lab's emulator in a thread, and a kubelet that ends pods."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from lab.emulator.server import Emulator
+
+
+class Api:
+    """One emulator, and short ways to put objects into it, to break it, and to ask what it was asked."""
+
+    def __init__(self, folder):
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.emulator = Emulator()
+        self.call(self.emulator.start(0))
+        self.kubeconfig = folder / "admin.kubeconfig"
+        self.kubeconfig.write_text(self.emulator.admin_kubeconfig())
+        self.client = self.connect()
+        self.post("/api/v1/namespaces", {"metadata": {"name": "shop"}})
+        # Any object may own the pods: the garbage collector only wants one to be there, and no controller should act.
+        owner = self.post("/api/v1/namespaces/shop/configmaps", {"metadata": {"name": "o"}})
+        self.owner = {"apiVersion": "apps/v1", "name": "o", "uid": owner["metadata"]["uid"], "controller": True}
+
+    def call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+
+    def connect(self, **params):
+        # Imported here: pytest-ansible sets the finder of collections up after it has read the conftests.
+        from ansible_collections.hitless.nodes.plugins.module_utils import _client
+
+        defaults = {name: option.get("default") for name, option in _client.argument_spec().items()}
+        return _client.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 5.0, **params})
+
+    def close(self):
+        self.call(self.emulator.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+    # Objects.
+
+    def post(self, path, body):
+        return self.client.post(path, body)
+
+    def node(self, name="worker-3", **labels):
+        return self.post("/api/v1/nodes", {"metadata": {"name": name, "labels": labels}, "spec": {}})
+
+    def ready_node(self, name="worker-3", *, boot_id="boot-1", **labels):
+        made = self.node(name, **(labels or {"enable-bgp": "true"}))
+        status = {
+            "addresses": [{"type": "InternalIP", "address": a} for a in ("192.0.2.13", "2001:db8::13")],
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "nodeInfo": {"bootID": boot_id, "systemUUID": "uuid-3"},
+        }
+        self.client.patch(f"/api/v1/nodes/{name}/status", {"status": status})
+        return made
+
+    def pod(self, name, *, node="worker-3", labels=None, owner="ReplicaSet", ready=True, **metadata):
+        owners = [{**self.owner, "kind": owner}] if owner else []
+        body = {
+            "metadata": {"name": name, "labels": labels or {}, "ownerReferences": owners, **metadata},
+            "spec": {
+                "nodeName": node,
+                "terminationGracePeriodSeconds": 30,
+                "containers": [{"name": "c", "image": "i"}],
+            },
+        }
+        made = self.post("/api/v1/namespaces/shop/pods", body)
+        conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+        self.client.patch(
+            f"/api/v1/namespaces/shop/pods/{name}/status", {"status": {"phase": "Running", "conditions": conditions}}
+        )
+        return made
+
+    def budget(self, name, selector, **spec):
+        path = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets"
+        self.post(path, {"metadata": {"name": name}, "spec": {"selector": selector, **spec}})
+        self.until(lambda: "observedGeneration" in self.client.get(f"{path}/{name}")["status"])
+
+    def names(self):
+        return sorted(pod["metadata"]["name"] for pod in self.client.list("/api/v1/pods")[0])
+
+    # Faults and questions.
+
+    def fault(self, **fault):
+        self.post("/_emulator/faults", fault)
+
+    def requests(self, method=None, part=""):
+        """What was asked of the API by others than the kubelet."""
+        log = self.client.get("/_emulator/requests")
+        entries = log.get("items") or log.get("requests") or []
+        return [e for e in entries if (method in (None, e["method"])) and part in json.dumps(e)]
+
+    def user(self, name, rules):
+        """A client of a user who has just these rights."""
+        if rules:
+            rbac = "/apis/rbac.authorization.k8s.io/v1"
+            self.post(f"{rbac}/clusterroles", {"metadata": {"name": name}, "rules": rules})
+            subject = {"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+            role = {"kind": "ClusterRole", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+            self.post(
+                f"{rbac}/clusterrolebindings", {"metadata": {"name": name}, "subjects": [subject], "roleRef": role}
+            )
+        answer = self.post("/_emulator/kubeconfig", {"user": name, "groups": []})
+        path = self.kubeconfig.with_name(f"{name}.kubeconfig")
+        path.write_text(answer["kubeconfig"] if "kubeconfig" in answer else json.dumps(answer))
+        return self.connect(kubeconfig=str(path))
+
+    @staticmethod
+    def until(condition, seconds=10.0):
+        """Waits for what the emulator's controllers do a moment later."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "the emulator didn't do it"
+            time.sleep(0.02)
+
+
+class Cilium:
+    """Agents that copy labels from Node to CiliumNode, and an operator that makes and deletes NodeConfigs."""
+
+    def __init__(self, api, *, version="v2"):
+        self.api = api
+        self.version = version
+        self.agents = self.operator = True
+        self.excluded = set()
+        self.client = api.connect()
+        self.stop = threading.Event()
+        for path in sorted((Path(__file__).resolve().parents[3] / "lab" / "crds").glob("*.yml")):
+            definition = yaml.safe_load(path.read_text())
+            if version != "v2" and len(definition["spec"]["versions"]) > 1:
+                for one in definition["spec"]["versions"]:
+                    one["served"] = one["storage"] = one["name"] == version
+            api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+        self.bgp = f"/apis/cilium.io/{version}"
+        api.until(lambda: api.client.find(f"{self.bgp}/ciliumbgpnodeconfigs"))
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def config(self, name="rack-1", **spec):
+        """A ClusterConfig with one peer; spec overrides the selector enable-bgp=true."""
+        peer = {"name": "tor-1", "peerASN": 62112, "peerAddress": "192.0.2.1", "peerConfigRef": {"name": "p"}}
+        instance = {"name": "main", "localASN": 65432, "peers": [peer]}
+        selector = {"nodeSelector": {"matchLabels": {"enable-bgp": "true"}}}
+        body = {"metadata": {"name": name}, "spec": {**selector, "bgpInstances": [instance], **spec}}
+        return self.api.post(f"{self.bgp}/ciliumbgpclusterconfigs", self.kind(body, "CiliumBGPClusterConfig"))
+
+    def kind(self, body, kind, version=None):
+        return {"apiVersion": f"cilium.io/{version or self.version}", "kind": kind, **body}
+
+    def run(self):
+        while not self.stop.wait(0.03):
+            with contextlib.suppress(Exception):
+                self.look()
+
+    def look(self):
+        from ansible_collections.hitless.nodes.plugins.module_utils._labels import matches
+
+        cilium_nodes = {
+            item["metadata"]["name"]: item for item in self.client.list("/apis/cilium.io/v2/ciliumnodes")[0]
+        }
+        for node in self.client.list("/api/v1/nodes")[0] if self.agents else []:
+            name = node["metadata"]["name"]
+            labels = {k: v for k, v in (node["metadata"].get("labels") or {}).items() if k not in self.excluded}
+            if name not in cilium_nodes:
+                pairs = [("InternalIP", entry["address"]) for entry in node["status"].get("addresses") or []]
+                spec = {"addresses": [{"type": kind, "ip": address} for kind, address in pairs]}
+                body = {"metadata": {"name": name, "labels": labels}, "spec": spec}
+                self.client.post("/apis/cilium.io/v2/ciliumnodes", self.kind(body, "CiliumNode", "v2"))
+                continue
+            old = cilium_nodes[name]["metadata"].get("labels") or {}
+            if old != labels:
+                gone = dict.fromkeys(old.keys() - labels.keys())
+                patch = {"metadata": {"labels": {**gone, **labels}}}
+                self.client.patch(f"/apis/cilium.io/v2/ciliumnodes/{name}", patch)
+        configs = self.client.list(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
+        path = f"{self.bgp}/ciliumbgpnodeconfigs"
+        there = {item["metadata"]["name"] for item in self.client.list(path)[0]}
+        for name, cilium_node in cilium_nodes.items() if self.operator else []:
+            labels = cilium_node["metadata"].get("labels") or {}
+            wanted = [config for config in configs if matches(config["spec"].get("nodeSelector"), labels)]
+            if wanted and name not in there:
+                config = wanted[0]
+                owner = {key: config["metadata"][key] for key in ("name", "uid")}
+                owners = [{"apiVersion": f"cilium.io/{self.version}", "kind": "CiliumBGPClusterConfig", **owner}]
+                spec = {"bgpInstances": config["spec"]["bgpInstances"]}
+                body = {"metadata": {"name": name, "ownerReferences": owners}, "spec": spec}
+                self.client.post(path, self.kind(body, "CiliumBGPNodeConfig"))
+            elif not wanted and name in there:
+                self.client.delete(f"{path}/{name}", {})
+
+    def end(self):
+        self.stop.set()
+        self.thread.join(10)
+
+
+class Kubelet:
+    """Ends pods that were deleted: the real thing's part in a drain."""
+
+    def __init__(self, api, *, seconds=0.1):
+        self.api = api
+        self.seconds = seconds
+        self.client = api.connect()
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        seen = {}
+        while not self.stop.wait(0.05):
+            try:
+                for pod in self.client.list("/api/v1/pods")[0]:
+                    metadata = pod["metadata"]
+                    if not metadata.get("deletionTimestamp"):
+                        continue
+                    if time.monotonic() - seen.setdefault(metadata["uid"], time.monotonic()) < self.seconds:
+                        continue
+                    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+                    self.client.delete(path, {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}})
+            except Exception:  # noqa: BLE001, S112 - the API is away in some tests: a kubelet lives through that
+                continue
+
+    def end(self):
+        self.stop.set()
+        self.thread.join(10)
+
+
+@pytest.fixture
+def api(tmp_path):
+    made = Api(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cilium(api):
+    """Cilium 1.18 or newer, with ClusterConfig rack-1 (enable-bgp=true) and the Node worker-3 that it selects."""
+    made = Cilium(api)
+    made.config()
+    api.ready_node()
+    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def old_cilium(api):
+    """Cilium 1.16 or 1.17: the same with the BGP kinds in v2alpha1 only."""
+    made = Cilium(api, version="v2alpha1")
+    made.config()
+    api.ready_node()
+    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def kubelet(api):
+    made = Kubelet(api)
+    yield made
+    made.end()

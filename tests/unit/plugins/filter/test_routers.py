@@ -1,0 +1,164 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.hitless.nodes.plugins.filter import routers
+
+# As registered by ansible-core 2.19 from a loop with ignore_errors and ignore_unreachable.
+UNREACHABLE = {
+    "ansible_loop_var": "__router",
+    "changed": False,
+    "msg": "Task failed: Failed to connect to the host via ssh: ssh: connect to host tor-1 port 22: Connection refused",
+    "__router": "tor-1",
+    "unreachable": True,
+}
+FAILED = {
+    "ansible_loop_var": "__router",
+    "changed": False,
+    "failed": True,
+    "msg": "vtysh: no permission:\n  the user must be in group frrvty",
+    "__router": "tor-2",
+}
+CRASHED = {
+    "ansible_loop_var": "__router",
+    "changed": False,
+    "failed": True,
+    "module_stderr": "sh: 1:\n/usr/bin/python3: not found\n",
+    "module_stdout": "",
+    "msg": "Module result deserialization failed: No start of json char found",
+    "__router": "tor-2",
+}
+
+
+def good(router: str, **more: Any) -> dict[str, Any]:
+    return {
+        "ansible_loop_var": "__router",
+        "__router": router,
+        "_ansible_no_log": False,
+        "changed": False,
+        "failed": False,
+        "invocation": {"module_args": {}},
+        **more,
+    }
+
+
+def test_router_problem_is_empty_when_all_answered() -> None:
+    assert routers.router_problem({"results": [good("tor-1"), good("tor-2")]}, ["tor-1", "tor-2"]) == ""
+
+
+def test_router_problem_names_the_unreachable_router_and_why() -> None:
+    text = routers.router_problem({"results": [UNREACHABLE, good("tor-2")]}, ["tor-1", "tor-2"])
+    assert text.startswith("router tor-1 can't be reached by SSH, so its routes are unknown: ")
+    assert text.endswith("port 22: Connection refused")
+
+
+def test_router_problem_is_one_line_when_the_message_is_not() -> None:
+    text = routers.router_problem({"results": [FAILED]}, ["tor-2"])
+    assert text == "router tor-2: vtysh: no permission: the user must be in group frrvty"
+
+
+def test_router_problem_does_not_repeat_a_name_that_the_message_has() -> None:
+    failed = {**FAILED, "msg": "worker-3: 1 of 4 prefixes still there after 60 s (router tor-2)"}
+    assert routers.router_problem({"results": [failed]}, ["tor-2"]) == failed["msg"]
+
+
+def test_router_problem_shows_what_a_crashed_module_said() -> None:
+    assert "/usr/bin/python3: not found" in routers.router_problem({"results": [CRASHED]}, ["tor-2"])
+
+
+def test_router_problem_names_a_router_after_which_the_loop_was_broken_off() -> None:
+    text = routers.router_problem({"results": [UNREACHABLE]}, ["tor-1", "tor-2"])
+    assert text.endswith("; router tor-2 was not asked")
+
+
+def test_router_problem_names_a_skipped_router() -> None:
+    assert routers.router_problem({"results": [good("tor-1", skipped=True)]}, ["tor-1"]) == "router tor-1 was not asked"
+
+
+def test_router_problem_names_every_router_when_the_loop_did_not_run() -> None:
+    assert routers.router_problem({"skipped": True}, ["tor-1"]) == "router tor-1 was not asked"
+
+
+def test_by_router_keeps_only_what_the_module_said() -> None:
+    answer = good("tor-1", routes=[], neighbors=[], frr_version="8.4.4")
+    assert routers.by_router({"results": [answer]}) == {
+        "tor-1": {"routes": [], "neighbors": [], "frr_version": "8.4.4"},
+    }
+
+
+def test_by_router_keeps_an_unreachable_router_as_such() -> None:
+    assert routers.by_router({"results": [UNREACHABLE]})["tor-1"]["unreachable"] is True
+
+
+SINCE = "2026-11-22T01:17:06.400000Z"
+
+
+def test_router_seconds_of_one_router() -> None:
+    loop = {"results": [good("tor-1", seconds=20.44)]}
+    assert routers.router_seconds(loop, SINCE, 2) == {"tor-1": {"seconds": 20.4, "at_most": False}}
+
+
+def test_router_seconds_count_from_the_moment_when_the_router_was_asked() -> None:
+    asked = {"tor-1": "2026-11-22T01:17:08.400Z", "tor-2": "2026-11-22T01:17:31.400Z"}
+    loop = {
+        "results": [
+            good("tor-1", seconds=20.4, asked_at=asked["tor-1"]),
+            good("tor-2", seconds=0.0, asked_at=asked["tor-2"]),
+        ]
+    }
+    assert routers.router_seconds(loop, SINCE, 2) == {
+        "tor-1": {"seconds": 22.4, "at_most": False},
+        "tor-2": {"seconds": 25.0, "at_most": True},
+    }
+
+
+def test_router_seconds_of_a_later_router_are_a_bound_when_it_was_done_already() -> None:
+    loop = {"results": [good("tor-1", seconds=20.4), good("tor-2", seconds=0.0)]}
+    assert routers.router_seconds(loop, SINCE, 2)["tor-2"] == {"seconds": 22.4, "at_most": True}
+
+
+def test_router_seconds_of_a_later_router_are_measured_when_it_was_not() -> None:
+    loop = {"results": [good("tor-1", seconds=0.1), good("tor-2", seconds=5.0)]}
+    assert routers.router_seconds(loop, SINCE, 2)["tor-2"] == {"seconds": 7.1, "at_most": False}
+
+
+def test_router_seconds_without_a_wait_are_none() -> None:
+    assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE) == {}
+
+
+RECORD = {
+    "before": {
+        "routes": {
+            "tor-1": {"default": {"bgp": ["198.51.100.10/32", "10.1.3.0/24"], "fib": ["10.1.3.0/24"]}},
+            "tor-2": {"default": {"bgp": ["10.1.3.0/24"], "fib": []}, "blue": {"bgp": ["203.0.113.0/24"], "fib": []}},
+            "tor-3": {"default": {"bgp": [], "fib": []}},
+            "tor-4": {},
+        }
+    }
+}
+
+
+def test_baseline_of_all_routers_is_what_any_had() -> None:
+    assert routers.baseline(RECORD) == {"default": ["10.1.3.0/24", "198.51.100.10/32"], "blue": ["203.0.113.0/24"]}
+
+
+@pytest.mark.parametrize(
+    ("router", "expected"),
+    [
+        ("tor-2", {"blue": ["203.0.113.0/24"], "default": ["10.1.3.0/24"]}),
+        ("tor-3", {}),
+        ("tor-4", {}),
+        ("tor-9", {}),
+    ],
+)
+def test_baseline_of_one_router(router: str, expected: dict[str, list[str]]) -> None:
+    assert routers.baseline(RECORD, router) == expected
+
+
+def test_with_baseline_leaves_out_routers_without_routes() -> None:
+    assert routers.with_baseline(["tor-1", "tor-2", "tor-3", "tor-4", "tor-9"], RECORD) == ["tor-1", "tor-2"]

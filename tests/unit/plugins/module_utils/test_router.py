@@ -1,0 +1,360 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A look at a router and a wait on it, against programs that answer as the recorded router did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.hitless.nodes.plugins.module_utils import _router
+from ansible_collections.hitless.nodes.plugins.module_utils._answers import RouterError, UnknownError
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits, Unfinished
+from ansible_collections.hitless.nodes.plugins.module_utils._route_wait import RouteWait
+from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.tests.unit.plugins import frr_samples as samples
+from ansible_collections.hitless.nodes.tests.unit.plugins.frr_samples import NODE4, NODE6, POD_CIDR, VIP4, VIP6
+
+both = pytest.mark.parametrize("version", samples.VERSIONS)
+WANTED = {"default": [VIP4, POD_CIDR, VIP6]}
+NO_ROUTE = (2, "", "RTNETLINK answers: Network is unreachable\nCommand failed -:NUMBER\n")
+
+
+def kernel(destination: str, hops: list[str]) -> tuple[int, str, str]:
+    listed = ", ".join(f'{{"gateway": "{hop}", "dev": "eth0"}}' for hop in hops)
+    return (0, f'[{{"dst": "{destination}", "nexthops": [{listed}]}}]\n', "")
+
+
+def recorded(version: str, name: str) -> tuple[int, str, str]:
+    return (0, samples.text(version, name), "")
+
+
+def bgp_answers(version: str, state: str) -> dict[str, tuple[int, str, str]]:
+    """What vtysh says in a state of the recordings; the look-ups that weren't recorded in it find nothing."""
+    absent = recorded(version, "established.absent-prefix")
+    table = {
+        "show version": recorded(version, "established.version"),
+        "show bgp vrfs json": recorded(version, "established.vrfs"),
+        f"show bgp neighbors {NODE4} json": recorded(version, f"{state}.neighbor"),
+        f"show bgp neighbors {NODE6} json": recorded(version, "established.absent-neighbor"),
+        f"show bgp ipv4 unicast {VIP4} json": recorded(version, f"{state}.vip"),
+        f"show bgp ipv4 unicast {POD_CIDR} json": recorded(version, f"{state}.podcidr"),
+        f"show bgp ipv6 unicast {VIP6} json": absent,
+        f"show ipv6 route vrf default {VIP6} json": (0, "{}", ""),
+    }
+    if state in ("established", "stale"):
+        table[f"show bgp ipv6 unicast {VIP6} json"] = recorded(version, f"{state}.vip6")
+        if version != "8.4.4":
+            table["show bgp nexthop json"] = recorded(version, f"{state}.nexthop")
+    return table
+
+
+def ip_answers(*, node: bool) -> dict[str, tuple[int, str, str]]:
+    own4, own6 = ([NODE4], [NODE6]) if node else ([], [])
+    pods = kernel(POD_CIDR, [NODE4]) if node else NO_ROUTE
+    return {
+        "route get fibmatch 192.168.77.128": kernel("192.168.77.128", [*own4, "192.168.99.13"]),
+        "route get fibmatch fd77::128": kernel("fd77::128", [*own6, "fd99::13"]),
+        "route get fibmatch 10.244.1.0": pods,
+        "route get fibmatch 10.244.1.255": pods,
+    }
+
+
+class Bench:
+    """A router of programs, and a clock that only sleeping moves."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.vtysh = samples.Replay(folder / "v", "vtysh")
+        self.ip = samples.Replay(folder / "i", "ip")
+        monkeypatch.setenv("PATH", str(self.ip.folder))
+        self.now = 0.0
+        self.script: list[tuple[float, str, str]] = []
+
+    def state(self, version: str, state: str) -> None:
+        self.vtysh.answers(bgp_answers(version, state))
+        self.ip.answers(ip_answers(node=state in ("established", "stale")))
+
+    def at(self, moment: float, version: str, state: str) -> None:
+        """What the router will be like from that moment on."""
+        self.script.append((moment, version, state))
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        while self.script and self.script[0][0] <= self.now:
+            _moment, version, state = self.script.pop(0)
+            self.state(version, state)
+
+    def router(self) -> _router.Router:
+        return _router.Router(Vtysh(str(self.vtysh.path)), Fib(), set(samples.ADDRESSES))
+
+    def waiting(self, state: str = "withdrawn", wanted: dict[str, list[str]] | None = None) -> RouteWait:
+        return RouteWait(self.router(), wanted or WANTED, state, node="worker-3", name="tor-1")
+
+    def wait(self, state: str = "withdrawn", *, settle: float = 2.0, **limits: Any) -> dict[str, Any]:
+        return self.waiting(state).wait(
+            Limits(**{"timeout": 30.0, **limits}),
+            settle=settle,
+            interval=1.0,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+@both
+def test_look_when_established_takes_one_process_of_each_program(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    view = bench.router().look(WANTED)
+    assert {(entry["prefix"], entry["next_hop"]) for entry in view["routes"]} == {
+        (VIP4, NODE4),
+        (POD_CIDR, NODE4),
+        (VIP6, NODE6),
+    }
+    assert [entry["prefix"] for entry in view["fib"]] == [VIP4, POD_CIDR, VIP6]
+    assert [entry["address"] for entry in view["neighbors"]] == [NODE4]
+    assert (len(bench.vtysh.asked()), len(bench.ip.asked())) == (1, 1)
+
+
+def test_look_asks_in_each_vrf(bench: Bench) -> None:
+    absent = recorded("10.3", "established.absent-prefix")
+    none = recorded("10.3", "established.absent-neighbor")
+    bench.vtysh.answers(
+        {
+            "show bgp vrfs json": (0, '{"vrfs": {"default": {}, "blue": {}}}', ""),
+            **{f"show bgp{vrf} neighbors {own} json": none for vrf in ("", " vrf blue") for own in (NODE4, NODE6)},
+            f"show bgp ipv4 unicast {VIP4} json": absent,
+            f"show bgp vrf blue ipv4 unicast {POD_CIDR} json": recorded("10.3", "established.podcidr"),
+            "show bgp nexthop json": (0, "{}", ""),
+            "show bgp vrf blue nexthop json": recorded("10.3", "established.nexthop"),
+        }
+    )
+    bench.ip.answers(
+        {
+            "route get fibmatch 192.168.77.128": NO_ROUTE,
+            "route get fibmatch 10.244.1.0 vrf blue": kernel(POD_CIDR, [NODE4]),
+            "route get fibmatch 10.244.1.255 vrf blue": kernel(POD_CIDR, [NODE4]),
+        }
+    )
+    view = bench.router().look({"default": [VIP4], "blue": [POD_CIDR]})
+    assert {entry["vrf"] for entry in view["routes"] + view["fib"] + view["counts"]} == {"blue"}
+
+
+@both
+@pytest.mark.parametrize(
+    ("command", "name", "words"),
+    [
+        ("show bgp vrfs json", "no-router-bgp.neighbors", "isn't understood"),
+        (f"show bgp ipv4 unicast {VIP4} json", "no-router-bgp.vip", "Default BGP instance not found"),
+        (f"show bgp neighbors {NODE4} json", "no-peer.neighbors", "isn't understood"),
+    ],
+)
+def test_look_when_there_is_no_instance_is_unknown(
+    bench: Bench, version: str, command: str, name: str, words: str
+) -> None:
+    bench.state(version, "expired")
+    bench.vtysh.answers({**bgp_answers(version, "expired"), command: recorded(version, name)})
+    with pytest.raises(UnknownError, match=words):
+        bench.router().look(WANTED)
+
+
+@both
+def test_look_when_the_vrf_has_no_instance_is_unknown(bench: Bench, version: str) -> None:
+    unknown = (0, '{\n  "warning":"View/Vrf is unknown"\n}\n', "")
+    bench.vtysh.answers(
+        {
+            "show bgp vrfs json": recorded(version, "established.vrfs"),
+            f"show bgp vrf blue neighbors {NODE4} json": (0, "{\n}\n", ""),
+            f"show bgp vrf blue neighbors {NODE6} json": (0, "{\n}\n", ""),
+            f"show bgp vrf blue ipv4 unicast {VIP4} json": unknown,
+        }
+    )
+    with pytest.raises(UnknownError, match=r"no BGP instance in VRF blue \(it has: default\)"):
+        bench.router().look({"blue": [VIP4]})
+
+
+@both
+def test_announced_lists_the_prefixes_of_both_families(bench: Bench, version: str) -> None:
+    head = f"unicast neighbors {NODE4} routes json"
+    bench.vtysh.answers(
+        {
+            **bgp_answers(version, "established"),
+            f"show bgp ipv4 {head}": recorded(version, "established.nbr-routes"),
+            f"show bgp ipv6 {head}": recorded(version, "established.nbr-routes6"),
+        }
+    )
+    assert {VIP4, POD_CIDR, VIP6} < set(bench.router().announced(["default"])["default"])
+
+
+@both
+def test_announced_when_there_is_no_session_is_nothing(bench: Bench, version: str) -> None:
+    none = recorded(version, "established.absent-neighbor")
+    bench.vtysh.answers({**bgp_answers(version, "established"), f"show bgp neighbors {NODE4} json": none})
+    assert bench.router().announced(["default"]) == {"default": []}
+
+
+@both
+def test_release(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    assert bench.router().release() == version
+
+
+@both
+def test_wait_when_stale_paths_expire(bench: Bench, version: str) -> None:
+    bench.state(version, "stale")
+    bench.at(20.0, version, "expired")
+    result = bench.wait()
+    assert (result["seconds"], result["settled"], result["remaining"]) == (20.0, True, [])
+    assert bench.now == 22.0
+
+
+@both
+def test_wait_when_routes_come_back_while_settling_begins_anew(bench: Bench, version: str) -> None:
+    bench.state(version, "expired")
+    bench.at(1.0, version, "established")
+    bench.at(5.0, version, "expired")
+    assert bench.wait()["seconds"] == 5.0
+
+
+@both
+def test_wait_when_the_routes_stay_fails_with_what_is_left(bench: Bench, version: str) -> None:
+    bench.state(version, "stale")
+    with pytest.raises(HitlessError) as error:
+        bench.wait(timeout=10.0)
+    assert error.value.msg.startswith(f"worker-3: 3 of 3 prefixes are still on router tor-1 after 10 s: {VIP4} (ipv4, ")
+    assert "graceful restart may keep stale paths" in error.value.msg
+    assert {entry["prefix"] for entry in error.value.facts["remaining"]} == {VIP4, POD_CIDR, VIP6}
+    assert (error.value.facts["seconds"], error.value.facts["settled"]) == (10.0, False)
+
+
+@both
+def test_wait_when_bgpd_is_down_to_the_end_is_unknown(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    bench.vtysh.answers({"show bgp vrfs json": (1, "", samples.stderr(version, "bgpd-down.summary"))})
+    with pytest.raises(HitlessError) as error:
+        bench.wait(timeout=10.0)
+    assert error.value.msg.startswith(
+        "worker-3: unknown after 10 s whether its 3 prefixes are withdrawn on router tor-1: no answer to"
+    )
+    assert "bgpd is not running" in error.value.msg
+    assert [entry["where"] for entry in error.value.facts["remaining"]] == ["unknown"] * 3
+
+
+@both
+def test_wait_when_bgpd_comes_back_goes_on(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    bench.vtysh.answers({"show bgp vrfs json": (1, "", samples.stderr(version, "bgpd-down.summary"))})
+    bench.at(5.0, version, "established")
+    bench.at(8.0, version, "expired")
+    assert bench.wait()["seconds"] == 8.0
+
+
+@both
+def test_wait_when_asking_again_would_not_help_fails_at_once(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    bench.vtysh.answers({})
+    with pytest.raises(RouterError, match="vtysh refused"):
+        bench.wait()
+    assert bench.now == 0.0
+
+
+@both
+def test_wait_when_the_slice_is_over_says_what_is_left(bench: Bench, version: str) -> None:
+    bench.state(version, "stale")
+    with pytest.raises(Unfinished) as pause:
+        bench.wait(slice=3.0)
+    assert pause.value.subject == "worker-3"
+    assert pause.value.progress.startswith(f"router tor-1: 3 of 3 prefixes left: {VIP4} (ipv4, ")
+    assert "(ipv6, " in pause.value.progress
+    assert bench.now == 3.0
+
+
+@both
+def test_wait_when_the_slice_ends_unknown_says_so(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    bench.vtysh.answers({"show bgp vrfs json": (1, "", samples.stderr(version, "bgpd-down.summary"))})
+    with pytest.raises(Unfinished, match="unknown just now: no answer to 'show bgp vrfs json': bgpd is not running"):
+        bench.wait(slice=3.0)
+
+
+@both
+def test_wait_for_present_when_the_session_comes_up(bench: Bench, version: str) -> None:
+    bench.state(version, "expired")
+    bench.at(4.0, version, "established")
+    result = bench.wait("present")
+    assert (result["seconds"], result["settled"]) == (4.0, True)
+
+
+@both
+def test_wait_for_present_when_it_does_not_come(bench: Bench, version: str) -> None:
+    bench.state(version, "expired")
+    with pytest.raises(HitlessError) as error:
+        bench.wait("present", timeout=5.0)
+    assert error.value.msg.startswith("worker-3: 3 of 3 prefixes are not back on router tor-1 after 5 s: ")
+    assert f"session with {NODE4} is Active" in error.value.msg
+
+
+@both
+def test_look_once_reports_without_waiting(bench: Bench, version: str) -> None:
+    bench.state(version, "stale")
+    result = bench.waiting().look()
+    assert (result["changed"], result["settled"], result["seconds"]) == (False, False, 0.0)
+    assert {entry["prefix"] for entry in result["remaining"]} == {VIP4, POD_CIDR, VIP6}
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "present"])
+@pytest.mark.parametrize("wanted", [{"default": []}, {"default": [VIP4], "blue": []}])
+def test_wait_when_there_is_nothing_to_look_for_is_refused(
+    bench: Bench, state: str, wanted: dict[str, list[str]]
+) -> None:
+    with pytest.raises(RouterError, match=r"worker-3: no prefixes to look for in VRF .* would prove nothing"):
+        bench.waiting(state, wanted)
+
+
+@pytest.mark.parametrize(
+    ("values", "vrfs", "expected"),
+    [
+        ([VIP4, VIP4], ["default"], {"default": [VIP4]}),
+        ([VIP4], ["default", "blue"], {"default": [VIP4], "blue": [VIP4]}),
+        ({"blue": [POD_CIDR, "FD77:0::128"]}, ["default"], {"blue": [POD_CIDR, VIP6]}),
+        ([], ["default"], {"default": []}),
+    ],
+)
+def test_checked_prefixes(values: Any, vrfs: list[str], expected: dict[str, list[str]]) -> None:
+    assert _router.checked_prefixes(values, vrfs) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ("10.0.0.0/8", "isn't a list"),
+        (None, "isn't a list"),
+        ({"blue": "10.0.0.0/8"}, "prefixes of VRF blue: '10.0.0.0/8' isn't a list"),
+        (["10.0.0.1/8"], "has host bits set"),
+        ({"a b": [VIP4]}, "can't be the name of a VRF"),
+        ({}, "prefixes is empty"),
+    ],
+)
+def test_checked_prefixes_when_they_are_none(values: Any, words: str) -> None:
+    with pytest.raises(RouterError, match=words):
+        _router.checked_prefixes(values, ["default"])
+
+
+@pytest.mark.parametrize("vrf", ["", "a b", "x\nconfigure", "much-too-long-name"])
+def test_checked_vrfs_when_it_can_not_be_a_name(vrf: str) -> None:
+    with pytest.raises(RouterError, match="can't be the name of a VRF"):
+        _router.checked_vrfs([vrf])
+
+
+def test_checked_addresses() -> None:
+    assert _router.checked_addresses(["192.0.2.1", "FD00::1"]) == {"192.0.2.1", "fd00::1"}
+    with pytest.raises(RouterError, match="addresses is empty"):
+        _router.checked_addresses([])
