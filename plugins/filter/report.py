@@ -58,11 +58,12 @@ def maintenance_summary(
     outcome: str,
     failure: Mapping[str, Any] | None = None,
     probe: Mapping[str, Any] | None = None,
+    plan: Iterable[str] = (),
 ) -> dict[str, Any]:
     """All that is known of one node's maintenance, as plain data.
 
     sources: results with a history (of node_claim), of which the longest counts. outcome: a key of OUTCOMES.
-    probe: what the prober wrote, if one ran.
+    probe: what the prober wrote, if one ran. plan: what would be done (check mode).
     """
     sources = [source for source in sources if source.get("history")]
     history = max((source["history"] for source in sources), key=len, default=[])
@@ -82,6 +83,7 @@ def maintenance_summary(
         "before": {key: before[key] for key in ("unschedulable", "label", "addresses") if key in before},
         "restored": dict(restored),
         "failure": dict(failure) if failure else None,
+        "plan": list(plan),
         "loss": _loss(probe) if probe else None,
         "history": [dict(entry) for entry in history],
     }
@@ -115,22 +117,35 @@ def _routers(history: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for entry in history:
         for router, measured in entry.get("routers", {}).items():
             each = routers.setdefault(router, {"router": router, "withdrawn": None, "announced": None})
-            if entry["phase"] in ("withdrawn", "announced"):
+            # The first time counts: a run that is resumed, or looks again, finds what was done before.
+            if entry["phase"] in each and not each[entry["phase"]]:
                 each[entry["phase"]] = {"flipped_at": entry["flipped_at"], **measured}
     return list(routers.values())
 
 
 def _loss(probe: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("udp_sent", "udp_lost", "tcp_new", "tcp_failed", "seconds", "families", "started", "lost_per_100ms")
+    keys = (
+        "missing",
+        "udp_sent",
+        "udp_lost",
+        "tcp_new",
+        "tcp_failed",
+        "seconds",
+        "families",
+        "started",
+        "lost_per_100ms",
+    )
     return {key: probe[key] for key in keys if key in probe}
 
 
 def summary_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list[str]:
     """The summary for a terminal."""
-    lines = [f"{summary['node']}: {summary['result']} ({_duration(summary['seconds'])})"]
+    took = "" if summary["outcome"] == "check" else f" ({_duration(summary['seconds'])})"
+    lines = [f"{summary['node']}: {summary['result']}{took}"]
     if summary["failure"]:
         lines.append(f"  failed:  {summary['failure']['task']}: {summary['failure']['reason']}")
-    for phase in summary["phases"]:
+    lines += [f"  would {step}" for step in summary["plan"]]
+    for phase in summary["phases"] if not summary["plan"] else []:
         took = "" if phase["seconds"] is None else f"  after {_duration(phase['seconds']):>9}  {phase['activity']}"
         lines.append(f"  {phase['at'][11:23]}  {phase['phase']:<11}{took}".rstrip())
     for router in summary["routers"]:
@@ -140,6 +155,42 @@ def summary_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list
     if summary["loss"]:
         lines.append(f"  traffic: {_loss_words(summary['loss'])}")
     return lines + [f"  {file}" for file in files]
+
+
+def maintenance_plan(
+    claimed: Mapping[str, Any], info: Mapping[str, Any], drained: Mapping[str, Any], direction: str, action: str
+) -> list[str]:
+    """What would be done, one step a line, each to be read after "would".
+
+    claimed, info, drained: results of node_claim, node_info and (on the way out) node_drain in check mode.
+    """
+    if not claimed.get("before"):
+        return []
+    before, label = claimed["before"], info["bgp"]["label"] or {}
+    routers = ", ".join(before["routes"])
+    prefixes = f"{len(claimed['prefixes'])} prefixes ({_some(claimed['prefixes'])})"
+    steps = []
+    if direction != "in":
+        pods = [pod for pod in drained.get("pods", []) if pod["action"] == "evict"]
+        names = [f"{pod['namespace']}/{pod['name']}" for pod in pods]
+        steps.append(f"cordon it and evict {len(pods)} pods ({_some(names)})")
+        steps.append(f"change label {_label(label.get('key'), label.get('deselect_value'))}")
+        steps.append(f"wait until {prefixes} are gone from {routers}")
+        steps += {"poweroff": ["switch it off"], "reboot": ["reboot it"], "pause": ["wait for people"]}.get(action, [])
+    if direction != "out":
+        steps.append(f"wait until it is Ready, and restore label {_label(**before['label'])}")
+        steps.append(f"wait until the routes are back on {routers}")
+        steps.append("leave it cordoned, as it was" if before["unschedulable"] else "uncordon it")
+    return steps
+
+
+def _label(key: str | None, value: str | None) -> str:
+    return f"{key} (absent)" if value is None else f"{key}={value}"
+
+
+def _some(names: Iterable[str], limit: int = 6) -> str:
+    names = list(names)
+    return (", ".join(names[:limit]) or "none") + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def _router_words(router: Mapping[str, Any]) -> str:
@@ -163,12 +214,14 @@ def _restored_words(restored: Mapping[str, Any]) -> str:
     label = restored.get("label") or {}
     if label.get("key"):
         value = label.get("value")
-        words.append(f"label {label['key']} absent" if value is None else f"label {label['key']}={value}")
+        words.append(f"label {_label(label['key'], value)}")
     return ", ".join(words)
 
 
 def _loss_words(loss: Mapping[str, Any]) -> str:
     """What the prober counted, in words."""
+    if "missing" in loss:
+        return f"unknown, the prober's file {loss['missing']} is not there"
     words = [f"{loss.get('udp_lost', 0)} of {loss.get('udp_sent', 0)} UDP requests lost"]
     words.append(f"{loss.get('tcp_failed', 0)} of {loss.get('tcp_new', 0)} new TCP connections failed")
     return ", ".join(words)
@@ -224,7 +277,7 @@ STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 2
 def report_page(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows: words, rows of the tables, the timeline's geometry. The template decides nothing."""
     probe = summary["loss"]
-    lost = probe and (probe.get("udp_lost", 0) or probe.get("tcp_failed", 0))
+    lost = probe and any(probe.get(key) for key in ("missing", "udp_lost", "tcp_failed"))
     return {
         "tone": "bad" if summary["failure"] else "plain" if summary["outcome"] == "check" else "good",
         "when": _clock_time(summary["started"]) if summary["started"] else "",
@@ -280,7 +333,7 @@ def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:
 
     rows = [{"name": "phases", "bars": _phase_bars(summary["phases"], bar, since)}]
     rows += [{"name": router["router"], "bars": _router_bars(router, bar, since, end)} for router in summary["routers"]]
-    if summary["loss"]:
+    if summary["loss"] and "missing" not in summary["loss"]:
         most = max((count for _at, count in losses), default=0)
         bars = []
         for at, count in losses:
@@ -371,6 +424,7 @@ class FilterModule:
         return {
             "maintenance_summary": maintenance_summary,
             "summary_lines": summary_lines,
+            "maintenance_plan": maintenance_plan,
             "failure_reason": failure_reason,
             "failure_line": failure_line,
             "report_page": report_page,

@@ -62,7 +62,14 @@ def _same_value(read: Any, value: Any) -> bool:
 
 def _kind(value: Any) -> str:
     """What a value is, in words."""
-    kinds = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (datetime.date, "a date"), (str, "text"))
+    kinds = (
+        (bool, "a boolean"),
+        (int, "a number"),
+        (float, "a number"),
+        (datetime.date, "a date"),
+        (str, "text"),
+        (type(None), "nothing"),
+    )
     return next((words for kind, words in kinds if isinstance(value, kind)), "not text")
 
 
@@ -138,6 +145,12 @@ def _host_problems(host: str, variables: Mapping[str, Any], action: str) -> list
     name = variables.get("node_name", host)
     if not isinstance(name, str) or not name:
         problems.append(f"{host}: node_name is {name!r} ({_kind(name)}), and must be text: quote it in the inventory")
+    value = variables.get("bgp_label_value", "")
+    if not isinstance(value, str | bool):
+        problems.append(
+            f"{host}: bgp_label_value arrived as {value!r} ({_kind(value)}), and a label's value is text: what was "
+            "written can't be told from that; use a value that YAML doesn't take for something else"
+        )
     if action in ("poweroff", "reboot"):
         method = variables.get("power_method", DEFAULT_POWER_METHOD)
         if method not in POWER_METHODS:

@@ -16,8 +16,8 @@ ROUTER = "__router"
 LOOP_KEYS = frozenset({"ansible_loop_var", "invocation", "failed", "changed", "failed_when_result", "warnings"})
 
 
-def router_problem(loop: Mapping[str, Any], routers: Iterable[str]) -> str:
-    """One line that names each router that gave no good answer, and why; "" if all did.
+def router_problem(loop: Mapping[str, Any], routers: Iterable[str], node: str = "") -> str:
+    """One line that names the node, and each router that gave no good answer, and why; "" if all did.
 
     loop: the registered result of a task that went over the routers with failures let through.
     """
@@ -28,11 +28,11 @@ def router_problem(loop: Mapping[str, Any], routers: Iterable[str]) -> str:
         if answer is None or answer.get("skipped"):
             problems.append(f"router {router} was not asked")
         elif answer.get("unreachable"):
-            problems.append(f"router {router} can't be reached by SSH, so its routes are unknown: {_last_line(answer)}")
+            problems.append(f"router {router} is unreachable by SSH, so its routes are unknown: {_last_line(answer)}")
         elif answer.get("failed"):
-            reason = _last_line(answer)
+            reason = _last_line(answer).removeprefix(f"{node}: ")
             problems.append(reason if router in reason else f"router {router}: {reason}")
-    return "; ".join(problems)
+    return (f"{node}: " if node and problems else "") + "; ".join(problems)
 
 
 def _last_line(answer: Mapping[str, Any]) -> str:

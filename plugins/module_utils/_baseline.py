@@ -39,11 +39,10 @@ def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
             problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
             continue
         tables: dict[str, dict[str, set[str]]] = {}
-        for route in answer["routes"]:
-            table = tables.setdefault(route.get("vrf") or "default", {"bgp": set(), "fib": set()})
-            table["bgp"].add(route["prefix"])
-            if route.get("installed"):
-                table["fib"].add(route["prefix"])
+        for kind, key in (("bgp", "routes"), ("fib", "fib")):
+            for entry in answer[key]:
+                table = tables.setdefault(entry.get("vrf") or "default", {"bgp": set(), "fib": set()})
+                table[kind].add(entry["prefix"])
         routes[router] = {
             vrf: {kind: sorted(found) for kind, found in table.items()} for vrf, table in sorted(tables.items())
         }
@@ -61,11 +60,11 @@ def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
 
 
 def is_answer(answer: Any) -> bool:
-    """Whether a router's answer is one: not failed, not unreachable, not skipped, with both lists."""
+    """Whether a router's answer is one: not failed, not unreachable, not skipped, with all its lists."""
     return (
         isinstance(answer, dict)
         and not any(answer.get(bad) for bad in ("failed", "unreachable", "skipped"))
-        and all(isinstance(answer.get(key), list) for key in ("routes", "neighbors"))
+        and all(isinstance(answer.get(key), list) for key in ("neighbors", "routes", "fib"))
     )
 
 

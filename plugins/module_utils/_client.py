@@ -208,6 +208,9 @@ def configure(params: dict[str, Any]) -> tuple[Configuration, str]:
             setattr(configuration, name, value)
     if params["api_key"]:
         configuration.api_key = {"authorization": f"Bearer {params['api_key']}"}
+        # Otherwise the kubeconfig's own identity would win: its hook restores its token, and certificates go first.
+        configuration.refresh_api_key_hook = None
+        configuration.cert_file, configuration.key_file = params["client_cert"], params["client_key"]
     return configuration, source
 
 

@@ -29,12 +29,20 @@ def release(text: str) -> str | None:
     return found.group(1) if found else None
 
 
-def instances(document: dict[str, Any]) -> list[str]:
-    """The VRFs that have a BGP instance ("show bgp vrfs json"); without "router bgp" there is none."""
+def instances(document: dict[str, Any]) -> dict[str, int | None]:
+    """VRF -> number of neighbours (None = not said) of each BGP instance; without "router bgp" there is none.
+
+    From "show bgp vrfs json". Neighbours that are configured, or up (dynamic ones aren't configured one by one).
+    """
     vrfs = document.get("vrfs")
     if not isinstance(vrfs, dict):
         raise _strange("show bgp vrfs json", document)
-    return list(vrfs)
+    found: dict[str, int | None] = {}
+    for name, entry in vrfs.items():
+        counts = [entry.get(key) for key in ("numConfiguredPeers", "numEstablishedPeers")]
+        known = [count for count in counts if isinstance(count, int)]
+        found[name] = max(known) if known else None
+    return found
 
 
 def paths(document: dict[str, Any], wanted: str) -> list[dict[str, Any]]:

@@ -151,6 +151,12 @@ class Router:
                     f"FRR has no BGP instance in VRF {vrf} (it has: {', '.join(there) or 'none'});"
                     " is 'router bgp' configured there, and has bgpd read its configuration?"
                 )
+            if there[vrf] == 0:
+                # As after a restart with an empty configuration: no path to anything, which says nothing of the node.
+                raise UnknownError(
+                    f"FRR's BGP instance in VRF {vrf} has no neighbours;"
+                    " is it the right router and VRF, and has bgpd read its configuration?"
+                )
 
     def _neighbors(self, sessions: list[tuple[str, str]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         read = [(vrf, _frr.neighbor(document, own)) for (vrf, own), document in zip(sessions, found)]  # noqa: B905

@@ -83,12 +83,6 @@ options:
   _names:
     description: What the inventory calls node and router. Set by the action plugin, not for playbooks.
     type: dict
-  _slice:
-    description: Seconds after which to report what is left. Set by the action plugin, not for playbooks.
-    type: float
-  _state:
-    description: What the slice before found out. Set by the action plugin, not for playbooks.
-    type: dict
 seealso:
   - module: hitless.nodes.frr_bgp_info
 author:

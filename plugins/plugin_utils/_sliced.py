@@ -81,6 +81,7 @@ class SlicedAction(ActionBase):
     """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between."""
 
     TRANSFERS_FILES = False
+    _supports_async = True
     # A module that writes Nodes wants to know who runs it; one that only reads has no such option.
     SENDS_RUN = True
     WAITS = True
@@ -100,8 +101,8 @@ class SlicedAction(ActionBase):
         changed = False
         diffs: list[Any] = []
         while True:
-            args |= {"_slice": SLICE_SECONDS, "_state": state | {"elapsed": time.monotonic() - started}}
-            result = self._execute_module(module_args=args, task_vars=variables)
+            slice_args = {"_slice": SLICE_SECONDS, "_state": state | {"elapsed": time.monotonic() - started}}
+            result = self._execute_module(module_args=args | slice_args, task_vars=variables)
             changed = changed or bool(result.get("changed"))
             diff = result.pop("diff", None)
             diffs += diff if isinstance(diff, list) else [diff] if diff else []

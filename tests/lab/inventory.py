@@ -30,6 +30,7 @@ def content(lab: Lab) -> dict[str, Any]:
                 "power_redfish_baseurl": lab.redfish["baseurl"],
                 "power_redfish_username": lab.redfish["username"],
                 "power_redfish_password": lab.redfish["password"],
+                "power_redfish_ca_path": lab.redfish["ca"],
                 "power_redfish_resource_id": machine.uuid,
             }
     common = {
@@ -37,6 +38,6 @@ def content(lab: Lab) -> dict[str, Any]:
         "ansible_python_interpreter": "/usr/bin/python3",
     }
     return {
-        "nodes": {"hosts": nodes, "vars": common | {"ansible_user": "root"}},
+        "nodes": {"hosts": nodes, "vars": common | {"ansible_user": "root", "cilium_namespace": lab.settings.name}},
         "routers": {"hosts": {name: {} for name in lab.routers}, "vars": common | {"ansible_user": "hitless"}},
     }

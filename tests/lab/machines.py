@@ -134,9 +134,9 @@ class Machine:
         target.write_text(content)
 
     def read(self, path: str) -> str | None:
-        """Content of a file inside the running machine; None when there is no such file."""
-        with contextlib.suppress(FileNotFoundError):
-            return Path(f"/proc/{self._leader(f'read {path}')}/root{path}").read_text()
+        """Content of a file inside the running machine; None when there is no such file, or the machine is off."""
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{self.leader()}/root{path}").read_text()
         return None
 
     def service(self, action: str, name: str) -> None:
@@ -186,7 +186,7 @@ class Machine:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(leader, signal.SIGKILL)
             if time.monotonic() > deadline:
-                raise LabError(f"{self.name} is still there 10 s after SIGKILL, see {self.dir / 'console.log'}")
+                raise LabError(f"{self.name} is still there 10 s after SIGKILL; {self._said()}")
             time.sleep(0.02)
 
     def prepare(self, files: Mapping[str, str], links: Mapping[str, str]) -> None:
@@ -237,6 +237,13 @@ class Machine:
             raise LabError(f"{self.name} is off: cannot {what}")
         return leader
 
+    def _said(self) -> str:
+        """The last line on the machine's console, for an error that may be all that remains of it."""
+        path = self.dir / "console.log"
+        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+        return f"last on its console: {last}"
+
     def _supervised(self) -> bool:
         """Whether machine.sh holds the machine's lock: it is on, or has been a moment ago."""
         with contextlib.suppress(FileNotFoundError), (self.dir / "lock").open() as lock:
@@ -268,7 +275,7 @@ class Machine:
         deadline = time.monotonic() + seconds
         while not until():
             if time.monotonic() > deadline:
-                raise LabError(f"{self.name} {problem} within {seconds:g} s, see {self.dir / 'console.log'}")
+                raise LabError(f"{self.name} {problem} within {seconds:g} s; {self._said()}")
             time.sleep(0.03)
 
 

@@ -42,16 +42,21 @@ def write_config(settings: LabSettings) -> Path:
     lines = []
     for name, address in hosts.items():
         lines += [f"Host {name}", f"    HostName {address}", f"    HostKeyAlias {name}"]
-    proxy = f"nsenter --net={network.NETNS / settings.switch} nc %h %p"
+    # -F: nc hands the connected socket to ssh and ends. As a relay it would not pass on a close by the machine.
+    proxy = f"nsenter --net={network.NETNS / settings.switch} nc -F %h %p"
     lines += [
         f"Host {settings.name}-*",
         f"    ProxyCommand {proxy}",
+        "    ProxyUseFdpass yes",
         f"    IdentityFile {directory / 'id_ed25519'}",
         "    IdentitiesOnly yes",
         f"    UserKnownHostsFile {directory / 'known_hosts'}",
         "    GlobalKnownHostsFile /dev/null",
         "    StrictHostKeyChecking yes",
         "    ConnectTimeout 5",
+        # A machine whose power was cut closes nothing.
+        "    ServerAliveInterval 5",
+        "    ServerAliveCountMax 2",
         "    LogLevel ERROR",
     ]
     path = directory / "ssh_config"

@@ -134,6 +134,7 @@ def _context(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
     configuration = kubernetes.client.Configuration()
     kubernetes.config.load_kube_config(str(kubeconfig), client_configuration=configuration)
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    assert configuration.cert_file
     context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return configuration.host, context
 

@@ -9,9 +9,11 @@ import base64
 import json
 import ssl
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +34,7 @@ def lab(request: pytest.FixtureRequest, network_lab: Any) -> Iterator[Lab]:
 def answers(lab: Lab, role: str) -> bool:
     """Whether a machine answers a ping from the client."""
     address = s.addresses(role)[0]
-    return subprocess.run(lab.client.in_netns(["ping", "-c1", "-W1", address]), capture_output=True).returncode == 0
+    return lab.client.run(["ping", "-c1", "-W1", address]).returncode == 0
 
 
 def login(lab: Lab, user: str, role: str, command: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +46,7 @@ def login(lab: Lab, user: str, role: str, command: str) -> subprocess.CompletedP
 def test_off_and_on_again(lab: Lab, eventually: Eventually) -> None:
     machine = lab.machines[lab.settings.machine("worker-1")]
     first = machine.boot_id()
+    eventually(lambda: answers(lab, "worker-1"), "worker-1 answers")
     machine.poweroff()
     assert (machine.running(), machine.boot_id(), machine.leader()) == (False, None, None)
     assert not answers(lab, "worker-1"), "a machine that is off answers to nothing"
@@ -177,7 +180,16 @@ def test_redfish_follows_what_others_switch(lab: Lab) -> None:
 
 
 def test_inventory_reaches_all(lab: Lab) -> None:
-    argv = ["ansible", "-i", str(lab.dir / "inventory.yml"), "all", "-m", "ansible.builtin.raw", "-a", "id -un"]
+    argv = [
+        str(Path(sys.executable).with_name("ansible")),
+        "-i",
+        str(lab.dir / "inventory.yml"),
+        "all",
+        "-m",
+        "ansible.builtin.raw",
+        "-a",
+        "id -un",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("\nroot") == len(s.NODES)

@@ -273,7 +273,7 @@ def test_pace_keeps_the_rate_over_pauses_and_says_what_it_skipped() -> None:
 
 
 def test_hops_of_reads_gateways_nexthops_and_ipv6_next_hops_of_ipv4_routes() -> None:
-    answer = [
+    answer: list[dict[str, Any]] = [
         {
             "dst": "198.51.100.10",
             "nexthops": [{"gateway": "10.62.0.12"}, {"via": {"family": "inet6", "host": "fe80::1"}}],

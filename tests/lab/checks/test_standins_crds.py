@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from lab import cluster, state
 from lab.settings import LabSettings

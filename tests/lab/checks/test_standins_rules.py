@@ -220,7 +220,7 @@ def test_speaker_config_reads_timers_password_and_graceful_restart() -> None:
 def test_speaker_config_uses_ciliums_defaults() -> None:
     (peer,) = speaker(cluster_config("a"), obj("pc", spec={})).peers
     assert (peer.hold_time, peer.keepalive, peer.connect_retry, peer.gr_restart_time) == (90, 30, 120, None)
-    spec = {"gracefulRestart": {"enabled": True}}
+    spec: Object = {"gracefulRestart": {"enabled": True}}
     assert speaker(cluster_config("a"), obj("pc", spec=spec)).peers[0].gr_restart_time == 120
     spec = {"gracefulRestart": {"enabled": False, "restartTimeSeconds": 20}}
     assert speaker(cluster_config("a"), obj("pc", spec=spec)).peers[0].gr_restart_time is None

@@ -101,6 +101,9 @@ def made(api: Api) -> Iterator[Callable[..., Json]]:
 
     yield make
     for path in reversed(paths):
+        if path.startswith("/api/v1/namespaces/") and path.count("/") == 4:
+            _remove_namespace(api, path.rpartition("/")[2])
+            continue
         answer = api.delete(path, {"gracePeriodSeconds": 0})
         if answer.status == 200 and api.get(path).status == 200:
             api.patch(path, {"metadata": {"finalizers": None}})
@@ -165,7 +168,36 @@ def make_pod(api: Api, made: Callable[..., Json], pods: str, node: str, controll
             return pod
         condition = {"type": "Ready", "status": "True" if ready else "False"}
         path = f"{pods}/{pod['metadata']['name']}/status"
-        return api.patch(path, {"status": {"phase": phase, "conditions": [condition]}}).of(200)
+        running: Json = api.patch(path, {"status": {"phase": phase, "conditions": [condition]}}).of(200)
+        return running
+
+    return make
+
+
+@pytest.fixture
+def budget(api: Api, made: Callable[..., Json], budgets: str, name: str, controllers: bool) -> Callable[..., str]:
+    """budget(allowed=, healthy=, desired=, expected=, **spec): a PDB whose status says so; its path.
+
+    With controllers the status is theirs and the probe waits for it; without them the probe writes it.
+    """
+
+    def make(
+        *, allowed: int, healthy: int, desired: int, expected: int, suffix: str = "", of: str = "", **spec: Any
+    ) -> str:
+        selector = {"matchLabels": {"of": of or name}}
+        obj = made(budgets, {"metadata": {"name": f"{name}{suffix}"}, "spec": {"selector": selector, **spec}})
+        path = f"{budgets}/{name}{suffix}"
+        wanted = {
+            "observedGeneration": obj["metadata"]["generation"],
+            "disruptionsAllowed": allowed,
+            "currentHealthy": healthy,
+            "desiredHealthy": desired,
+            "expectedPods": expected,
+        }
+        if not controllers:
+            api.patch(f"{path}/status", {"status": wanted}).of(200)
+        eventually(lambda: wanted.items() <= api.get(path).of(200)["status"].items())
+        return path
 
     return make
 

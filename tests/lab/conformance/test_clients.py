@@ -86,12 +86,11 @@ def test_kubectl_taint(kubectl: Kubectl, api: Api, node: str) -> None:
 
 
 def test_kubectl_drain_evicts_and_obeys_budgets(
-    kubectl: Kubectl, api: Api, make_pod: Made, made: Made, node: str, pods: str, budgets: str, name: str
+    kubectl: Kubectl, api: Api, make_pod: Made, budget: Callable[..., str], node: str, pods: str, name: str
 ) -> None:
     make_pod("a", labels={"of": name})
     kept = make_pod("b", labels={"of": f"{name}-kept"})["metadata"]["name"]
-    spec = {"minAvailable": 1, "selector": {"matchLabels": {"of": f"{name}-kept"}}}
-    made(budgets, {"metadata": {"name": name}, "spec": spec})
+    path = budget(allowed=0, healthy=1, desired=1, expected=1, of=f"{name}-kept", minAvailable=1)
     with Kubelet(api, pods, node):
         text = kubectl("drain", node, "--force", "--timeout=3s", fails=True)
         assert "Cannot evict pod as it would violate the pod's disruption budget" in text
@@ -99,7 +98,7 @@ def test_kubectl_drain_evicts_and_obeys_budgets(
             item["metadata"]["name"] for item in api.get(pods, fieldSelector=f"spec.nodeName={node}").of(200)["items"]
         ]
         assert left == [kept]
-        api.delete(f"{budgets}/{name}").of(200)
+        api.delete(path).of(200)
         assert "drained" in kubectl("drain", node, "--force", "--timeout=30s")
     assert api.get(pods, fieldSelector=f"spec.nodeName={node}").of(200)["items"] == []
 

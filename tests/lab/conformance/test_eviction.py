@@ -31,32 +31,6 @@ def evict(api: Api, pods: str) -> Callable[..., Answer]:
 Evict = Callable[..., Answer]
 
 
-@pytest.fixture
-def budget(api: Api, made: Made, budgets: str, name: str, controllers: bool) -> Callable[..., str]:
-    """budget(allowed=, healthy=, desired=, **spec): a PDB over this probe's pods whose status says so; its path.
-
-    With controllers the status is theirs and the probe waits for it; without them the probe writes it.
-    """
-
-    def make(*, allowed: int, healthy: int, desired: int, expected: int, suffix: str = "", **spec: Any) -> str:
-        selector = {"matchLabels": {"of": name}}
-        obj = made(budgets, {"metadata": {"name": f"{name}{suffix}"}, "spec": {"selector": selector, **spec}})
-        path = f"{budgets}/{name}{suffix}"
-        wanted = {
-            "observedGeneration": obj["metadata"]["generation"],
-            "disruptionsAllowed": allowed,
-            "currentHealthy": healthy,
-            "desiredHealthy": desired,
-            "expectedPods": expected,
-        }
-        if not controllers:
-            api.patch(f"{path}/status", {"status": wanted}).of(200)
-        eventually(lambda: wanted.items() <= api.get(path).of(200)["status"].items())
-        return path
-
-    return make
-
-
 Budget = Callable[..., str]
 
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lab import speaker, state
@@ -21,6 +21,7 @@ from lab.standins.control_plane import EndpointSlices, NodeLifecycle, Scheduler,
 from lab.standins.exec_backend import ExecBackend
 from lab.standins.kubelets import Kubelet
 from lab.standins.operator import Operator
+from lab.standins.workloads import Workloads
 from lab.standins.world import Host, Knobs, Settings, World, served_version
 
 log = logging.getLogger("standins")
@@ -46,7 +47,12 @@ async def run(lab: state.Lab, settings: Settings) -> None:
         emulated = (await api.get("/version")).get("gitVersion", "").endswith("-emulated")
         controllers: list[Controller] = [Operator(world)]
         stands_in = await missing(api, settings.control_plane)
-        kinds = {"nodes": NodeLifecycle, "scheduler": Scheduler, "slices": EndpointSlices}
+        kinds: dict[str, Callable[[World], Controller]] = {
+            "nodes": NodeLifecycle,
+            "workloads": Workloads,
+            "slices": EndpointSlices,
+            "scheduler": Scheduler,
+        }
         controllers += [kind(world) for name, kind in kinds.items() if name in stands_in]
         backends = []
         for host in world.hosts.values():
@@ -93,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
         "--control-plane",
         choices=("auto", "on", "off"),
         default=default.control_plane,
-        help="node lifecycle, scheduler, endpoint slices: auto = what the server lacks",
+        help="node lifecycle, workloads, scheduler, endpoint slices: auto = what the server lacks",
     )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S")

@@ -252,6 +252,9 @@ class Controller:
             except TRANSIENT as error:
                 log.warning("%s: %s", self.name, error or type(error).__name__)
                 pause = 0.5
+            except Exception:  # one that dies would look like a fault that nobody injected
+                log.exception("%s: goes on after", self.name)
+                pause = 1.0
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), max(0.02, self.idle if pause is None else pause))
 

@@ -22,12 +22,12 @@ log = logging.getLogger("standins.control_plane")
 
 
 async def missing(api: Api, setting: str) -> set[str]:
-    """What has to be stood in for: nodes, scheduler, slices. `on` and `off` say it; `auto` looks at the server."""
+    """What has to be stood in for: nodes, workloads, slices, scheduler. `auto` looks at the server."""
     if setting != "auto":
-        return {"nodes", "scheduler", "slices"} if setting == "on" else set()
+        return {"nodes", "workloads", "slices", "scheduler"} if setting == "on" else set()
     if (await api.get("/version")).get("gitVersion", "").endswith("-emulated"):
         return {"slices"}  # the emulator has the others itself
-    found = set() if await _alive(api, "kube-controller-manager") else {"nodes", "slices"}
+    found = set() if await _alive(api, "kube-controller-manager") else {"nodes", "workloads", "slices"}
     return found if await _alive(api, "kube-scheduler") else found | {"scheduler"}
 
 
@@ -62,6 +62,7 @@ class NodeLifecycle(Controller):
             node = self.world["nodes"].items.get(name)
             if node is None:
                 continue
+            await self._taints(name, node)
             lease = leases.items.get(f"kube-node-lease/{name}")
             renewed = ((lease or {}).get("spec") or {}).get("renewTime") or ""
             if name not in self.seen or self.seen[name][0] != renewed:
@@ -69,6 +70,17 @@ class NodeLifecycle(Controller):
             elif now - self.seen[name][1] > self.world.settings.grace:
                 await self._lost(name, node)
         return 0.5
+
+    async def _taints(self, name: str, node: Object) -> None:
+        """The taints that follow from a node's state; kube-apiserver itself taints new nodes as not-ready."""
+        wanted = {"not-ready": not is_true(node, "Ready"), "unschedulable": bool(node["spec"].get("unschedulable"))}
+        before = node["spec"].get("taints") or []
+        after = [t for t in before if t["key"] not in {f"node.kubernetes.io/{k}" for k in wanted}]
+        after += [{"key": f"node.kubernetes.io/{k}", "effect": "NoSchedule"} for k, bad in wanted.items() if bad]
+        if {t["key"] for t in before} != {t["key"] for t in after}:
+            version = node["metadata"]["resourceVersion"]  # taints are one list: never overwrite another's
+            body = {"metadata": {"resourceVersion": version}, "spec": {"taints": after or None}}
+            await patch_existing(self.world.api, f"/api/v1/nodes/{name}", body)
 
     async def _lost(self, name: str, node: Object) -> None:
         conditions = (node.get("status") or {}).get("conditions") or []

@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import subprocess
 
 import aiohttp
 
-from lab.settings import LabError
 from lab.standins.agent import Agent
 from lab.standins.client import TRANSIENT, Api
 
@@ -53,7 +51,8 @@ class ExecBackend:
                 wanted = message.json()
                 try:
                     code, stdout, stderr = await self.agent.command(wanted["argv"])
-                except (LabError, subprocess.SubprocessError) as error:
+                except Exception as error:
+                    log.exception("%s: exec %s", pod, wanted["argv"])
                     code, stdout, stderr = 1, "", f"stand-in agent: {error}\n"
                 log.info("%s: exec %s: rc %d", pod, wanted["argv"], code)
                 await socket.send_json({"id": wanted["id"], "rc": code, "stdout": stdout, "stderr": stderr})

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.settings import LabError
 from lab.standins.client import Api, ApiError, Informer, Object
 
 log = logging.getLogger("standins")
@@ -50,7 +51,7 @@ class Settings:
     start: float = 0.5
     status: float = 5.0
     tick: float = 0.25
-    # Node lifecycle, scheduler and endpoint slices: auto = only where the cluster has no controllers of its own.
+    # Node lifecycle, workloads, scheduler, endpoint slices: auto = only where the cluster has none of its own.
     control_plane: str = "auto"
 
 
@@ -182,7 +183,11 @@ class World:
     async def look(self) -> None:
         """Watch machines and knobs for ever; wake everybody when one changed."""
         while True:
-            seen = await asyncio.to_thread(self._boot_ids)
+            try:
+                seen = await asyncio.to_thread(self._boot_ids)
+            except (LabError, OSError) as error:  # a machine in the middle of being changed
+                log.warning("machines: %s", error)
+                seen = {}
             changed = self.knobs.refresh()
             for name, boot_id in seen.items():
                 host = self.hosts[name]

@@ -24,6 +24,7 @@ ROUTES = {
     "tor-1": {
         "neighbors": [{"vrf": "default", "address": "192.0.2.13", "established": True, "hold_time": 90}],
         "routes": [{"vrf": "default", "prefix": "198.51.100.10/32", "installed": True}],
+        "fib": [{"vrf": "default", "prefix": "198.51.100.10/32"}],
     }
 }
 
@@ -111,7 +112,7 @@ def test_info_says_what_a_condition_says(api, cilium):
 
 def test_info_of_a_cluster_without_cilium(api):
     api.ready_node()
-    with pytest.raises(_cilium.NoCiliumBGP, match="bgpControlPlane.enabled=true"):
+    with pytest.raises(_cilium.NoCiliumBGP, match=r"bgpControlPlane.enabled=true"):
         node_info(api.client, "worker-3")
 
 
@@ -177,7 +178,7 @@ def test_claim_writes_nothing_in_check_mode(api):
 
 @pytest.mark.usefixtures("cilium")
 def test_claim_names_every_reason_and_writes_nothing(api):
-    answers = {"tor-1": {"unreachable": True}, "tor-2": {**ROUTES["tor-1"], "routes": []}}
+    answers = {"tor-1": {"unreachable": True}, "tor-2": {**ROUTES["tor-1"], "routes": [], "fib": []}}
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "false"}}})
     api.until(lambda: not node_info(api.client, "worker-3")["bgp"]["node_config"])
     before = len(writes(api))
@@ -230,7 +231,7 @@ def test_claim_of_two_runs_at_once_succeeds_once(api):
 @pytest.mark.usefixtures("cilium")
 def test_claim_of_a_node_that_is_held_needs_takeover(api):
     claimed(api)
-    with pytest.raises(_record.HeldError, match="worker-3 is held by alice@bastion since .*takeover: true"):
+    with pytest.raises(_record.HeldError, match=r"worker-3 is held by alice@bastion since .*takeover: true"):
         claimed(api, _run=OTHER)
     result = claimed(api, _run=OTHER, takeover=True, routes=None)
     assert (result["resumed"], result["record"]["holder"]) == (True, "bob@laptop")
@@ -378,14 +379,14 @@ def test_bgp_refuses_a_node_that_another_run_holds(api):
 
 def test_bgp_names_the_agent_when_the_label_stops_at_the_node(api, cilium):
     cilium.agents = False
-    with pytest.raises(HopError, match="stuck at the hop CiliumNode .enable-bgp=true.: the agent on worker-3"):
+    with pytest.raises(HopError, match=r"stuck at the hop CiliumNode .enable-bgp=true.: the agent on worker-3"):
         bgp(api.client, "withdrawn", timeout=0.5)
 
 
 def test_bgp_names_the_operator_when_the_label_stops_at_the_cilium_node(api, cilium):
     cilium.operator = False
     with pytest.raises(
-        HopError, match="stuck at the hop NodeConfig .*CiliumBGPClusterConfig rack-1.: cilium-op"
+        HopError, match=r"stuck at the hop NodeConfig .*CiliumBGPClusterConfig rack-1.: cilium-op"
     ) as caught:
         bgp(api.client, "withdrawn", timeout=0.5)
     assert [hop["ok"] for hop in caught.value.facts["hops"]] == [True, True, False]
@@ -421,7 +422,7 @@ def test_bgp_says_unknown_when_the_api_stays_away(api, cilium):
     rule = {"path": "ciliumbgpnodeconfigs/worker-3", "status": 503}
     timer = threading.Timer(0.3, lambda: api.fault(rules=[rule]))
     timer.start()
-    with pytest.raises(HopError, match="not known to be withdrawn after 1 s: .*503"):
+    with pytest.raises(HopError, match=r"not known to be withdrawn after 1 s: .*503"):
         bgp(api.client, "withdrawn", timeout=1.0)
     timer.join()
 
@@ -470,7 +471,7 @@ def test_wait_until_a_new_boot_and_note_it(api):
 @pytest.mark.usefixtures("cilium")
 def test_wait_names_what_is_missing(api):
     claimed(api)
-    with pytest.raises(NotBack, match="is not back after 0 s: it lacks a new boot .*, Cilium's agent .no agent pod"):
+    with pytest.raises(NotBack, match=r"is not back after 0 s: it lacks a new boot .*, Cilium's agent .no agent pod"):
         wait(api.client, wait_params(timeout=0.2, agent=True), check_mode=False)
 
 

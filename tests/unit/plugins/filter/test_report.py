@@ -89,10 +89,16 @@ def test_routers_have_both_ways() -> None:
     assert second["announced"] is None
 
 
+def test_routers_keep_their_first_measurement() -> None:
+    again = {**HISTORY[2], "at": "2026-11-22T01:17:33.400Z", "routers": {"tor-1": {"seconds": 0.1, "at_most": False}}}
+    found = summary({"history": [*HISTORY[:3], {"phase": "drained", "at": again["at"]}, again]})
+    assert found["routers"][0]["withdrawn"]["seconds"] == 20.4
+
+
 def test_summary_without_any_history_is_empty() -> None:
     found = summary({}, outcome="check")
     assert (found["phases"], found["seconds"], found["started"]) == ([], 0.0, None)
-    assert report.summary_lines(found) == ["worker-3: check mode: nothing was changed (0.0 s)"]
+    assert report.summary_lines(found) == ["worker-3: check mode: nothing was changed"]
     assert report.report_page(found)["timeline"]["rows"] == []
 
 
@@ -108,7 +114,7 @@ def test_lines_say_what_was_restored_and_lost() -> None:
 @pytest.mark.parametrize(
     ("restored", "words"),
     [
-        ({"unschedulable": True, "label": {"key": "k", "value": None}}, "cordoned, as before, label k absent"),
+        ({"unschedulable": True, "label": {"key": "k", "value": None}}, "cordoned, as before, label k (absent)"),
         ({"unschedulable": False, "label": {"key": "k", "value": ""}}, "schedulable, label k="),
         ({"unschedulable": False, "label": {"key": None, "value": None}}, "schedulable"),
     ],
@@ -184,6 +190,13 @@ def test_no_loss_is_said() -> None:
     assert page["timeline"]["rows"][-1]["note"] == "nothing lost"
 
 
+def test_a_prober_s_file_that_is_not_there_is_not_taken_for_no_loss() -> None:
+    found = summary(probe={"missing": "probe.json"})
+    page = report.report_page(found)
+    assert page["loss"] == {"words": "unknown, the prober's file probe.json is not there", "tone": "bad"}
+    assert [row["name"] for row in page["timeline"]["rows"]] == ["phases", "tor-1", "tor-2"]
+
+
 def test_losses_outside_widen_the_axis() -> None:
     found = summary(probe={**PROBE, "lost_per_100ms": [[200.0, 1]]})
     drawn = bars(found, "lost")
@@ -197,6 +210,56 @@ def test_ticks_are_few_and_round(hours: int) -> None:
     ticks = report.report_page(summary({"history": history}))["timeline"]["ticks"]
     assert 2 <= len(ticks) <= 11
     assert ticks[0]["label"] == "0 s"
+
+
+CLAIMED = {
+    "before": {
+        "unschedulable": False,
+        "label": {"key": "enable-bgp", "value": "true"},
+        "routes": {"tor-1": {}, "tor-2": {}},
+    },
+    "prefixes": ["10.1.3.0/24", "198.51.100.10/32"],
+}
+INFO = {"bgp": {"label": {"key": "enable-bgp", "value": "true", "deselect_value": "false"}}}
+DRAINED = {
+    "pods": [
+        {"namespace": "shop", "name": "web-1", "action": "evict"},
+        {"namespace": "kube-system", "name": "cilium-x", "action": "skip"},
+    ]
+}
+
+
+def test_plan_of_a_maintenance_goes_out_and_back() -> None:
+    assert report.maintenance_plan(CLAIMED, INFO, DRAINED, "maintenance", "poweroff") == [
+        "cordon it and evict 1 pods (shop/web-1)",
+        "change label enable-bgp=false",
+        "wait until 2 prefixes (10.1.3.0/24, 198.51.100.10/32) are gone from tor-1, tor-2",
+        "switch it off",
+        "wait until it is Ready, and restore label enable-bgp=true",
+        "wait until the routes are back on tor-1, tor-2",
+        "uncordon it",
+    ]
+
+
+def test_plan_of_a_half_has_that_half_only() -> None:
+    assert len(report.maintenance_plan(CLAIMED, INFO, DRAINED, "out", "none")) == 3
+    cordoned = {**CLAIMED, "before": {**CLAIMED["before"], "unschedulable": True}}
+    steps = report.maintenance_plan(cordoned, INFO, {}, "in", "poweroff")
+    assert steps[-1] == "leave it cordoned, as it was"
+
+
+def test_plan_names_a_label_that_would_be_absent() -> None:
+    info = {"bgp": {"label": {"key": "bgp", "value": "", "deselect_value": None}}}
+    assert "change label bgp (absent)" in report.maintenance_plan(CLAIMED, info, DRAINED, "out", "none")
+
+
+def test_plan_without_a_claim_is_empty() -> None:
+    assert report.maintenance_plan({}, INFO, {}, "maintenance", "poweroff") == []
+
+
+def test_lines_of_check_mode_say_what_would_be_done() -> None:
+    lines = report.summary_lines(summary({"history": HISTORY[:1]}, outcome="check", plan=["switch it off"]))
+    assert lines == ["worker-3: check mode: nothing was changed", "  would switch it off"]
 
 
 @pytest.mark.parametrize(

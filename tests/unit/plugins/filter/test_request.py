@@ -97,6 +97,8 @@ def test_good_input_has_no_problem() -> None:
         ({"evidence": "estimate"}, "evidence is 'estimate'"),
         ({"tasks": "/nowhere/tasks.yml"}, "there is no file /nowhere/tasks.yml"),
         ({"tasks": 83}, "maintenance_tasks is 83 (a number)"),
+        ({"hostvars": {"power_method": "os", "bgp_label_value": 1.3}}, "bgp_label_value arrived as 1.3 (a number)"),
+        ({"hostvars": {"power_method": "os", "bgp_label_value": None}}, "bgp_label_value arrived as None (nothing)"),
         ({"hostvars": {"power_method": "ipmi"}}, "power_method is 'ipmi'"),
         ({"hostvars": {"power_method": "none"}}, "needs power_method redfish or os"),
         ({"hostvars": {}}, "power_redfish_baseurl is not set"),
@@ -114,6 +116,11 @@ def test_bad_input_is_one_line(more: dict[str, Any], words: str) -> None:
 def test_no_routers_is_a_problem(groups: dict[str, list[str]]) -> None:
     (line,) = problems(groups=groups)
     assert "no group 'routers'" in line
+
+
+@pytest.mark.parametrize("value", ["false", "out", "", False, True])
+def test_a_label_value_that_is_text_or_boolean_is_no_problem(value: Any) -> None:
+    assert problems(hostvars={"power_method": "os", "bgp_label_value": value}) == []
 
 
 def test_no_power_is_needed_when_nothing_is_switched() -> None:

@@ -53,7 +53,7 @@ def test_router_problem_is_empty_when_all_answered() -> None:
 
 def test_router_problem_names_the_unreachable_router_and_why() -> None:
     text = routers.router_problem({"results": [UNREACHABLE, good("tor-2")]}, ["tor-1", "tor-2"])
-    assert text.startswith("router tor-1 can't be reached by SSH, so its routes are unknown: ")
+    assert text.startswith("router tor-1 is unreachable by SSH, so its routes are unknown: ")
     assert text.endswith("port 22: Connection refused")
 
 
@@ -65,6 +65,13 @@ def test_router_problem_is_one_line_when_the_message_is_not() -> None:
 def test_router_problem_does_not_repeat_a_name_that_the_message_has() -> None:
     failed = {**FAILED, "msg": "worker-3: 1 of 4 prefixes still there after 60 s (router tor-2)"}
     assert routers.router_problem({"results": [failed]}, ["tor-2"]) == failed["msg"]
+
+
+def test_router_problem_names_the_node_once() -> None:
+    failed = {**FAILED, "msg": "worker-3: 1 of 4 prefixes are still on router tor-2 after 60 s"}
+    assert routers.router_problem({"results": [failed]}, ["tor-2"], "worker-3") == failed["msg"]
+    assert routers.router_problem({"results": [FAILED]}, ["tor-2"], "worker-3").startswith("worker-3: router tor-2: ")
+    assert routers.router_problem({"results": [good("tor-2")]}, ["tor-2"], "worker-3") == ""
 
 
 def test_router_problem_shows_what_a_crashed_module_said() -> None:

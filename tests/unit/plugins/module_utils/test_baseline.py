@@ -14,7 +14,8 @@ def answer(*routes, established=True, **changes):
         "neighbors": [
             {"vrf": "default", "address": "192.0.2.13", "established": established, "hold_time": 90, "state": "x"}
         ],
-        "routes": [{"vrf": "default", "prefix": prefix, "installed": installed} for prefix, installed in routes],
+        "routes": [{"vrf": "default", "prefix": prefix} for prefix, _installed in routes],
+        "fib": [{"vrf": "default", "prefix": prefix} for prefix, installed in routes if installed],
     } | changes
 
 
@@ -23,7 +24,7 @@ VIP = ("198.51.100.10/32", True)
 
 def test_baseline_keeps_prefixes_by_router_vrf_and_table():
     routes = [*answer(VIP, ("198.51.100.20/32", False))["routes"], {"vrf": "blue", "prefix": "2001:db8::/64"}]
-    found = baseline("worker-3", {"tor-1": answer(routes=[*routes, *routes]), "tor-2": answer(VIP)})
+    found = baseline("worker-3", {"tor-1": answer(VIP, routes=[*routes, *routes]), "tor-2": answer(VIP)})
     assert found.problems == []
     assert found.routes == {
         "tor-1": {
@@ -67,6 +68,7 @@ def test_baseline_is_content_with_one_router_that_has_routes():
         ({"tor-1": answer(VIP, failed=True)}, "unknown"),
         ({"tor-1": answer(VIP, skipped=True)}, "unknown"),
         ({"tor-1": answer(routes=None)}, "unknown"),
+        ({"tor-1": answer(VIP, fib=None)}, "unknown"),
         ({"tor-1": answer(VIP), "tor-2": {"unreachable": True}}, "router tor-2 has of the node is unknown"),
         ({"tor-1": answer(VIP, established=False)}, "no router has an established session with worker-3 (tor-1)"),
         ({"tor-1": answer()}, "no router has a route to worker-3 (tor-1)"),

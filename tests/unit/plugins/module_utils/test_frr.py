@@ -26,7 +26,20 @@ def test_release_when_it_is_not_said() -> None:
 
 @both
 def test_instances(version: str) -> None:
-    assert _frr.instances(samples.document(version, "established.vrfs")) == ["default"]
+    assert _frr.instances(samples.document(version, "established.vrfs")) == {"default": 4}
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, None),
+        ({"numConfiguredPeers": 0, "numEstablishedPeers": 0}, 0),
+        ({"numConfiguredPeers": 0, "numEstablishedPeers": 2}, 2),
+        ({"numConfiguredPeers": 3, "numEstablishedPeers": 0}, 3),
+    ],
+)
+def test_instances_count_neighbours(entry: dict[str, Any], expected: int | None) -> None:
+    assert _frr.instances({"vrfs": {"blue": entry}}) == {"blue": expected}
 
 
 @pytest.mark.parametrize("document", [{}, {"vrfs": []}, {"totalVrfs": 0}])

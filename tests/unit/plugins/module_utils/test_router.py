@@ -95,11 +95,11 @@ class Bench:
     def waiting(self, state: str = "withdrawn", wanted: dict[str, list[str]] | None = None) -> RouteWait:
         return RouteWait(self.router(), wanted or WANTED, state, node="worker-3", name="tor-1")
 
-    def wait(self, state: str = "withdrawn", *, settle: float = 2.0, **limits: Any) -> dict[str, Any]:
+    def wait(self, state: str = "withdrawn", *, settle: float = 2.0, interval: float = 4.0, **limits: Any) -> dict[str, Any]:
         return self.waiting(state).wait(
             Limits(**{"timeout": 30.0, **limits}),
             settle=settle,
-            interval=1.0,
+            interval=interval,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -182,6 +182,18 @@ def test_look_when_the_vrf_has_no_instance_is_unknown(bench: Bench, version: str
 
 
 @both
+@pytest.mark.parametrize("name", ["lab.vrfs-no-router-bgp", "lab.vrfs-no-peer"])
+def test_look_when_the_instance_is_missing_or_empty_is_unknown(bench: Bench, version: str, name: str) -> None:
+    """Routers without "router bgp", or whose configuration is empty, know no path to anything."""
+    bench.state(version, "expired")
+    bench.vtysh.answers({**bgp_answers(version, "expired"), "show bgp vrfs json": recorded(version, name)})
+    with pytest.raises(
+        UnknownError, match=r"no BGP instance in VRF default \(it has: none\)|default has no neighbours"
+    ):
+        bench.router().look(WANTED)
+
+
+@both
 def test_announced_lists_the_prefixes_of_both_families(bench: Bench, version: str) -> None:
     head = f"unicast neighbors {NODE4} routes json"
     bench.vtysh.answers(
@@ -221,7 +233,7 @@ def test_wait_when_routes_come_back_while_settling_begins_anew(bench: Bench, ver
     bench.state(version, "expired")
     bench.at(1.0, version, "established")
     bench.at(5.0, version, "expired")
-    assert bench.wait()["seconds"] == 5.0
+    assert bench.wait(interval=1.0)["seconds"] == 5.0
 
 
 @both
@@ -274,7 +286,7 @@ def test_wait_when_the_slice_is_over_says_what_is_left(bench: Bench, version: st
     assert pause.value.subject == "worker-3"
     assert pause.value.progress.startswith(f"router tor-1: 3 of 3 prefixes left: {VIP4} (ipv4, ")
     assert "(ipv6, " in pause.value.progress
-    assert bench.now == 3.0
+    assert bench.now == 4.0
 
 
 @both
