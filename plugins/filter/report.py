@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ ACTIVITIES = {
     "schedulable": "uncordon",
     "released": "release",
 }
+CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0e-\x1f]")
 OUTCOMES = {
     "maintenance": "back in service",
     "in": "back in service",
@@ -239,8 +241,8 @@ def failure_reason(result: Mapping[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line, without what ansible-core 2.19 puts before every message."""
-    line = " ".join(text.split())
+    """One line, without terminal colours and what ansible-core 2.19 puts before every message."""
+    line = " ".join(CONTROL.sub("", text).split())
     for prefix in ("Task failed: ", "Action failed: ", "Module failed: "):
         line = line.removeprefix(prefix)
     return line
@@ -248,22 +250,21 @@ def _plain(text: str) -> str:
 
 def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: str = "") -> str:
     """The last line of a playbook that failed: what, why, and what now."""
-    reason = failure["reason"].removeprefix(f"{host}: ").rstrip(".")
+    reason = failure["reason"].rstrip(".")
+    # Our own messages begin with the node and say what was wanted; others need the task's name for that.
+    what = reason if reason.startswith(host) else f"{host}: {failure['task']}: {reason}"
     back = f"ansible-playbook hitless.nodes.node_in -e target={host}"
     if failure["end"] == "refused":
-        return f"{host}: {reason}; nothing was changed"
+        return f"{what}; nothing was changed"
     if failure["end"] == "put back":
         rest = f", but not all routes are back: {undone}" if undone else ""
-        return f"{host}: {reason}; the node was put back as it was{rest}"
+        return f"{what}; the node was put back as it was{rest}"
     if failure["end"] == "left":
         left = f"putting it back failed as well: {failure['left']}"
-        return f"{host}: {reason}; {left}; its record is kept, go on with: {back}"
-    again = (
-        "" if direction == "in" else f"run ansible-playbook hitless.nodes.node_{direction} -e target={host} again, or "
-    )
-    return (
-        f"{host}: {reason}; it stays out of service and its record is kept; to go on, {again}bring it back with: {back}"
-    )
+        return f"{what}; {left}; its record is kept, go on with: {back}"
+    again = f"run ansible-playbook hitless.nodes.node_{direction} -e target={host} again, or "
+    then = f"{'' if direction == 'in' else again}bring it back with: {back}"
+    return f"{what}; it stays out of service and its record is kept; to go on, {then}"
 
 
 # --- the timeline -----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._polling import (
     SliceOver,
     TimedOut,
     Unfinished,
+    patiently,
     poll,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._selection import (
@@ -235,15 +236,19 @@ def _flip(
 def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of both states; raises SelectionError, HeldError, HopError or Unfinished."""
     name, run, state = params["name"], params["_run"], params["state"]
-    earlier = (params["_state"] or {}).get("way")
-    node = _node.read(client, name)
-    _record.ensure_ours(name, _record.parse(node), run)
-    configs = _cilium.configs(client)
-    cilium_node = client.find(_cilium.node_path(name))
-    if earlier:
-        way = _Way(**earlier)
-        changed = False
+    earlier, limits = params["_state"] or {}, Limits.of(params)
+
+    def read() -> tuple[dict[str, Any], _cilium.Configs, dict[str, Any] | None]:
+        """The Node, after a check that nobody else holds it, all that selects nodes, and the CiliumNode."""
+        found = _node.read(client, name)
+        _record.ensure_ours(name, _record.parse(found), run)
+        return found, _cilium.configs(client), client.find(_cilium.node_path(name))
+
+    if limits.resumed:
+        state_of_wait, limits = patiently(read, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier)
+        configs, way, changed = state_of_wait[1], _Way(**earlier["way"]), False
     else:
+        node, configs, cilium_node = read()
         way = (_way_out if state == "withdrawn" else _way_in)(node, cilium_node, configs, params)
         node, changed = _flip(client, node, way, run, check_mode=check_mode)
     label = {"key": way.key, "before": way.before, "after": way.value}
@@ -272,7 +277,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         seen = look()
     else:
         try:
-            seen = poll(look, arrived, limits=Limits.of(params), interval=INTERVAL, retry_on=TRANSIENT).seen
+            seen = poll(look, arrived, limits=limits, interval=INTERVAL, retry_on=TRANSIENT).seen
         except SliceOver as pause:
             words_ = pause.error.msg if pause.error else progress(pause.seen)
             raise Unfinished(name, words_, state={"way": vars(way)}, changed=changed) from pause

@@ -18,7 +18,7 @@ import ssl
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 from urllib.parse import quote, urlencode
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
@@ -342,7 +342,8 @@ class Client:
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json", "User-Agent": "hitless.nodes", **(headers or {})}
-        for setting in self._configuration.auth_settings().values():
+        settings = cast("dict[str, dict[str, str]]", self._configuration.auth_settings())
+        for setting in settings.values():
             headers[setting["key"]] = setting["value"]
         if body is not None:
             headers["Content-Type"] = content_type

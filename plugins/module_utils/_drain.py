@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils import _node, _record
-from ansible_collections.hitless.nodes.plugins.module_utils._client import Client, segment
+from ansible_collections.hitless.nodes.plugins.module_utils._client import TRANSIENT, Client, segment
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._evict import FAILED, Evictor, Target, budgets_path
 from ansible_collections.hitless.nodes.plugins.module_utils._pods import (
@@ -24,7 +25,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._pods import (
     judge,
     tolerates_cordon,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits, Unfinished
+from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits, Unfinished, patiently
 
 NAMED = 5
 
@@ -224,14 +225,20 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     name, run, limits = params["name"], params["_run"], Limits.of(params)
     earlier = params["_state"] or {}
     permissions = Permissions(params["ignore_daemonsets"], params["delete_emptydir_data"], params["force"])
-    node = _node.read(client, name)
-    _record.ensure_ours(name, _record.parse(node), run)
-    pods, version = pods_of(client, name)
 
-    if "targets" in earlier:
+    def look() -> tuple[dict[str, Any], tuple[list[dict[str, Any]], str]]:
+        """The Node, after a check that nobody else holds it, and its pods."""
+        found = _node.read(client, name)
+        _record.ensure_ours(name, _record.parse(found), run)
+        return found, pods_of(client, name)
+
+    if limits.resumed:
+        seen, limits = patiently(look, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier)
+        node, (pods, version) = seen
         before, changed, rows = earlier["before"], False, earlier["rows"]
         targets = [Target(**target) for target in earlier["targets"]]
     else:
+        node, (pods, version) = look()
         before = bool(node["spec"].get("unschedulable"))
         decisions = decide(client, pods, permissions)
         _refuse(name, decisions)
@@ -272,8 +279,15 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     rows = rows + [_target_row(target, now) for target in evictor.targets.values()]
     if pending:
         raise _given_up(client, name, evictor, rows, limits.timeout, changed=changed)
+    stamped = False
     if _record.parse(node) is not None:
-        # A controller has put the cordon's taint on the Node since: read it, or the write would be a conflict.
-        node = _node.read(client, name)
-    node, stamped = _set_unschedulable(client, node, True, run=run, phase="drained", check_mode=check_mode)
+        # Read anew: a controller has put the cordon's taint on the Node since, and the write would be a conflict.
+        (node, stamped), _limits = patiently(
+            lambda: _set_unschedulable(
+                client, _node.read(client, name), True, run=run, phase="drained", check_mode=check_mode
+            ),
+            subject=name,
+            limits=replace(limits.after(now), slice=None),
+            retry_on=TRANSIENT,
+        )
     return _result(node, changed=changed or stamped, before=before, after=True, pods=rows)

@@ -51,9 +51,9 @@ def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] |
     failed: dict[int, str] = {}
     reason: list[str] = []
     for line in stderr.splitlines():
-        number = re.match(r"Command failed -:(\d+)$", line.strip())
-        if number:
-            failed[int(number.group(1))] = " ".join(reason)
+        verdict = re.match(r"Command failed -:(\d+)$", line.strip())
+        if verdict:
+            failed[int(verdict.group(1))] = " ".join(reason)
             reason = []
         elif line.strip():
             reason.append(line.strip())
@@ -133,8 +133,8 @@ class Fib:
             if route is None or not covers(destination(route, dst), dst):
                 continue
             hops = next_hops(route)
-            entry = {"vrf": vrf, "family": family(pre), "prefix": pre, "matched": destination(route, dst)}
-            entry["next_hops"] = hops or []
+            entry: dict[str, Any] = {"vrf": vrf, "family": family(pre), "prefix": pre}
+            entry.update({"matched": destination(route, dst), "next_hops": hops or []})
             if hops is None:
                 unresolved.setdefault(int(route["nhid"]), []).append(entry)
             if entry not in entries:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
@@ -26,8 +26,8 @@ def run(
     *,
     libraries: Mapping[str, str | None] | None = None,
     **options: Any,
-) -> NoReturn:
-    """Never returns: ends the process with the result of work(module), or with the failure it raised.
+) -> None:
+    """Ends the process with the result of work(module), or with the failure it raised.
 
     libraries: name of a Python package -> traceback of its failed import, None where it is there.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
@@ -29,12 +29,20 @@ class Limits:
     timeout: float
     elapsed: float = 0.0
     slice: float | None = None
+    # Whether an earlier slice began the wait: what fails at the start of a module may then be lived through.
+    resumed: bool = False
 
     @classmethod
     def of(cls, params: dict[str, Any]) -> Limits:
         """The limits in a module's parameters: O(timeout), and what the action plugin added."""
         state = params.get("_state") or {}
-        return cls(float(params["timeout"]), float(state.get("elapsed", 0.0)), params.get("_slice"))
+        resumed = int(state.get("slices", 0)) > 0
+        return cls(float(params["timeout"]), float(state.get("elapsed", 0.0)), params.get("_slice"), resumed)
+
+    def after(self, elapsed: float) -> Limits:
+        """The limits when so many seconds of the whole wait are over."""
+        used = elapsed - self.elapsed
+        return replace(self, elapsed=elapsed, slice=None if self.slice is None else max(0.0, self.slice - used))
 
     @property
     def left(self) -> float:
@@ -120,3 +128,30 @@ def poll(
         if limits.slice is not None and used >= limits.slice:
             raise SliceOver(seen, error, limits.elapsed + used)
         sleep(max(0.0, min(interval, limits.left - used)))
+
+
+def patiently(
+    act: Callable[[], Seen],
+    *,
+    subject: str,
+    limits: Limits,
+    retry_on: type[HitlessError] | tuple[type[HitlessError], ...],
+    state: dict[str, Any] | None = None,
+    interval: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[Seen, Limits]:
+    """What act() returns, tried until it isn't in the way of an error in retry_on, and the limits for what comes next.
+
+    For what belongs to a wait but isn't the thing waited for: the first look of a later slice, the last write. Raises
+    Unfinished at the end of a slice (with the state to go on with), and the error itself at the end of the wait.
+    """
+    try:
+        met = poll(
+            act, lambda _seen: True, limits=limits, interval=interval, retry_on=retry_on, clock=clock, sleep=sleep
+        )
+    except SliceOver as pause:
+        raise Unfinished(subject, str(pause.error), state=state) from pause
+    except TimedOut as late:
+        raise HitlessError(f"{subject}: no answer until {late.seconds:.0f} s were over: {late.error}") from late
+    return met.seen, limits.after(met.seconds)

@@ -20,6 +20,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._polling import (
     SliceOver,
     TimedOut,
     Unfinished,
+    patiently,
     poll,
 )
 
@@ -116,8 +117,11 @@ def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, A
 
 def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of node_wait; raises NotBack or Unfinished. Stamps phase "on" into a record of this run."""
-    name, run = params["name"], params["_run"]
-    node = _node.read(client, name)
+    name, run, limits = params["name"], params["_run"], Limits.of(params)
+    if limits.resumed:
+        node, limits = patiently(lambda: _node.read(client, name), subject=name, limits=limits, retry_on=TRANSIENT)
+    else:
+        node = _node.read(client, name)
     record = _record.parse(node)
     _record.ensure_ours(name, record, run)
     want = expected(record, params)
@@ -136,7 +140,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         node, lacking = look()
         return _result(node, changed=False, seconds=0.0, waiting_for=lacking)
     try:
-        met = poll(look, lambda seen: not seen[1], limits=Limits.of(params), interval=INTERVAL, retry_on=TRANSIENT)
+        met = poll(look, lambda seen: not seen[1], limits=limits, interval=INTERVAL, retry_on=TRANSIENT)
     except SliceOver as pause:
         raise Unfinished(name, f"waiting for {_words(pause)}") from pause
     except TimedOut as late:
@@ -146,7 +150,9 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         ) from late
     node, changed = met.seen[0], False
     if record is not None:
-        node, changed = _stamp(client, node, run)
+        (node, changed), _limits = patiently(
+            lambda: _stamp(client, node, run), subject=name, limits=limits.after(met.seconds), retry_on=TRANSIENT
+        )
     return _result(node, changed=changed, seconds=round(met.seconds, 3), waiting_for=[])
 
 

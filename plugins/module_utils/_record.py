@@ -114,7 +114,7 @@ def taken_over(record: dict[str, Any], run: dict[str, Any], note: dict[str, Any]
 def same_run(run: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
     """Whether two identities are the same run of ansible-playbook (the same process, not only the same number)."""
     keys = ("host", "boot_id", "pid_ns", "pid", "started")
-    return bool(run and other) and all(run.get(key) == other.get(key) for key in keys)
+    return run is not None and other is not None and all(run.get(key) == other.get(key) for key in keys)
 
 
 def same_machine(run: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -192,14 +192,12 @@ def restored(node: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, An
     before = record["before"]
     labels = node["metadata"].get("labels") or {}
     key, value = before["label"]["key"], before["label"]["value"]
-    now = {
-        "unschedulable": bool(node.get("spec", {}).get("unschedulable")),
-        "label": {"key": key, "value": labels.get(key)},
-    }
+    cordoned = bool(node.get("spec", {}).get("unschedulable"))
+    now = {"unschedulable": cordoned, "label": {"key": key, "value": labels.get(key)}}
     differences = []
-    if now["unschedulable"] != before["unschedulable"]:
+    if cordoned != before["unschedulable"]:
         words = {True: "cordoned", False: "schedulable"}
-        differences.append(f"it is {words[now['unschedulable']]} and was {words[before['unschedulable']]}")
+        differences.append(f"it is {words[cordoned]} and was {words[before['unschedulable']]}")
     if labels.get(key) != value:
         words_of = {v: "absent" if v is None else repr(v) for v in (labels.get(key), value)}
         differences.append(f"label {key} is {words_of[labels.get(key)]} and was {words_of[value]}")

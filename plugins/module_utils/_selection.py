@@ -102,7 +102,7 @@ def _selecting_values(key: str, config: Config) -> list[str | None]:
     found: list[str | None] = []
     for condition_key, operator, values in requirements(config.selector):
         if condition_key == key:
-            found += {"In": list(values), "Exists": ["true"], "NotIn": [ABSENT], "DoesNotExist": [ABSENT]}[operator]
+            found += values if operator == "In" else ["true"] if operator == "Exists" else [ABSENT]
     return list(dict.fromkeys(found))
 
 

@@ -98,10 +98,12 @@ class SlicedAction(ActionBase):
 
         started = time.monotonic()
         state: dict[str, Any] = {}
+        slices = 0
         changed = False
         diffs: list[Any] = []
         while True:
-            slice_args = {"_slice": SLICE_SECONDS, "_state": state | {"elapsed": time.monotonic() - started}}
+            known = {"elapsed": time.monotonic() - started, "slices": slices}
+            slice_args = {"_slice": SLICE_SECONDS, "_state": state | known}
             result = self._execute_module(module_args=args | slice_args, task_vars=variables)
             changed = changed or bool(result.get("changed"))
             diff = result.pop("diff", None)
@@ -110,6 +112,7 @@ class SlicedAction(ActionBase):
             if unfinished is None:
                 break
             state = unfinished["state"]
+            slices += 1
             elapsed = time.monotonic() - started
             display.display(f"{unfinished['subject']}: {elapsed:.0f} s: {unfinished['progress']}")
         result["changed"] = changed

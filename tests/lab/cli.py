@@ -1,7 +1,7 @@
 # Copyright (c) 2026, hitless.nodes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the lab: up, status, down, power, knob, probe."""
+"""Command line of the lab: `python -m lab --help`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from lab import lifecycle, speaker, state
 from lab import settings as s
@@ -40,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, function: Any, text: str) -> argparse.ArgumentParser:
+    def add(name: str, function: Any, text: str, lab: str = "hn") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--name", default="hn", help="name of the lab (default hn)")
+        command.add_argument("--name", default=lab, help=f"name of the lab (default {lab})")
         command.set_defaults(command=function)
         return command
 
@@ -61,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("machine", help="worker-1 or its full name")
     command = add("knob", _knob, "set a knob of the stand-ins, e.g. operator.dead=true")
     command.add_argument("setting", nargs="*", metavar="K=V", help="dotted key and JSON value; none: show all")
+    command = add("integration-config", _integration_config, "write variables for ansible-test integration", "it")
+    command.add_argument("--out", type=Path, required=True, help="file to write: integration_config.yml")
+    command.add_argument("first", nargs="?", choices=("up",), help="start the lab first, with plain machines")
     add("probe", _probe, "run `python -m lab.prober` in the client; what is not known here goes to the prober")
     return parser
 
@@ -149,6 +155,22 @@ def _knob(options: argparse.Namespace) -> None:
         temporary.write_text(json.dumps(knobs, indent=2))
         temporary.rename(path)
     print(json.dumps(knobs, indent=2))
+
+
+def _integration_config(options: argparse.Namespace) -> None:
+    lab = lifecycle.up(LabSettings(options.name, "plain")) if options.first == "up" else state.load(options.name)
+    variables = {
+        "lab_name": lab.settings.name,
+        "lab_namespace": lab.settings.name,
+        "lab_node": next(iter(lab.nodes)),
+        "lab_kubeconfig": lab.api.get("admin_kubeconfig"),
+        "lab_inventory": str(lab.dir / "inventory.yml"),
+        "lab_python": sys.executable,
+        "lab_path": str(Path(__file__).parents[1]),
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(yaml.safe_dump(variables, sort_keys=False))
+    print(f"variables of lab {lab.settings.name} are in {options.out}")
 
 
 def _probe(options: argparse.Namespace) -> int:

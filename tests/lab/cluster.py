@@ -75,7 +75,7 @@ def definitions(name: str, cilium: str) -> list[Object]:
 
 
 def nodes(lab: Lab, *, tainted: bool) -> list[Object]:
-    """The Nodes, as their kubelets would register them; NotReady until the stand-in kubelets say otherwise."""
+    """The Nodes, as their kubelets would register them."""
     found = []
     for i, machine in enumerate(lab.nodes.values(), 1):
         labels = {
@@ -93,7 +93,8 @@ def nodes(lab: Lab, *, tainted: bool) -> list[Object]:
         if tainted:
             spec["taints"] = [{"key": LAB, "value": lab.settings.name, "effect": "NoSchedule"}]
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        ready = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusNeverUpdated", "lastTransitionTime": now}
+        # Ready at once, so that the first pods are spread over all nodes and not put on the first one that is ready.
+        ready = {"type": "Ready", "status": "True", "reason": "LabSeed", "lastTransitionTime": now}
         room = {"cpu": "64", "memory": "256Gi", "pods": "10000", "ephemeral-storage": "100Gi"}
         info = {
             "systemUUID": machine.uuid,
@@ -350,9 +351,6 @@ async def _wipe(lab: Lab, api: Api) -> None:
         meta = pod["metadata"]
         if meta["namespace"] == name or pod["spec"].get("nodeName") in machines:
             await api.delete(f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}", {"gracePeriodSeconds": 0})
-    for crd in await _items(api, CRD_PATH):
-        if crd["spec"]["group"] == "cilium.io":
-            await _wipe_kind(api, crd, lab)
     for machine in machines:
         await api.delete(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{machine}")
         await api.delete(f"/api/v1/nodes/{machine}")
@@ -362,6 +360,9 @@ async def _wipe(lab: Lab, api: Api) -> None:
         await _delete_all(api, f"/api/v1/{space}/serviceaccounts", {})
         namespace = await api.get(f"/api/v1/namespaces/{name}")
         await api.replace(f"/api/v1/namespaces/{name}/finalize", {**namespace, "spec": {"finalizers": []}})
+    for crd in await _items(api, CRD_PATH):
+        if crd["spec"]["group"] == "cilium.io":
+            await _wipe_kind(api, crd, lab)
     await _gone(api, f"/api/v1/namespaces/{name}")
 
 

@@ -69,11 +69,15 @@ def maintenance(lab: Lab, node: str) -> dict[str, Any]:
     shutil.rmtree(reports, ignore_errors=True)
     print(f"-- ansible-playbook node-maintenance.yml -e target={node}, under the prober", flush=True)
     with Probing(lab, BUILD / "demo-maintenance-probe.json") as probe:
-        variables = {"target": node, "report_dir": str(reports), "report_probe": str(probe.out)}
-        if code := playbook(lab, "playbooks/node-maintenance.yml", variables):
+        if code := playbook(lab, "playbooks/node-maintenance.yml", {"target": node, "report_dir": str(reports)}):
             raise LabError(f"the playbook failed with exit code {code}; its output is above")
         # So that a loss right after the last step would be counted, and the sample is large enough to mean something.
         probe.wait(requests=10_000, seconds=3)
+    print("-- the report once more, with what the prober counted", flush=True)
+    report = next(reports.glob("*.json"))
+    variables = {"report_json": str(report), "report_probe": str(probe.out), "report_dir": str(reports)}
+    if playbook(lab, "playbooks/node-report.yml", variables):
+        raise LabError("the report could not be drawn again; the playbook's output is above")
     return {key: probe.result[key] for key in FIGURES}
 
 

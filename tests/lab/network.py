@@ -60,9 +60,8 @@ def ip_json(netns: str, *arguments: str) -> list[dict[str, Any]]:
 
 def namespaces(name: str) -> list[str]:
     """Network namespaces that belong to a lab, existing ones only."""
-    if not NETNS.is_dir():
-        return []
-    return sorted(entry.name for entry in NETNS.iterdir() if entry.name.startswith(f"{name}-"))
+    settings = LabSettings(name)
+    return [netns for netns in (settings.switch, *map(settings.machine, s.ROLES)) if (NETNS / netns).exists()]
 
 
 def create(settings: LabSettings) -> None:

@@ -24,7 +24,7 @@ class Probing:
     """`with Probing(lab, out) as probe:` sends requests to all VIPs; afterwards probe.result says what was lost."""
 
     def __init__(self, lab: Lab, out: Path) -> None:
-        """lab: a lab that is up; out: the file for the prober's JSON, written every second."""
+        """lab: a lab that is up; out: the file for the prober's JSON, written at the end."""
         self.lab = lab
         self.out = out
         self.result: dict[str, Any] = {}

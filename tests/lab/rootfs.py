@@ -107,15 +107,20 @@ def ensure(suite: str) -> bool:
     if not shutil.which("mmdebstrap"):
         raise LabError("mmdebstrap is missing: apt-get install mmdebstrap")
     CACHE.mkdir(parents=True, exist_ok=True)
-    with lock_path(suite).open("w") as lock:
+    with (CACHE / f"{suite}.build").open("w") as build, lock_path(suite).open("w") as lock:
+        # Another lab that is building it does this one's work, too.
+        fcntl.flock(build, fcntl.LOCK_EX)
+        if is_current(suite):
+            return False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise LabError(
                 f"{path(suite)} has to be built again, but machines of a lab run on it: take the labs down first"
             ) from None
-        if not is_current(suite):
-            _build(suite)
+        for abandoned in CACHE.glob(f".{suite}.*"):
+            shutil.rmtree(abandoned)
+        _build(suite)
     return True
 
 
@@ -126,6 +131,9 @@ def _build(suite: str) -> None:
         setup.write_text(_SETUP)
         stamped.write_text(json.dumps(stamp(suite)))
         argv = [
+            # Its mounts end with it, so that what a kill leaves can be removed without a danger to the host's /dev.
+            "unshare",
+            "--mount",
             "mmdebstrap",
             "--quiet",
             "--mode=root",

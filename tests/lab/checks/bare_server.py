@@ -13,14 +13,24 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
-
 from lab.emulator import discovery
+from lab.emulator.housekeeping import Namespaces
 from lab.emulator.server import Emulator
 from lab.emulator.workloads import Scheduler
 
 _BINDING = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/binding")
+
+
+class Definitions(Namespaces):
+    """kube-apiserver empties and removes definitions itself; namespaces it leaves to a controller."""
+
+    def reconcile(self, key: tuple[str, Any]) -> None:
+        """Look at one definition."""
+        if key[0].startswith("customresourcedefinitions"):
+            super().reconcile(key)
 
 
 class BareServer(Emulator):
@@ -28,7 +38,7 @@ class BareServer(Emulator):
 
     def __init__(self) -> None:
         super().__init__(node_grace=float("inf"))
-        self._workers = []
+        self._workers = [Definitions(self.registry)]
         self._binder = Scheduler(self.registry)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

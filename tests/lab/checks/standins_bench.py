@@ -69,14 +69,6 @@ class Kube:
         """Objects of a collection."""
         return self("GET", path)["items"]
 
-    def refuses(self, method: str, path: str, body: Object | None = None) -> int:
-        """Status of a request that must fail."""
-        try:
-            self(method, path, body)
-        except ApiError as error:
-            return error.status
-        raise AssertionError(f"{method} {path} was accepted")
-
     def close(self) -> None:
         """End the connections."""
         self.loop.run_until_complete(self.api.__aexit__())
@@ -125,6 +117,14 @@ class Bench:
         lifecycle.down(self.name)
 
     # -- words
+
+    def status(self, method: str, path: str, body: Object | None = None) -> int:
+        """HTTP status of a request; 201 for any POST that was accepted."""
+        try:
+            self.kube(method, path, body)
+        except ApiError as error:
+            return error.status
+        return 201 if method == "POST" else 200
 
     def node(self, i: int) -> str:
         """Name of worker-i."""

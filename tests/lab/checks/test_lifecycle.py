@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +16,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import yaml
 from lab import cli, lifecycle, network, rootfs, state
 from lab.settings import LabError, LabSettings
+from lab.standins.client import Api
 from lab.state import Lab
 
 LabMaker = Callable[..., AbstractContextManager[Lab]]
@@ -32,7 +36,7 @@ def lab_command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def test_whole_lab_up_and_down_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whole_lab_up_and_down_leaves_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["up", "--name", "cka", "--form", "plain"]) == 0
     try:
         lab = state.load("cka")
@@ -44,6 +48,13 @@ def test_whole_lab_up_and_down_leaves_nothing(capsys: pytest.CaptureFixture[str]
         assert cli.main(["up", "--name", "cka"]) == 1, "a lab that is up is not started twice"
         assert "lab cka is up: take it down first" in capsys.readouterr().err
         assert lab.client.running(), "the refusal changed nothing"
+        assert cli.main(["knob", "--name", "cka", "operator.dead=true", "agents.cka-worker-1.keep_peers=[]"]) == 0
+        knobs = {"operator": {"dead": True}, "agents": {"cka-worker-1": {"keep_peers": []}}}
+        assert json.loads((lab.dir / "knobs.json").read_text()) == knobs
+        assert cli.main(["knob", "--name", "cka", "operator.dead"]) == 1
+        assert "a knob is set as KEY=VALUE" in capsys.readouterr().err
+        assert cli.main(["integration-config", "--name", "cka", "--out", str(tmp_path / "config.yml")]) == 0
+        assert yaml.safe_load((tmp_path / "config.yml").read_text())["lab_node"] == "cka-worker-1"
         kinds = {entry.split()[0] for entry in lifecycle.leftovers("cka")}
         assert kinds == {"process", "network", "directory"}
     finally:
@@ -77,6 +88,34 @@ def test_start_that_fails_removes_what_it_made(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(LabError, match=r"LAB_KUBECONFIG names .*/missing, and there is no such file"):
         lifecycle.up(LabSettings("ckf", "plain"))
     assert lifecycle.leftovers("ckf") == []
+
+
+def test_api_server_of_others_is_used_and_left_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
+) -> None:
+    def objects() -> set[str]:
+        async def ask() -> set[str]:
+            async with Api(tmp_path / "admin.kubeconfig", user_agent="test") as api:
+                lists = [await api.get(f"/api/v1/{kind}") for kind in ("nodes", "namespaces")]
+                return {item["metadata"]["name"] for found in lists for item in found["items"]}
+
+        return asyncio.run(ask())
+
+    argv = [sys.executable, "-m", "lab.emulator", "--dir", str(tmp_path)]
+    with subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=subprocess.DEVNULL) as server:
+        try:
+            eventually((tmp_path / "emulator.json").exists, "an API server")
+            before = objects()
+            monkeypatch.setenv("LAB_KUBECONFIG", str(tmp_path / "admin.kubeconfig"))
+            try:
+                lab = lifecycle.up(LabSettings("ckh", "plain"))
+                assert lab.api["emulated"] is False
+                assert objects() - before == {"ckh", *lab.nodes}
+            finally:
+                lifecycle.down("ckh")
+            assert objects() == before
+        finally:
+            server.terminate()
 
 
 def test_two_labs_side_by_side(network_lab: LabMaker) -> None:

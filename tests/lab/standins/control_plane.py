@@ -19,6 +19,8 @@ from lab.standins.client import Api, ApiError, Controller, Object, condition, is
 from lab.standins.world import World
 
 log = logging.getLogger("standins.control_plane")
+NOT_READY = "node.kubernetes.io/not-ready"
+STARTING_SECONDS = 10
 
 
 async def missing(api: Api, setting: str) -> set[str]:
@@ -149,6 +151,7 @@ class Scheduler(Controller):
         super().__init__()
         self.world = world
         self.bound: dict[str, str] = {}  # pod uid -> node, until the watch shows it
+        self.started = time.monotonic()
         self.watches(world["pods"], world["nodes"])
 
     async def step(self) -> float | None:
@@ -167,6 +170,8 @@ class Scheduler(Controller):
         todo = [p for p in pending if p["metadata"]["uid"] not in self.bound]
         if not todo:
             return None
+        if self._starting():
+            return 0.2
         counts = Counter((_owner(p), p["spec"]["nodeName"]) for p in pods if p["spec"].get("nodeName"))
         total = Counter(p["spec"]["nodeName"] for p in pods if p["spec"].get("nodeName"))
         for pod in sorted(todo, key=lambda p: (p["metadata"]["namespace"], p["metadata"]["name"])):
@@ -180,6 +185,15 @@ class Scheduler(Controller):
                 total[node] += 1
                 self.bound[pod["metadata"]["uid"]] = node
         return None
+
+    def _starting(self) -> bool:
+        """Whether the lab's nodes are still coming up: the first one to be ready must not get all pods."""
+        if time.monotonic() - self.started > STARTING_SECONDS:
+            return False
+        nodes = [self.world["nodes"].items[name] for name in self.world.hosts if name in self.world["nodes"].items]
+        return any(
+            NOT_READY in {t["key"] for t in n["spec"].get("taints") or []} or not is_true(n, "Ready") for n in nodes
+        )
 
     async def _bind(self, pod: Object, node: str) -> bool:
         meta = pod["metadata"]

@@ -270,6 +270,7 @@ def test_lines_of_check_mode_say_what_would_be_done() -> None:
         ({"msg": "x", "results": [{"unreachable": True, "msg": "a"}, {"failed": True, "msg": "b"}]}, "a; b"),
         ({"msg": "x", "results": [{"failed": True, "msg": "a"}, {"failed": True, "msg": "a"}]}, "a"),
         ({"msg": "Task failed: Action failed: no"}, "no"),
+        ({"msg": "\x1b[0;1;38;5;185mFailed\x1b[0m to\r\n start"}, "Failed to start"),
         ({}, "it gave no reason"),
     ],
 )
@@ -292,13 +293,26 @@ def test_failure_reason(result: dict[str, Any], reason: str) -> None:
     ],
 )
 def test_failure_line_is_one_line_that_says_what_now(end: str, direction: str, words: str) -> None:
-    line = report.failure_line(
-        {"reason": "worker-3: no such node.", "end": end, "left": "API away"}, "worker-3", direction
-    )
+    failure = {"task": "Read", "reason": "worker-3: no such node.", "end": end, "left": "API away"}
+    line = report.failure_line(failure, "worker-3", direction)
     assert words in line
+    assert line.startswith("worker-3: no such node; ")
     assert "\n" not in line
 
 
+@pytest.mark.parametrize(
+    ("reason", "begin"),
+    [
+        ("worker-3 is held by bob@x", "worker-3 is held by bob@x; "),
+        ("non-zero return code", "worker-3: Flash the firmware: non-zero return code; "),
+    ],
+)
+def test_failure_line_names_the_node_once_and_the_task_where_it_is_needed(reason: str, begin: str) -> None:
+    failure = {"task": "Flash the firmware", "reason": reason, "end": "refused"}
+    assert report.failure_line(failure, "worker-3", "out").startswith(begin)
+
+
 def test_failure_line_says_which_routes_are_not_back() -> None:
-    line = report.failure_line({"reason": "x", "end": "put back"}, "worker-3", "out", "router tor-1: 2 missing")
+    failure = {"task": "Wait", "reason": "x", "end": "put back"}
+    line = report.failure_line(failure, "worker-3", "out", "router tor-1: 2 missing")
     assert line.endswith("the node was put back as it was, but not all routes are back: router tor-1: 2 missing")

@@ -18,9 +18,9 @@ IN = {"enable-bgp": "true"}
 CONFIG = thing(owners=[{"kind": "CiliumBGPClusterConfig", "name": "rack-1"}])
 
 
-def look(node=OUT, cilium=OUT, config=None, *, key="enable-bgp", value="false", wanted=False):
-    cilium_node = None if cilium is None else thing(cilium)
-    return hops(thing(node), cilium_node, config, key=key, value=value, config_wanted=wanted)
+def look(node=..., cilium=..., config=None, *, key="enable-bgp", value="false", wanted=False):
+    cilium_node = None if cilium is None else thing(OUT if cilium is ... else cilium)
+    return hops(thing(OUT if node is ... else node), cilium_node, config, key=key, value=value, config_wanted=wanted)
 
 
 def test_hops_all_passed_on_the_way_out():

@@ -95,7 +95,9 @@ class Bench:
     def waiting(self, state: str = "withdrawn", wanted: dict[str, list[str]] | None = None) -> RouteWait:
         return RouteWait(self.router(), wanted or WANTED, state, node="worker-3", name="tor-1")
 
-    def wait(self, state: str = "withdrawn", *, settle: float = 2.0, interval: float = 4.0, **limits: Any) -> dict[str, Any]:
+    def wait(
+        self, state: str = "withdrawn", *, settle: float = 2.0, interval: float = 4.0, **limits: Any
+    ) -> dict[str, Any]:
         return self.waiting(state).wait(
             Limits(**{"timeout": 30.0, **limits}),
             settle=settle,

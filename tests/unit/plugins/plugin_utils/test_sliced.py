@@ -54,7 +54,7 @@ def test_run_once_when_it_is_done(lines):
     (asked,) = action.asked
     assert asked["name"] == "worker-3"
     assert asked["_slice"] == _sliced.SLICE_SECONDS
-    assert asked["_state"].keys() == {"elapsed"}
+    assert asked["_state"].keys() == {"elapsed", "slices"}
     assert asked["_run"]["pid"] == os.getppid()
 
 
@@ -62,6 +62,7 @@ def test_run_goes_on_with_what_the_slice_before_found_out(lines):
     action = Action([unfinished(2, changed=True), unfinished(1), {"changed": False, "pods": ["a"]}])
     assert action.run(None, {}) == {"changed": True, "pods": ["a"]}
     assert [asked["_state"].get("left") for asked in action.asked] == [None, 2, 1]
+    assert [asked["_state"]["slices"] for asked in action.asked] == [0, 1, 2]
     elapsed = [asked["_state"]["elapsed"] for asked in action.asked]
     assert elapsed == sorted(elapsed)
     assert lines == ["worker-3: 0 s: 2 pods left", "worker-3: 0 s: 1 pods left"]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils import _client, _drain, _record
@@ -34,12 +35,10 @@ def params(**changes):
     return {**defaults, **changes}
 
 
-def claimed(api, *, run=RUN, unschedulable=False):
+def claimed(api, *, unschedulable=False):
     """Puts a record on the node, as a claim would have."""
-    import datetime
-
     before = {"unschedulable": unschedulable, "label": {"key": "enable-bgp", "value": "true"}}
-    record = _record.new(run, before, {}, datetime.datetime.now(datetime.UTC))
+    record = _record.new(RUN, before, {}, datetime.now(UTC))
     api.client.patch(NODE, _record.annotation(record))
 
 

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Roles and playbooks that refuse, run by the real ansible-playbook; none of them gets as far as a cluster or a BMC."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[3]
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+INVENTORY: dict[str, Any] = {
+    "nodes": {"hosts": {"worker-1": {}, "worker-2": {}, "0123": {}}, "vars": {"power_method": "os"}},
+    "routers": {"hosts": {"tor-1": {}}},
+}
+
+
+def play(playbook: Path, tmp_path: Path, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps(INVENTORY), encoding="utf-8")
+    # Nothing of the caller's: neither a cluster nor an inventory.
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("K8S_AUTH_", "KUBE", "ANSIBLE_"))}
+    environment = kept | {"HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(TOP / "ansible.cfg")}
+    argv = [ANSIBLE_PLAYBOOK, "-i", str(inventory), str(playbook), *arguments, "-e", json.dumps(variables)]
+    return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def refused(done: subprocess.CompletedProcess[str], words: str) -> None:
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    assert any(words in line for line in output.splitlines()), output
+    assert "Traceback" not in output
+
+
+MAINTENANCE = TOP / "playbooks" / "node_maintenance.yml"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "which nodes? Give the inventory name or pattern"),
+        ({"target": "worker-9"}, "target=worker-9 matches no host of the inventory"),
+        ({"target": "worker-1", "maintenance_tasks": "nowhere.yml"}, "there is no file "),
+        ({"target": "worker-1", "report_dir": "/proc/reports"}, "the report can't be written to /proc/reports"),
+    ],
+)
+def test_playbook_refuses_bad_input(variables: dict[str, Any], words: str, tmp_path: Path) -> None:
+    refused(play(MAINTENANCE, tmp_path, **variables), words)
+
+
+def test_playbook_refuses_a_limit_that_leaves_out_the_check(tmp_path: Path) -> None:
+    refused(play(MAINTENANCE, tmp_path, "--limit", "worker-1", target="worker-1"), "not with --limit")
+
+
+def test_a_retyped_name_is_taken_back_and_no_cluster_is_one_line(tmp_path: Path) -> None:
+    # '0123', as AWX hands it over.
+    done = play(MAINTENANCE, tmp_path, target=83)
+    refused(done, "0123: Read the node, its BGP label and its record: no Kubernetes cluster is configured")
+    assert "0123: " in done.stdout.partition("PLAY RECAP")[0]
+
+
+POWER = """
+- hosts: worker-1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: hitless.nodes.power
+        tasks_from: {entry}
+      vars:
+        power_method: os
+        power_phase: {phase}
+"""
+
+
+@pytest.mark.parametrize("entry", ["'off'", "reboot"])
+def test_no_power_command_before_the_withdrawal_was_verified(entry: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(POWER.format(entry=entry, phase="drained"), encoding="utf-8")
+    refused(play(playbook, tmp_path), "no power command, since its record says phase drained")
