@@ -269,7 +269,11 @@ def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: 
 
 # --- the timeline -----------------------------------------------------------------------------------------------
 
-LEFT, WIDTH, ROW, BAR = 110, 960, 34, 20
+# In units of the viewBox: the column of names, the whole drawing, the distance of two rows, the height of a bar.
+LEFT = 110
+WIDTH = 960
+ROW = 34
+BAR = 20
 # How wide a letter of the labels is, about; a label that doesn't fit its bar is left to the tooltip and the table.
 LETTER = 6.6
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)

@@ -121,7 +121,7 @@ def _choice_problems(request: Mapping[str, Any]) -> list[str]:
     actions = ACTIONS[request["direction"]]
     for name, value, choices in (
         ("maintenance_action", request["action"], actions),
-        ("order", request["order"], ORDERS),
+        ("maintenance_order", request["order"], ORDERS),
         ("evidence", request["evidence"], ("router",)),
     ):
         if value not in choices:

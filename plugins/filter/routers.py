@@ -36,7 +36,8 @@ def router_problem(loop: Mapping[str, Any], routers: Iterable[str], node: str = 
 
 
 def _last_line(answer: Mapping[str, Any]) -> str:
-    text = str(answer.get("msg", "")).strip() or "it gave no reason"
+    # ansible-core 2.19 puts this before every message.
+    text = str(answer.get("msg", "")).strip().removeprefix("Task failed: ") or "it gave no reason"
     output = str(answer.get("module_stderr", "")).strip()
     lines = [line.strip() for line in (text, *output.splitlines()[-1:]) if line.strip()]
     return ": ".join(" ".join(line.split()) for line in lines)

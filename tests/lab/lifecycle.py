@@ -27,6 +27,7 @@ from lab.standins.client import Api
 from lab.state import Lab
 
 Report = Callable[[str], None]
+all_next_hops = network.all_next_hops
 
 
 def check_host(settings: LabSettings) -> None:
@@ -102,17 +103,12 @@ def _start(lab: Lab, *, network_only: bool, announce: bool) -> None:
 def start_speakers(lab: Lab) -> None:
     """Starts all speakers with their default configuration (what the stand-ins do otherwise)."""
     with ThreadPoolExecutor() as pool:
-        list(
-            pool.map(
-                lambda machine: speaker.apply(machine, speaker.default_config(lab.settings, machine.role)),
-                lab.nodes.values(),
-            )
-        )
-
-
-def all_next_hops(router: str) -> list[str]:
-    """All next hops that the kernel of a router uses, IPv4 and IPv6."""
-    return network.all_next_hops(router)
+        starts = [
+            pool.submit(speaker.apply, machine, speaker.default_config(lab.settings, machine.role))
+            for machine in lab.nodes.values()
+        ]
+    for start in starts:
+        start.result()
 
 
 def missing_routes(lab: Lab) -> list[str]:
@@ -153,10 +149,11 @@ def down(name: str) -> None:
     # A cgroup stays busy until the last of its dead processes is reaped.
     while (found := _cgroups(name)) and time.monotonic() < deadline:
         _in_cgroup2(f"rmdir {' '.join(found)}")
-    shutil.rmtree(LabSettings(name).directory, ignore_errors=True)
+    if not problem:  # else `down` can be tried again, with the kubeconfig that is there
+        shutil.rmtree(LabSettings(name).directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         s.BASE.rmdir()
-    if left := [*leftovers(name), *problem]:
+    if left := [*problem, *leftovers(name)]:
         raise LabError(f"lab {name} could not be removed completely: {'; '.join(left[:5])}")
 
 
@@ -266,7 +263,7 @@ def _wipe(name: str) -> list[str]:
     try:
         cluster.wipe(lab)
     except LabError as error:
-        return [f"objects in {lab.api['url']} ({error})"]
+        return [f"objects in {lab.api['url']} ({error}), so try again, or remove {lab.dir} to give up"]
     return []
 
 

@@ -125,7 +125,10 @@ def kill(machine: Machine) -> None:
 
 def running(machine: Machine) -> bool:
     """Whether the machine is on and its speaker answers."""
-    return machine.running() and machine.run(["pgrep", "-x", "gobgpd"]).returncode == 0
+    try:
+        return machine.run(["pgrep", "-x", "gobgpd"]).returncode == 0
+    except LabError:  # it is off, or went off a moment ago
+        return False
 
 
 def applied(machine: Machine) -> SpeakerConfig | None:
@@ -151,7 +154,10 @@ def neighbors(machine: Machine) -> list[dict[str, Any]]:
         return []
     # Asked for one neighbor, GoBGP also counts what it advertises to it.
     ask = "\n".join(f"{_GOBGP} neighbor {peer.address} -j; echo" for peer in config.peers)
-    done = machine.run(["sh", "-c", ask], timeout=30)
+    try:
+        done = machine.run(["sh", "-c", ask], timeout=30)
+    except LabError:  # switched off since
+        return []
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return [_neighbor(answer, now=time.time()) for answer in answers]
 

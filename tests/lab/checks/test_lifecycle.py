@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -90,6 +91,10 @@ def test_start_that_fails_removes_what_it_made(monkeypatch: pytest.MonkeyPatch, 
     assert lifecycle.leftovers("ckf") == []
 
 
+def server_url(directory: Path) -> str:
+    return str(json.loads((directory / "emulator.json").read_text())["url"])
+
+
 def test_api_server_of_others_is_used_and_left_clean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
@@ -114,8 +119,19 @@ def test_api_server_of_others_is_used_and_left_clean(
             finally:
                 lifecycle.down("ckh")
             assert objects() == before
+            lifecycle.up(LabSettings("ckh", "plain"), network_only=True)
+            lab = state.load("ckh")
+            lab.api = {"emulated": False, "url": "https://127.0.0.1:1"}
+            lab.save()
+            (lab.dir / "standins.kubeconfig").write_text(
+                (tmp_path / "admin.kubeconfig").read_text().replace(server_url(tmp_path), "https://127.0.0.1:1")
+            )
+            with pytest.raises(LabError, match=r"objects in https://127.0.0.1:1 \(.*\), so try again, or remove"):
+                lifecycle.down("ckh")
+            assert lifecycle.leftovers("ckh") == [f"directory {lab.dir}"]
         finally:
             server.terminate()
+            shutil.rmtree(LabSettings("ckh").directory, ignore_errors=True)
 
 
 def test_two_labs_side_by_side(network_lab: LabMaker) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -22,36 +23,54 @@ Eventually = Callable[..., None]
 VIP4 = "198.51.100.10/32"
 
 
-def scenario(name: str, kind: str, frr: str, restart_time: int = 20) -> Any:
-    """A fixture: a lab of this scenario for the module, with all nodes in service for each test."""
+# Nodes and routers of different Debian releases on purpose: each GoBGP against the FRR that the defaults don't pair it
+# with. The shorter restart time makes the wait for its end short; a restart of GoBGP takes 5 to 8 s of it.
+SETTINGS = {
+    "stale": LabSettings("spst", "plain", "stale", "10", restart_time=14),
+    "hard-reset": LabSettings("sphr", "plain", "hard-reset", "8.4"),
+    "off": LabSettings("spof", "plain", "off", "8.4"),
+}
 
-    @pytest.fixture(scope="module", name=f"whole_{name}")
-    def whole(network_lab: Any) -> Iterator[Lab]:
-        with network_lab(LabSettings(name, "plain", kind, frr, restart_time=restart_time), announce=False) as lab:
-            yield lab
+
+@pytest.fixture(scope="module")
+def labs() -> Iterator[dict[str, Lab]]:
+    """A lab of each scenario; they start at once, since each waits for GoBGP's timers more than it works."""
+
+    def start(settings: LabSettings) -> Lab:
+        lifecycle.down(settings.name)
+        lab = lifecycle.up(settings, network_only=True)
+        lifecycle.start_speakers(lab)
+        return lab
+
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        for settings in SETTINGS.values():
+            stack.callback(lifecycle.down, settings.name)
+        yield dict(zip(SETTINGS, pool.map(start, SETTINGS.values()), strict=True))
+
+
+def in_service(kind: str) -> Any:
+    """A fixture: the lab of this scenario, with all its nodes in service."""
 
     @pytest.fixture
-    def in_service(request: pytest.FixtureRequest, eventually: Eventually) -> Lab:
-        lab: Lab = request.getfixturevalue(f"whole_{name}")
+    def lab(labs: dict[str, Lab], eventually: Eventually) -> Lab:
+        found = labs[kind]
         with ThreadPoolExecutor() as pool:
-            list(pool.map(Machine.start, lab.nodes.values()))
-        lifecycle.start_speakers(lab)
-        eventually(lambda: lifecycle.missing_routes(lab) == [], "all routes are there")
-        nodes = lab.nodes.values()
+            list(pool.map(Machine.start, found.nodes.values()))
+        lifecycle.start_speakers(found)
+        eventually(lambda: lifecycle.missing_routes(found) == [], "all routes are there")
+        nodes = found.nodes.values()
         eventually(
             lambda: all(one["state"] == "established" for n in nodes for one in speaker.neighbors(n)), "sessions"
         )
-        eventually(lambda: not any(stale(lab, role) for role in s.NODES), "no stale path")
-        return lab
+        eventually(lambda: not any(stale(found, role) for role in s.NODES), "no stale path")
+        return found
 
-    return whole, in_service
+    return lab
 
 
-# Nodes and routers of different Debian releases on purpose: each GoBGP against each FRR that the defaults don't pair.
-# The shorter restart time of the first makes the wait for its end short; a restart of GoBGP takes 5 to 8 s of it.
-whole_stale, stale_lab = scenario("spst", "stale", "10", restart_time=14)
-whole_hard_reset, hard_reset_lab = scenario("sphr", "hard-reset", "8.4")
-whole_off, off_lab = scenario("spof", "off", "8.4")
+stale_lab = in_service("stale")
+hard_reset_lab = in_service("hard-reset")
+off_lab = in_service("off")
 
 
 def node(lab: Lab, role: str = "worker-1") -> Machine:

@@ -433,7 +433,9 @@ def test_bgp_hands_over_at_the_end_of_a_slice(api, cilium):
         bgp(api.client, "withdrawn", timeout=60.0, _slice=0.3, _state={"elapsed": 0.0})
     assert caught.value.result == {"changed": True}
     cilium.operator = True
-    result = bgp(api.client, "withdrawn", timeout=60.0, _slice=12.0, _state={**caught.value.state, "elapsed": 1.0})
+    result = bgp(
+        api.client, "withdrawn", timeout=60.0, _slice=12.0, _state={**caught.value.state, "elapsed": 1.0, "slices": 1}
+    )
     assert (result["changed"], result["label"]["before"], result["node_config"]) == (False, "true", False)
 
 

@@ -324,7 +324,9 @@ def test_drain_hands_over_at_the_end_of_a_slice_and_goes_on(api):
     assert pause.result == {"changed": True}
     for name in ("web-1", "web-2"):
         helper.delete(f"/api/v1/namespaces/shop/pods/{name}", {"gracePeriodSeconds": 0})
-    result = drain(api.client, params(_slice=12.0, _state={**pause.state, "elapsed": 5.0}), check_mode=False)
+    result = drain(
+        api.client, params(_slice=12.0, _state={**pause.state, "elapsed": 5.0, "slices": 1}), check_mode=False
+    )
     assert {pod["result"] for pod in result["pods"]} == {"gone"}
     assert all(pod["seconds"] >= 5 for pod in result["pods"])
     assert len(api.requests("POST", "/eviction")) == 2
@@ -338,7 +340,7 @@ def test_drain_counts_the_time_of_all_slices(api):
     with pytest.raises(DrainError, match="still there after 30 s"):
         drain(
             api.client,
-            params(timeout=30.0, _slice=12.0, _state={**caught.value.state, "elapsed": 29.5}),
+            params(timeout=30.0, _slice=12.0, _state={**caught.value.state, "elapsed": 29.5, "slices": 1}),
             check_mode=False,
         )
 
@@ -403,3 +405,34 @@ def test_uncordon_refuses_a_node_that_another_run_holds(api):
 @pytest.mark.parametrize(("count", "words"), [(1, "a"), (5, "a, a, a, a, a"), (7, "a, a, a, a, a, and 2 more")])
 def test_shorten(count, words):
     assert _drain.shorten(["a"] * count) == words
+
+
+def test_a_later_slice_of_a_drain_waits_for_an_api_that_is_away(api):
+    api.node()
+    api.pod("web-1")
+    with pytest.raises(Unfinished) as caught:
+        drain(api.client, params(_slice=0.1, _state={"elapsed": 0.0, "slices": 0}), check_mode=False)
+    api.connect().delete("/api/v1/namespaces/shop/pods/web-1", {"gracePeriodSeconds": 0})
+    api.fault(rules=[{"path": "nodes/worker-3", "status": 503, "count": 2}])
+    state = {**caught.value.state, "elapsed": 1.0, "slices": 1}
+    result = drain(api.client, params(_slice=12.0, _state=state), check_mode=False)
+    assert result_of(result, "web-1") == "gone"
+
+
+def test_a_later_slice_of_a_drain_hands_over_while_the_api_is_away(api):
+    api.node()
+    api.pod("web-1")
+    with pytest.raises(Unfinished) as caught:
+        drain(api.client, params(_slice=0.1, _state={"elapsed": 0.0, "slices": 0}), check_mode=False)
+    api.fault(rules=[{"path": "nodes/worker-3", "status": 503}])
+    state = {**caught.value.state, "elapsed": 1.0, "slices": 1}
+    with pytest.raises(Unfinished, match="503") as again:
+        drain(api.client, params(_slice=0.1, _state=state), check_mode=False)
+    assert again.value.state["targets"] == caught.value.state["targets"]
+
+
+def test_the_first_look_of_a_drain_fails_at_once(api):
+    api.node()
+    api.fault(rules=[{"path": "nodes/worker-3", "status": 503}])
+    with pytest.raises(_client.ServerError):
+        drain(api.client, params(timeout=300.0, _slice=12.0, _state={"elapsed": 0.0, "slices": 0}), check_mode=False)

@@ -93,7 +93,7 @@ def test_good_input_has_no_problem() -> None:
         ({"action": "halt"}, "maintenance_action is 'halt', and must be one of: poweroff, reboot, none, pause"),
         ({"action": False}, "maintenance_action is False (a boolean)"),
         ({"action": "reboot", "direction": "out"}, "must be one of: poweroff, none"),
-        ({"order": "any"}, "order is 'any'"),
+        ({"order": "any"}, "maintenance_order is 'any'"),
         ({"evidence": "estimate"}, "evidence is 'estimate'"),
         ({"tasks": "/nowhere/tasks.yml"}, "there is no file /nowhere/tasks.yml"),
         ({"tasks": 83}, "maintenance_tasks is 83 (a number)"),

@@ -53,7 +53,7 @@ def test_router_problem_is_empty_when_all_answered() -> None:
 
 def test_router_problem_names_the_unreachable_router_and_why() -> None:
     text = routers.router_problem({"results": [UNREACHABLE, good("tor-2")]}, ["tor-1", "tor-2"])
-    assert text.startswith("router tor-1 is unreachable by SSH, so its routes are unknown: ")
+    assert text.startswith("router tor-1 is unreachable by SSH, so its routes are unknown: Failed to connect")
     assert text.endswith("port 22: Connection refused")
 
 

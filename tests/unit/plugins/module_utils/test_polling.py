@@ -6,7 +6,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits, SliceOver, TimedOut, poll
+from ansible_collections.hitless.nodes.plugins.module_utils._polling import (
+    Limits,
+    SliceOver,
+    TimedOut,
+    Unfinished,
+    patiently,
+    poll,
+)
 
 
 class AwayError(HitlessError):
@@ -154,7 +161,8 @@ def test_poll_ends_when_a_probe_takes_longer_than_what_is_left():
     [
         ({"timeout": 30}, Limits(30.0, 0.0, None)),
         ({"timeout": 30, "_slice": None, "_state": None}, Limits(30.0, 0.0, None)),
-        ({"timeout": 30, "_slice": 12.0, "_state": {"elapsed": 24.5}}, Limits(30.0, 24.5, 12.0)),
+        ({"timeout": 30, "_slice": 12.0, "_state": {"elapsed": 0.1, "slices": 0}}, Limits(30.0, 0.1, 12.0)),
+        ({"timeout": 30, "_slice": 12.0, "_state": {"elapsed": 24.5, "slices": 2}}, Limits(30.0, 24.5, 12.0, True)),
     ],
 )
 def test_limits_of_parameters(params, limits):
@@ -163,3 +171,51 @@ def test_limits_of_parameters(params, limits):
 
 def test_limits_left_is_never_negative():
     assert Limits(10, 12).left == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "elapsed", "after"),
+    [
+        (Limits(60, 24, 12, True), 27, Limits(60, 27, 9, True)),
+        (Limits(60, 24, 12), 40, Limits(60, 40, 0)),
+        (Limits(60), 5, Limits(60, 5)),
+    ],
+)
+def test_limits_after(before, elapsed, after):
+    assert before.after(elapsed) == after
+
+
+def patient(world, limits, state=None):
+    return patiently(
+        world.probe,
+        subject="worker-3",
+        limits=limits,
+        retry_on=AwayError,
+        state=state,
+        clock=world.clock,
+        sleep=world.sleep,
+    )
+
+
+def test_patiently_returns_what_came_and_what_time_is_left():
+    world = World(lambda t: AwayError("no answer") if t < 3 else "node")
+    assert patient(world, Limits(60, 24, 12)) == ("node", Limits(60, 27, 9))
+
+
+def test_patiently_hands_over_with_the_state_it_was_given():
+    world = World(lambda _t: AwayError("no answer"))
+    with pytest.raises(Unfinished, match="worker-3: no answer") as caught:
+        patient(world, Limits(60, 24, 12), {"left": 2})
+    assert caught.value.state == {"left": 2}
+
+
+def test_patiently_fails_at_the_end_of_the_wait():
+    world = World(lambda _t: AwayError("no answer"))
+    with pytest.raises(HitlessError, match="worker-3: no answer until 60 s were over: no answer"):
+        patient(world, Limits(60, 50, 12))
+
+
+def test_patiently_lets_other_errors_through():
+    world = World(lambda _t: HitlessError("wrong token"))
+    with pytest.raises(HitlessError, match=r"^wrong token$"):
+        patient(world, Limits(60))
