@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from kubernetes import config, dynamic
-from lab import cli, lifecycle, rights
+from lab import cli, lifecycle, network, rights
 from lab.settings import LabSettings
 from lab.state import Lab
 
@@ -125,9 +125,18 @@ class Cluster:
             body=patch, name=self.node, content_type="application/merge-patch+json"
         )
 
-    def requests(self, since: int = 0) -> list[dict[str, Any]]:
-        """The emulator's log of requests."""
-        return rights.emulator(self.lab, "GET", f"/_emulator/requests?since={since}")["requests"]
+    def last_request(self) -> int:
+        """The number of the latest request in the emulator's log."""
+        return rights.emulator(self.lab, "GET", "/_emulator/requests")["requests"][-1]["n"]
+
+    def playbooks_requests(self, since: int) -> list[dict[str, Any]]:
+        """What the playbooks' service account has asked since that number, oldest first."""
+        log = rights.emulator(self.lab, "GET", f"/_emulator/requests?since={since}")["requests"]
+        return [one for one in log if (one["user"] or "").startswith("system:serviceaccount:")]
+
+    def playbooks_writes(self, since: int) -> list[dict[str, Any]]:
+        """Those of them that change something."""
+        return [one for one in self.playbooks_requests(since) if one["method"] not in ("GET", "HEAD")]
 
     def knob(self, setting: str) -> None:
         """Turns a knob of the stand-ins."""
@@ -137,7 +146,7 @@ class Cluster:
         """Whether any router's kernel still has the node as a next hop."""
         machine = self.lab.machines[self.node]
         hops = {machine.address4, machine.address6}
-        return any(hops & set(lifecycle.all_next_hops(router)) for router in self.lab.routers)
+        return any(hops & set(network.all_next_hops(router)) for router in self.lab.routers)
 
 
 IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}

@@ -15,13 +15,12 @@ from conftest import IN_SERVICE, Cluster
 
 def refused(cluster: Cluster, *said: str, inventory: Path | None = None, **variables: Any) -> None:
     """Runs the maintenance; it must end without any write, without a traceback, with a line that says all of this."""
-    since = cluster.requests()[-1]["n"]
+    since = cluster.last_request()
     play = cluster.play("node-maintenance.yml", inventory=inventory, **({"target": cluster.node} | variables))
     assert play.code != 0, play.output
     assert "Traceback" not in play.output
     assert any(all(word in line for word in said) for line in play.output.splitlines()), play.output
-    ours = [one for one in cluster.requests(since) if one["user"].startswith("system:serviceaccount:")]
-    assert [one for one in ours if one["method"] not in ("GET", "HEAD")] == []
+    assert cluster.playbooks_writes(since) == []
     assert cluster.state() == IN_SERVICE
 
 
