@@ -326,7 +326,7 @@ def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:
     def x(seconds: float) -> float:
         return round(LEFT + (min(max(seconds, begin), end) - begin) * scale, 1)
 
-    def bar(kind: str, first: float, last: float, label: str, title: str) -> dict[str, Any]:
+    def block(kind: str, first: float, last: float, label: str, title: str) -> dict[str, Any]:
         width = round(max(x(last) - x(first), 1.0), 1)
         fits = len(label) * LETTER < width - 6
         middle = round(x(first) + width / 2, 1)
@@ -336,15 +336,17 @@ def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:
     def since(at: str) -> float:
         return _moment(at).timestamp() - origin
 
-    rows = [{"name": "phases", "bars": _phase_bars(summary["phases"], bar, since)}]
-    rows += [{"name": router["router"], "bars": _router_bars(router, bar, since, end)} for router in summary["routers"]]
+    rows = [{"name": "phases", "bars": _phase_bars(summary["phases"], block, since)}]
+    rows += [
+        {"name": router["router"], "bars": _router_bars(router, block, since, end)} for router in summary["routers"]
+    ]
     if summary["loss"] and "missing" not in summary["loss"]:
         most = max((count for _at, count in losses), default=0)
         bars = []
         for at, count in losses:
             height = round(max(BAR * count / most, 2.0), 1)
             bars.append(
-                {**bar("loss", at, at + 1, "", f"{count} lost"), "height": height, "top": round(BAR - height, 1)}
+                {**block("loss", at, at + 1, "", f"{count} lost"), "height": height, "top": round(BAR - height, 1)}
             )
         rows.append({"name": "lost", "bars": bars, "note": "" if bars else "nothing lost"})
     for number, row in enumerate(rows):
@@ -361,17 +363,17 @@ def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _phase_bars(phases: list[Mapping[str, Any]], bar: Callable[..., Any], since: Callable[..., float]) -> list[Any]:
+def _phase_bars(phases: list[Mapping[str, Any]], block: Callable[..., Any], since: Callable[..., float]) -> list[Any]:
     bars = []
     for earlier, phase in itertools.pairwise(phases):
         title = f"{phase['activity']}: {_duration(phase['seconds'])}, {phase['phase']} at {phase['at']}"
         kind = phase["phase"]
-        bars.append(bar(kind, since(earlier["at"]), since(phase["at"]), phase["activity"], title))
+        bars.append(block(kind, since(earlier["at"]), since(phase["at"]), phase["activity"], title))
     return bars
 
 
 def _router_bars(
-    router: Mapping[str, Any], bar: Callable[..., Any], since: Callable[..., float], end: float
+    router: Mapping[str, Any], block: Callable[..., Any], since: Callable[..., float], end: float
 ) -> list[Any]:
     """When the router had the node's routes: from the start until they were gone, and again since they were back."""
     gone, back = router["withdrawn"], router["announced"]
@@ -380,14 +382,14 @@ def _router_bars(
     if gone:
         flipped = since(gone["flipped_at"])
         absent_from = flipped + gone["seconds"]
-        bars.append(bar("routes", 0.0, flipped, "in use", "in use"))
+        bars.append(block("routes", 0.0, flipped, "in use", "in use"))
         title = f"gone {_bound(gone)} after the label changed"
-        bars.append(bar("leaving", flipped, absent_from, "leaving", title))
+        bars.append(block("leaving", flipped, absent_from, "leaving", title))
     present_from = since(back["flipped_at"]) + back["seconds"] if back else end
-    bars.append(bar("gone", absent_from, present_from, "no path to the node", "no path to the node"))
+    bars.append(block("gone", absent_from, present_from, "no path to the node", "no path to the node"))
     if back:
         title = f"back {_bound(back)} after the label was restored"
-        bars.append(bar("routes", present_from, end, "in use", title))
+        bars.append(block("routes", present_from, end, "in use", title))
     return bars
 
 

@@ -46,7 +46,7 @@ def bench(settings: LabSettings, runs: int) -> dict[str, Any]:
     lab = lifecycle.up(settings)
     up = time.monotonic() - started
     try:
-        rows = [run(lab, tool) for _ in range(runs) for tool in ("hitless.nodes", "naive")]
+        rows = [run(lab, tool) for _unused in range(runs) for tool in ("hitless.nodes", "naive")]
     finally:
         started = time.monotonic()
         lifecycle.down(settings.name)

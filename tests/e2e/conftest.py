@@ -56,7 +56,7 @@ class Cluster:
     def play(self, playbook: str, *arguments: str, inventory: Path | None = None, **variables: Any) -> Play:
         """The playbook's end; it gets the lab's inventory and the rights of docs/manifests/rbac.yml, no more."""
         process = self.start(playbook, *arguments, inventory=inventory, **variables)
-        output, _ = process.communicate(timeout=400)
+        output, _unused = process.communicate(timeout=400)
         return Play(process.returncode, output)
 
     def start(
@@ -152,20 +152,34 @@ class Cluster:
 IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+class LabKeeper:
+    """Keeps one lab up for all tests, and makes it new where a test has left it damaged."""
+
     settings = LabSettings("e2e", scenario="hard-reset")
-    yield lifecycle.up(settings)
-    lifecycle.down(settings.name)
+
+    def __init__(self) -> None:
+        self.lab = lifecycle.up(self.settings)
+
+    def cluster(self, reports: Path) -> Cluster:
+        """The lab with its node in service."""
+        found = Cluster(self.lab, reports)
+        if found.state() != IN_SERVICE or not self.lab.machines[found.node].running():
+            lifecycle.down(self.settings.name)
+            self.lab = lifecycle.up(self.settings)
+            found = Cluster(self.lab, reports)
+        return found
+
+
+@pytest.fixture(scope="session")
+def keeper() -> Iterator[LabKeeper]:
+    yield LabKeeper()
+    lifecycle.down(LabKeeper.settings.name)
+    assert lifecycle.leftovers(LabKeeper.settings.name) == []
 
 
 @pytest.fixture
-def cluster(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
-    """The lab with its node in service; what a failed test left is put right first."""
-    found = Cluster(lab, tmp_path / "reports")
-    if found.state() != IN_SERVICE or not found.lab.machines[found.node].running():
-        lifecycle.down(lab.settings.name)
-        lifecycle.up(lab.settings)
-        found = Cluster(lab, tmp_path / "reports")
+def cluster(keeper: LabKeeper, tmp_path: Path) -> Iterator[Cluster]:
+    """The lab with its node in service."""
+    found = keeper.cluster(tmp_path / "reports")
     yield found
-    (lab.dir / "knobs.json").write_text("{}")
+    (found.lab.dir / "knobs.json").write_text("{}")

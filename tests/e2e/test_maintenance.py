@@ -28,6 +28,7 @@ def test_maintenance_loses_nothing_and_the_control_does(scenario: str) -> None:
     assert lifecycle.leftovers("e2e2") == []
 
 
+@pytest.mark.newest
 def test_a_maintenance_leaves_everything_as_it_was_and_reports(cluster: Cluster) -> None:
     boot_id = cluster.lab.machines[cluster.node].boot_id()
 

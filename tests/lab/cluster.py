@@ -291,7 +291,7 @@ async def _seed(lab: Lab, api: Api, cilium: str) -> None:
     secret = _object("v1", "Secret", SECRET, data={"password": base64.b64encode(s.PASSWORD.encode()).decode()})
     step += [(f"/api/v1/{space}/secrets", secret)]
     step += [(f"{CILIUM}/{version}/{plural}", obj) for plural, obj in bgp_objects(lab, version)]
-    step += [(f"/api/v1/{space}/services", service) for service, _ in services(name)]
+    step += [(f"/api/v1/{space}/services", service) for service, _unused in services(name)]
     step += [(path.format(space), obj) for path, obj in workloads(name)]
     await _create_all(api, name, step)
     for service, vips in services(name):

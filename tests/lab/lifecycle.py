@@ -115,7 +115,7 @@ def missing_routes(lab: Lab) -> list[str]:
     """Prefixes that some router's kernel does not send to all nodes announcing them, in words; [] = all there."""
     missing = []
     expected: dict[str, set[str]] = {}
-    for i, _ in enumerate(s.NODES, 1):
+    for i, _unused in enumerate(s.NODES, 1):
         for v in (0, 1):
             for prefix in s.prefixes(i)[v]:
                 expected.setdefault(prefix, set()).add(s.node_addresses(i)[v])
@@ -195,7 +195,7 @@ def _start_machine(machine: machines.Machine) -> None:
         links[f"{units}/multi-user.target.wants/frr.service"] = "/lib/systemd/system/frr.service"
     elif machine.role in s.NODES:
         kind = "node"
-        addresses = [prefix.split("/")[0] for prefix in s.VIPS]
+        addresses = [prefix.partition("/")[0] for prefix in s.VIPS]
         files["/etc/hitless/echo"] = "\n".join([str(s.ECHO_PORT), *addresses, ""])
         for unit in ("hitless-echo.service", "hitless-speaker.service"):
             files[f"{units}/{unit}"] = (machines.FILES / unit).read_text()

@@ -193,7 +193,7 @@ class Prober:
                 self.families.append(Family(version, mine))
         self.selector = selectors.DefaultSelector()
         for family in self.families:
-            for _ in range(sockets):
+            for _unused in range(sockets):
                 sock = socket.socket(family.inet, socket.SOCK_DGRAM)
                 sock.setblocking(False)
                 sock.bind(("", 0))
@@ -329,7 +329,7 @@ class Prober:
     def _drain(self, wait: float) -> None:
         """Handle what is readable; TCP takes several steps, so go on until nothing is left."""
         events = self.selector.select(wait)
-        for _ in range(100):
+        for _unused in range(100):
             if not events:
                 return
             for key, mask in events:
@@ -353,10 +353,10 @@ class Prober:
                     break
                 next_look = now + 0.1
             for family, pace in udp:
-                for _ in range(pace.due(now)):
+                for _unused in range(pace.due(now)):
                     self._send(family, time.monotonic())
             for family, pace in tcp:
-                for _ in range(pace.due(now)):
+                for _unused in range(pace.due(now)):
                     self._connect(family, time.monotonic())
             if now >= next_sample:
                 self._sample_routers()
@@ -380,7 +380,7 @@ class Prober:
         for family in self.families:
             for sock in family.sockets:
                 sock.close()
-        return self.report(ended, skipped=sum(p.skipped for _, p in udp + tcp))
+        return self.report(ended, skipped=sum(p.skipped for _unused, p in udp + tcp))
 
     def stop(self) -> None:
         """End the run at the next tick."""

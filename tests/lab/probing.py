@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -34,10 +35,11 @@ class Probing:
     def __enter__(self) -> Probing:
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self.out.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "lab.prober", "--targets", *(vip.split("/")[0] for vip in s.VIPS)]
+        argv = [sys.executable, "-m", "lab.prober", "--targets", *(vip.partition("/")[0] for vip in s.VIPS)]
         argv += ["--port", str(s.ECHO_PORT), "--udp-rate", str(UDP_PER_SECOND), "--tcp-rate", "10"]
         argv += ["--routers", *self.lab.routers, "--out", str(self.out)]
-        self._process = subprocess.Popen(self.lab.client.in_netns(argv), stdout=subprocess.DEVNULL)
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        self._process = subprocess.Popen(self.lab.client.in_netns(argv), stdout=subprocess.DEVNULL, env=environment)
         self._started = time.monotonic()
         return self
 

@@ -54,7 +54,8 @@ def emulator(lab: Lab, method: str, path: str, body: Any = None) -> Any:
 
 
 def _documents() -> list[dict[str, Any]]:
-    return [document for document in yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8")) if document]
+    objects: list[dict[str, Any]] = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))["items"]
+    return objects
 
 
 def _api(lab: Lab) -> client.ApiClient:

@@ -183,7 +183,7 @@ def _index_targets() -> list[tuple[str, str]]:
         output = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
     except OSError:
         return []
-    return [(label, uri) for label, _, uri in (line.partition("|") for line in output.splitlines())]
+    return [(label, uri) for label, _unused, uri in (line.partition("|") for line in output.splitlines())]
 
 
 def _apt_transport() -> list[str]:

@@ -43,7 +43,7 @@ def turn(api: Api, **knobs: Any) -> Json:
 
 def test_rule_answers_as_often_as_it_says(api: Api) -> None:
     turn(api, rules=[{"method": "GET", "path": "/nodes$", "status": 503, "count": 2}])
-    answers = [api.get(_NODES).status for _ in range(4)]
+    answers = [api.get(_NODES).status for _unused in range(4)]
     assert answers == [503, 503, 200, 200]
     assert api.get("/_emulator/faults").of(200)["rules"][0]["hits"] == 2
 
@@ -86,7 +86,7 @@ def test_delay_delays(api: Api) -> None:
 
 def test_reset_cuts_the_next_requests(api: Api) -> None:
     turn(api, reset=2)
-    for _ in range(2):
+    for _unused in range(2):
         with pytest.raises(urllib3.exceptions.ProtocolError):
             api.get(_NODES)
     assert api.get(_NODES).status == 200

@@ -178,7 +178,7 @@ def test_missing_program_is_one_line_with_its_package(tmp_path: Path) -> None:
         (tmp_path / program).write_text("#!/bin/sh\n")
         (tmp_path / program).chmod(0o755)
     process = lab_command("up", "--name", "ckg", PATH=str(tmp_path), LAB_CACHE=str(tmp_path))
-    _, errors = process.communicate(timeout=30)
+    _unused, errors = process.communicate(timeout=30)
     wanted = "lab: systemd-nspawn, mmdebstrap missing on this host: apt-get install mmdebstrap systemd-container\n"
     assert (process.returncode, errors) == (1, wanted)
 

@@ -142,7 +142,7 @@ def net() -> Iterator[Net]:
 
 
 def result_of(process: subprocess.Popen[str], out: Path) -> dict[str, Any]:
-    stdout, _ = process.communicate(timeout=60)
+    stdout, _unused = process.communicate(timeout=60)
     assert process.returncode == 0
     assert stdout.startswith("prober: ")
     assert stdout.count("\n") == 1
@@ -193,7 +193,7 @@ def test_loss_is_seen_when_one_nodes_echo_is_killed(net: Net, tmp_path: Path) ->
         assert 0 < counts["first_loss"] <= counts["last_loss"] < result["seconds"]
         assert counts["tcp_failed"] > 0
         assert len(counts["tcp_failed_at"]) == counts["tcp_failed"]
-    assert sum(n for _, n in result["lost_per_100ms"]) == result["udp_lost"]
+    assert sum(n for _unused, n in result["lost_per_100ms"]) == result["udp_lost"]
     assert all(row[0] * 10 % 1 < 1e-6 or row[0] * 10 % 1 > 1 - 1e-6 for row in result["lost_per_100ms"])
 
 
@@ -221,7 +221,7 @@ def test_a_stopped_prober_does_not_call_its_own_pause_a_loss(net: Net, tmp_path:
     out, stop = tmp_path / "out.json", tmp_path / "stop"
     process = net.probe(out, "--until-file", str(stop))
     time.sleep(1)
-    for _ in range(3):
+    for _unused in range(3):
         process.send_signal(signal.SIGSTOP)
         time.sleep(1.6)  # longer than the timeout: the answers wait in the sockets
         process.send_signal(signal.SIGCONT)

@@ -126,7 +126,7 @@ def test_old_gobgp_leaves_stale_routes_behind(stale_lab: Lab, eventually: Eventu
 def test_new_gobgp_ends_its_routes_when_deselected_but_not_when_it_dies(
     hard_reset_lab: Lab, eventually: Eventually
 ) -> None:
-    deselected, dead, _ = s.NODES
+    deselected, dead, _unused = s.NODES
     speaker.stop(node(hard_reset_lab, deselected))
     eventually(lambda: forwarded(hard_reset_lab, deselected) == {False} or stale(hard_reset_lab, deselected), "either")
     assert stale(hard_reset_lab, deselected) == [], "Hard Reset leaves nothing"
@@ -150,7 +150,7 @@ def test_without_graceful_restart_nothing_stays(off_lab: Lab, eventually: Eventu
 
 def test_kept_peer_leaks_the_route_back_by_ibgp(off_lab: Lab, eventually: Eventually) -> None:
     first, second = off_lab.routers.values()
-    cidr4, _ = cidrs("worker-1")
+    cidr4, _unused = cidrs("worker-1")
     speaker.stop(node(off_lab), keep_peers={second.address4, second.address6})
     eventually(lambda: [path["peer"]["type"] for path in paths(first, cidr4)] == ["internal"], "the leaked path alone")
     assert forwarded(off_lab) == {True}, "both routers still send to the node"

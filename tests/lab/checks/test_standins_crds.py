@@ -78,7 +78,7 @@ def test_the_seeds_objects_are_valid() -> None:
     objects += [("ciliumnodes", node) for node in cluster.cilium_nodes(LAB)]
     for plural, found in objects:
         jsonschema.validate(found, schema(plural))
-    assert {plural for plural, _ in objects} >= {"ciliumbgpclusterconfigs", "ciliumbgppeerconfigs", "ciliumnodes"}
+    assert {plural for plural, _unused in objects} >= {"ciliumbgpclusterconfigs", "ciliumbgppeerconfigs", "ciliumnodes"}
 
 
 def cluster_config() -> Object:

@@ -265,7 +265,7 @@ def test_agent_answers_bgp_peers_by_exec(bench: Bench) -> None:
 
     def peers() -> Any:
         try:
-            out, _ = run("cilium-dbg", "bgp", "peers", "-o", "json")
+            out, _unused = run("cilium-dbg", "bgp", "peers", "-o", "json")
         except client.ApiException:
             return None
         return json.loads(out) if out else None

@@ -79,7 +79,7 @@ TRUE = {"matchLabels": {"enable-bgp": "true"}}
 
 def test_plan_selects_by_label_and_everything_without_a_selector() -> None:
     assert operator.plan({"a": cluster_config("a", TRUE)}, NODES, {}) == ({"w1": "a"}, {"a": set()})
-    wanted, _ = operator.plan({"a": cluster_config("a")}, NODES, {})
+    wanted, _unused = operator.plan({"a": cluster_config("a")}, NODES, {})
     assert wanted == {"w1": "a", "w2": "a"}
 
 

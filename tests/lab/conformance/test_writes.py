@@ -43,7 +43,7 @@ def test_create_fills_in_metadata(made: Made, maps: str, name: str, namespace: s
 
 
 def test_generated_names_differ(made: Made, maps: str, name: str) -> None:
-    names = {made(maps, {"metadata": {"generateName": f"{name}-"}})["metadata"]["name"] for _ in range(3)}
+    names = {made(maps, {"metadata": {"generateName": f"{name}-"}})["metadata"]["name"] for _unused in range(3)}
     assert len(names) == 3
     assert all(one.startswith(f"{name}-") for one in names)
 

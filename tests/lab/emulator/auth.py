@@ -101,7 +101,7 @@ class Tokens:
 
     def user(self, token: str) -> User:
         """The user of a token; raises 401 for a wrong or expired one, or when its service account is gone."""
-        head, _, signature = token.rpartition(".")
+        head, _unused, signature = token.rpartition(".")
         if not head or not hmac.compare_digest(signature, self._signature(head)):
             raise unauthorized()
         claims = json.loads(_decode(head.partition(".")[2]))
@@ -124,7 +124,7 @@ def authenticate(tokens: Tokens, certificate: Json | None, authorization: str) -
     by_certificate = from_certificate(certificate)
     if by_certificate:
         return by_certificate
-    scheme, _, token = authorization.partition(" ")
+    scheme, _unused, token = authorization.partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return tokens.user(token.strip())
     return ANONYMOUS

@@ -44,7 +44,7 @@ _ALL = frozenset(("pods", "services", "daemonsets", "deployments", "replicasets"
 
 def version() -> Json:
     """/version."""
-    major, minor, _ = VERSION.lstrip("v").split(".", 2)
+    major, minor, _unused = VERSION.lstrip("v").split(".", 2)
     return {
         "major": major,
         "minor": minor,

@@ -91,7 +91,7 @@ def check_metadata(resource: Resource, obj: Json) -> None:
     if not pattern.match(name) or len(name) > 253:
         bad("metadata.name", name, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters")
     for key, value in (metadata.get("labels") or {}).items():
-        prefix, _, rest = key.rpartition("/")
+        prefix, _unused, rest = key.rpartition("/")
         if not _LABEL_NAME.match(rest) or (prefix and not _SUBDOMAIN.match(prefix)):
             bad("metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.'")
         if not _LABEL_VALUE.match(value):

@@ -80,7 +80,7 @@ def _page(
         if match and not match(entry.obj):
             continue
         if limit and len(found) == limit:
-            remaining = None if match else 1 + sum(1 for _ in keys)
+            remaining = None if match else 1 + sum(1 for _unused in keys)
             return found, rv, _continue_token(rv, key), remaining
         found.append(entry)
     return found, rv, "", None

@@ -205,7 +205,7 @@ class Catalogue:
     def groups(self) -> dict[str, list[str]]:
         """Group -> versions, the preferred one first."""
         found: dict[str, list[str]] = {}
-        for group, version, _ in self._served:
+        for group, version, _unused in self._served:
             versions = found.setdefault(group, [])
             if version not in versions:
                 versions.append(version)
@@ -221,6 +221,6 @@ def _version_rank(version: str) -> tuple[int, int, int]:
     rest = version.lstrip("v")
     for rank, stage in enumerate(("beta", "alpha"), start=1):
         if stage in rest:
-            major, _, minor = rest.partition(stage)
+            major, _unused, minor = rest.partition(stage)
             return rank, -int(major or 0), -int(minor or 0)
     return 0, -int(rest) if rest.isdigit() else 0, 0

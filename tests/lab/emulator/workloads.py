@@ -103,7 +103,7 @@ class Workloads(Worker):
     def _replicaset(self, obj: Json) -> None:
         spec, template = obj["spec"], obj["spec"]["template"]
         pods = [pod for pod in self._children(obj, "pods.") if _active(pod)]
-        for _ in range(spec["replicas"] - len(pods)):
+        for _unused in range(spec["replicas"] - len(pods)):
             name = {"generateName": f"{obj['metadata']['name']}-"}
             self._create_child("ReplicaSet", obj, "pods", name, template["spec"], template["metadata"])
         # Unready and unscheduled ones go first, as on a real server.
@@ -256,7 +256,7 @@ class Scheduler(Worker):
         """Place all waiting pods."""
         if not self._waiting:
             return
-        nodes = {name: entry.obj for (_, name), entry in self.store.table("nodes.").items.items()}
+        nodes = {name: entry.obj for (_unused, name), entry in self.store.table("nodes.").items.items()}
         usable = {name: node for name, node in nodes.items() if _takes_pods(node)}
         total = dict.fromkeys(usable, 0)
         siblings: dict[tuple[str, str], int] = {}

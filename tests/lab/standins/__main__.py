@@ -71,7 +71,7 @@ async def run(lab: state.Lab, settings: Settings) -> None:
                 work += [backend.run() for backend in backends]
             tasks += [asyncio.create_task(coroutine) for coroutine in work]
             waiter = asyncio.create_task(stop.wait())
-            done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            done, _unused = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {waiter}:
                 task.result()  # a stand-in never ends by itself: this raises what ended it
         finally:

@@ -129,7 +129,7 @@ class Workloads(Controller):
         uid = obj["metadata"]["uid"]
         children = [c for c in self.world[kind].items.values() if owner_uid(c) == uid]
         if kind == "pods":
-            children += [p for p, _ in self.made.values() if owner_uid(p) == uid]
+            children += [p for p, _unused in self.made.values() if owner_uid(p) == uid]
         return children
 
     @staticmethod
@@ -191,7 +191,7 @@ class Workloads(Controller):
             return
         pods = [p for p in self._children(obj) if active(p)]
         wanted = obj["spec"].get("replicas", 1)
-        for _ in range(wanted - len(pods)):
+        for _unused in range(wanted - len(pods)):
             await self._pod(obj, "ReplicaSet")
         surplus = sorted(pods, key=lambda p: (is_true(p, "Ready"), bool(p["spec"].get("nodeName"))))
         for pod in surplus[: max(0, len(pods) - wanted)]:

@@ -161,22 +161,26 @@ def test_phase_bars_touch_and_stay_inside() -> None:
 
 
 def test_router_bars_show_use_leaving_absence_and_return() -> None:
-    assert [bar["kind"] for bar in bars(summary(), "tor-1")] == ["routes", "leaving", "gone", "routes"]
+    assert [block["kind"] for block in bars(summary(), "tor-1")] == ["routes", "leaving", "gone", "routes"]
 
 
 def test_router_that_never_came_back_stays_gone() -> None:
-    assert [bar["kind"] for bar in bars(summary({"history": HISTORY[:4]}), "tor-1")] == ["routes", "leaving", "gone"]
+    assert [block["kind"] for block in bars(summary({"history": HISTORY[:4]}), "tor-1")] == [
+        "routes",
+        "leaving",
+        "gone",
+    ]
 
 
 def test_labels_are_left_out_where_they_do_not_fit() -> None:
-    drawn = {bar["kind"]: bar["label"] for bar in bars(summary(), "phases")}
+    drawn = {block["kind"]: block["label"] for block in bars(summary(), "phases")}
     assert drawn["withdrawn"] == "withdraw routes"
     assert drawn["released"] == ""
 
 
 def test_losses_are_drawn_by_the_second_at_their_time() -> None:
     drawn = bars(summary(probe=PROBE), "lost")
-    assert [bar["title"] for bar in drawn] == ["5 lost", "2 lost"]
+    assert [block["title"] for block in drawn] == ["5 lost", "2 lost"]
     assert drawn[0]["height"] == report.BAR
     # 12 s after the prober began, which was 1.1 s before the claim.
     scale = (report.WIDTH - report.LEFT - 10) / 62.9

@@ -17,7 +17,7 @@ BGPD = "/usr/lib/frr/bgpd"
 
 def wait_for(router: Machine, daemon: str, *, running: bool) -> None:
     """Returns when bgpd runs and answers, or runs no more."""
-    for _ in range(300):
+    for _unused in range(300):
         answers = router.run(["vtysh", "-d", daemon, "-c", "show version"]).returncode == 0
         if answers is running:
             return
