@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction
@@ -15,9 +16,13 @@ class ActionModule(SlicedAction):
     SENDS_RUN = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result. Delegated, the play's host is the node; otherwise it is the router itself."""
+        """The module's result, and when the wait began by the controller's clock: routers' clocks differ.
+
+        Delegated, the play's host is the node; otherwise it is the router itself.
+        """
+        asked_at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         host = (task_vars or {}).get("inventory_hostname")
         delegate = self._task.delegate_to
         names = {"node": host, "router": delegate} if delegate else {"node": None, "router": host}
         self._task.args = {**self._task.args, "_names": names}
-        return super().run(tmp, task_vars)
+        return super().run(tmp, task_vars) | {"asked_at": asked_at}

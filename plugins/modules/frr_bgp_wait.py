@@ -119,6 +119,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+asked_at:
+  description: When the wait began, by the controller's clock (RFC 3339, UTC).
+  type: str
+  returned: always
+  sample: "2026-11-22T03:07:16.073+00:00"
 remaining:
   description: What still keeps O(state) from being reached. Empty after success.
   type: list
