@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction
@@ -20,7 +20,7 @@ class ActionModule(SlicedAction):
 
         Delegated, the play's host is the node; otherwise it is the router itself.
         """
-        asked_at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         host = (task_vars or {}).get("inventory_hostname")
         delegate = self._task.delegate_to
         names = {"node": host, "router": delegate} if delegate else {"node": None, "router": host}
