@@ -43,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, function: Any, text: str, lab: str = "hn") -> argparse.ArgumentParser:
+    def add(name: str, function: Any, text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--name", default=lab, help=f"name of the lab (default {lab})")
+        command.add_argument("--name", default="hn", help="name of the lab (default hn)")
         command.set_defaults(command=function)
         return command
 
@@ -64,9 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("machine", help="worker-1 or its full name")
     command = add("knob", _knob, "set a knob of the stand-ins, e.g. operator.dead=true")
     command.add_argument("setting", nargs="*", metavar="K=V", help="dotted key and JSON value; none: show all")
-    command = add("integration-config", _integration_config, "write variables for ansible-test integration", "it")
+    command = add("integration-config", _integration_config, "write variables for ansible-test integration")
     command.add_argument("--out", type=Path, required=True, help="file to write: integration_config.yml")
-    command.add_argument("first", nargs="?", choices=("up",), help="start the lab first, with plain machines")
     add("probe", _probe, "run `python -m lab.prober` in the client; what is not known here goes to the prober")
     return parser
 
@@ -158,7 +157,7 @@ def _knob(options: argparse.Namespace) -> None:
 
 
 def _integration_config(options: argparse.Namespace) -> None:
-    lab = lifecycle.up(LabSettings(options.name, "plain")) if options.first == "up" else state.load(options.name)
+    lab = state.load(options.name)
     variables = {
         "lab_name": lab.settings.name,
         "lab_namespace": lab.settings.name,
