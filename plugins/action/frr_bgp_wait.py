@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ class ActionModule(SlicedAction):
     SENDS_RUN = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result, and when the wait began by the controller's clock: routers' clocks differ.
+        """The module's result, and when the wait began and ended by the controller's clocks: routers' clocks differ.
 
         Delegated, the play's host is the node; otherwise it is the router itself.
         """
@@ -25,4 +26,4 @@ class ActionModule(SlicedAction):
         delegate = self._task.delegate_to
         names = {"node": host, "router": delegate} if delegate else {"node": None, "router": host}
         self._task.args = {**self._task.args, "_names": names}
-        return super().run(tmp, task_vars) | {"asked_at": asked_at}
+        return super().run(tmp, task_vars) | {"asked_at": asked_at, "ended_at": time.monotonic()}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -52,24 +53,27 @@ def by_router(loop: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def router_seconds(loop: Mapping[str, Any], since: str, settle: float = 0.0) -> dict[str, dict[str, Any]]:
+def router_seconds(loop: Mapping[str, Any], since: str, again: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Router -> {seconds, at_most}: seconds from a moment (RFC 3339) until it was seen to have reached the state.
 
-    The routers are asked one after the other, so a later one is first looked at when the earlier ones have settled: if
-    it was done by then, the number is an upper bound and at_most is true.
+    The routers are asked one after the other: if a later one was done when it was first looked at, the number is an
+    upper bound and at_most is true. again: the second round, in which a router that had lost the state reached it anew.
     """
     start = datetime.fromisoformat(since)
-    passed = 0.0
-    result = {}
-    for each in loop.get("results", []):
-        if "seconds" not in each:
-            continue
-        waited = float(each["seconds"])
-        if each.get("asked_at"):
-            passed = (datetime.fromisoformat(each["asked_at"]) - start).total_seconds()
-        result[each[ROUTER]] = {"seconds": round(passed + waited, 1), "at_most": bool(result) and waited < 1}
-        passed += waited + float(settle)
+    result: dict[str, dict[str, Any]] = {}
+    for each in (*loop.get("results", []), *again.get("results", [])):
+        waited = float(each.get("seconds", 0.0))
+        first = each.get(ROUTER) not in result
+        if "seconds" in each and (first or waited > 0):
+            asked = (datetime.fromisoformat(each["asked_at"]) - start).total_seconds()
+            result[each[ROUTER]] = {"seconds": round(asked + waited, 1), "at_most": bool(result) and waited < 1}
     return result
+
+
+def held_seconds(loop: Mapping[str, Any], router: str) -> float:
+    """For how many seconds, at least, the state held that a wait in this loop saw on the router; 0.0 if none saw it."""
+    ended = [each["ended_at"] for each in loop["results"] if each.get(ROUTER) == router and each.get("remaining") == []]
+    return max(0.0, round(time.monotonic() - ended[0], 3)) if ended else 0.0
 
 
 def baseline(record: Mapping[str, Any], router: str | None = None) -> dict[str, list[str]]:
@@ -98,6 +102,7 @@ class FilterModule:
             "router_problem": router_problem,
             "by_router": by_router,
             "router_seconds": router_seconds,
+            "held_seconds": held_seconds,
             "baseline": baseline,
             "with_baseline": with_baseline,
         }

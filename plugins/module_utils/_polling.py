@@ -94,6 +94,7 @@ def poll(
     limits: Limits,
     interval: float,
     stable_for: float = 0.0,
+    held: float = 0.0,
     retry_on: type[HitlessError] | tuple[type[HitlessError], ...] = (),
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -102,7 +103,8 @@ def poll(
 
     An error in retry_on means "unknown just now": the condition doesn't hold then, and settling starts anew. A settling
     period that began in time is finished, also past the end of the slice or of the wait; if it breaks there, that is
-    the end. The probe is called at least once, however little time is left.
+    the end. The probe is called at least once, however little time is left. held: for how many seconds the condition is
+    known to have held before; they count if the first look agrees.
     """
     started = clock()
     held_since: float | None = None
@@ -111,17 +113,17 @@ def poll(
         error: HitlessError | None = None
         try:
             seen = probe()
-            held = until(seen)
+            holds = until(seen)
         except retry_on as exc:
-            error, held = exc, False
+            error, holds = exc, False
         now = clock()
-        if held:
-            held_since = now if held_since is None else held_since
+        if holds:
+            held_since = now - held if held_since is None else held_since
             if now - held_since >= stable_for:
-                return Met(seen, limits.elapsed + held_since - started)  # type: ignore[arg-type]
+                return Met(seen, limits.elapsed + max(0.0, held_since - started))  # type: ignore[arg-type]
             sleep(max(0.0, min(interval, held_since + stable_for - now)))
             continue
-        held_since = None
+        held_since, held = None, 0.0
         used = now - started
         if used >= limits.left:
             raise TimedOut(seen, error, limits.elapsed + used)

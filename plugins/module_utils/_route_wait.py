@@ -64,10 +64,14 @@ class RouteWait:
         *,
         settle: float,
         interval: float,
+        held: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> dict[str, Any]:
-        """The result once the state has held for settle seconds; HitlessError after the timeout."""
+        """The result once the state has held for settle seconds; HitlessError after the timeout.
+
+        held: seconds for which an earlier wait saw that it held.
+        """
         try:
             met: Met[Any] = poll(
                 lambda: self.router.look(self.wanted),
@@ -75,6 +79,7 @@ class RouteWait:
                 limits=limits,
                 interval=interval,
                 stable_for=settle,
+                held=held,
                 retry_on=UnknownError,
                 clock=clock,
                 sleep=sleep,

@@ -68,6 +68,13 @@ options:
         A settling time that began before O(timeout) is finished.
     type: float
     default: 2
+  held:
+    description:
+      - Seconds for which the state is known to have held before, as an earlier wait on the same router saw it, see the
+        filter P(hitless.nodes.held_seconds#filter). They count towards O(settle) if the first look finds it, too.
+      - So that several routers settle at the same time, and all are looked at once more when the last one is done.
+    type: float
+    default: 0
   interval:
     description:
       - Seconds between two looks at the router. A look costs one process of C(vtysh) and one of C(ip).
@@ -124,6 +131,11 @@ asked_at:
   type: str
   returned: always
   sample: "2026-11-22T03:07:16.073+00:00"
+ended_at:
+  description: When the wait ended, in seconds of the controller's monotonic clock, for O(held) of a later wait.
+  type: float
+  returned: always
+  sample: 81234.56
 remaining:
   description: What still keeps O(state) from being reached. Empty after success.
   type: list
@@ -200,6 +212,7 @@ ARGUMENTS: dict[str, Any] = {
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "timeout": {"type": "float", "default": 300.0},
     "settle": {"type": "float", "default": 2.0},
+    "held": {"type": "float", "default": 0.0},
     "interval": {"type": "float", "default": 0.25},
     "vtysh": {"type": "str", "default": "vtysh"},
 }
@@ -223,7 +236,10 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     )
     if module.check_mode:
         return wait.look()
-    return wait.wait(Limits.of(params), settle=params["settle"], interval=params["interval"])
+    limits = Limits.of(params)
+    # What an earlier wait saw says nothing about a later slice of this one: its first look found something else.
+    held = 0.0 if limits.resumed else params["held"]
+    return wait.wait(limits, settle=params["settle"], interval=params["interval"], held=held)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -105,37 +106,49 @@ def test_by_router_keeps_an_unreachable_router_as_such() -> None:
 SINCE = "2026-11-22T01:17:06.400000Z"
 
 
-def test_router_seconds_of_one_router() -> None:
-    loop = {"results": [good("tor-1", seconds=20.44)]}
-    assert routers.router_seconds(loop, SINCE, 2) == {"tor-1": {"seconds": 20.4, "at_most": False}}
+def waited(router: str, asked_at: str, seconds: float) -> dict[str, Any]:
+    return good(router, seconds=seconds, asked_at=f"2026-11-22T01:17:{asked_at}Z", remaining=[])
+
+
+ONCE: dict[str, Any] = {"results": [waited("tor-1", "30.000", 0.0), waited("tor-2", "31.000", 0.0)]}
 
 
 def test_router_seconds_count_from_the_moment_when_the_router_was_asked() -> None:
-    asked = {"tor-1": "2026-11-22T01:17:08.400Z", "tor-2": "2026-11-22T01:17:31.400Z"}
-    loop = {
-        "results": [
-            good("tor-1", seconds=20.4, asked_at=asked["tor-1"]),
-            good("tor-2", seconds=0.0, asked_at=asked["tor-2"]),
-        ]
-    }
-    assert routers.router_seconds(loop, SINCE, 2) == {
+    loop = {"results": [waited("tor-1", "08.400", 20.44), waited("tor-2", "29.400", 1.5)]}
+    assert routers.router_seconds(loop, SINCE, ONCE) == {
         "tor-1": {"seconds": 22.4, "at_most": False},
-        "tor-2": {"seconds": 25.0, "at_most": True},
+        "tor-2": {"seconds": 24.5, "at_most": False},
     }
 
 
 def test_router_seconds_of_a_later_router_are_a_bound_when_it_was_done_already() -> None:
-    loop = {"results": [good("tor-1", seconds=20.4), good("tor-2", seconds=0.0)]}
-    assert routers.router_seconds(loop, SINCE, 2)["tor-2"] == {"seconds": 22.4, "at_most": True}
+    loop = {"results": [waited("tor-1", "06.400", 20.4), waited("tor-2", "28.400", 0.0)]}
+    assert routers.router_seconds(loop, SINCE, ONCE)["tor-2"] == {"seconds": 22.0, "at_most": True}
 
 
-def test_router_seconds_of_a_later_router_are_measured_when_it_was_not() -> None:
-    loop = {"results": [good("tor-1", seconds=0.1), good("tor-2", seconds=5.0)]}
-    assert routers.router_seconds(loop, SINCE, 2)["tor-2"] == {"seconds": 7.1, "at_most": False}
+def test_router_seconds_of_a_router_that_lost_the_state_again_are_those_of_the_second_round() -> None:
+    loop = {"results": [waited("tor-1", "06.400", 0.5), waited("tor-2", "08.400", 0.0)]}
+    again = {"results": [waited("tor-1", "09.400", 7.0), waited("tor-2", "17.400", 0.0)]}
+    assert routers.router_seconds(loop, SINCE, again) == {
+        "tor-1": {"seconds": 10.0, "at_most": False},
+        "tor-2": {"seconds": 2.0, "at_most": True},
+    }
 
 
 def test_router_seconds_without_a_wait_are_none() -> None:
-    assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE) == {}
+    assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE, {}) == {}
+
+
+def test_held_seconds_are_those_since_the_wait_on_that_router_ended() -> None:
+    now = time.monotonic()
+    loop = {"results": [good("tor-1", remaining=[], ended_at=now - 30), good("tor-2", remaining=[], ended_at=now - 2)]}
+    assert routers.held_seconds(loop, "tor-1") >= 30
+    assert 2 <= routers.held_seconds(loop, "tor-2") < 30
+
+
+@pytest.mark.parametrize("answer", [UNREACHABLE, good("tor-1", remaining=[{"prefix": "10.0.0.0/24"}], ended_at=0.0)])
+def test_held_seconds_are_0_where_the_state_was_not_seen(answer: dict[str, Any]) -> None:
+    assert routers.held_seconds({"results": [answer]}, "tor-1") == 0.0
 
 
 RECORD = {

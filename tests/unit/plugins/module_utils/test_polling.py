@@ -219,3 +219,21 @@ def test_patiently_lets_other_errors_through():
     world = World(lambda _t: HitlessError("wrong token"))
     with pytest.raises(HitlessError, match=r"^wrong token$"):
         patient(world, Limits(60))
+
+
+def test_poll_counts_what_is_known_to_have_held_before():
+    world = World(lambda _t: True)
+    assert world.wait(stable_for=5, held=3.5).seconds == 0
+    assert world.now == 1001.5
+
+
+def test_poll_looks_once_when_it_has_held_long_enough_before():
+    world = World(lambda _t: True)
+    world.wait(stable_for=5, held=60)
+    assert (world.probes, world.now) == (1, 1000.0)
+
+
+def test_poll_settles_in_full_when_the_first_look_disagrees_with_what_held_before():
+    world = World(lambda t: t >= 2)
+    assert world.wait(stable_for=5, held=60).seconds == 2
+    assert world.now == 1007
