@@ -46,13 +46,15 @@ def test_a_maintenance_leaves_everything_as_it_was_and_reports(cluster: Cluster)
     assert "<svg" in page.read_text()
 
 
-def test_a_node_that_was_cordoned_before_stays_cordoned(cluster: Cluster) -> None:
+def test_a_node_that_was_cordoned_before_stays_cordoned_when_it_is_rebooted(cluster: Cluster) -> None:
+    boot_id = cluster.lab.machines[cluster.node].boot_id()
     cluster.patch_node({"spec": {"unschedulable": True}})
     try:
-        play = cluster.play("node-maintenance.yml", target=cluster.node, maintenance_action="none")
+        play = cluster.play("node-maintenance.yml", target=cluster.node, maintenance_action="reboot")
 
         assert play.code == 0, play.output
         assert cluster.state() == IN_SERVICE | {"unschedulable": True}
+        assert cluster.lab.machines[cluster.node].boot_id() not in (None, boot_id)
     finally:
         cluster.patch_node({"spec": {"unschedulable": None}})
 
@@ -92,11 +94,21 @@ def test_node_in_on_a_node_in_service_changes_nothing(cluster: Cluster) -> None:
     assert cluster.state() == IN_SERVICE
 
 
-def test_the_two_halves_do_the_same_as_the_whole(cluster: Cluster) -> None:
-    out = cluster.play("node-out.yml", target=cluster.node)
+def test_the_two_halves_do_the_same_as_the_whole_and_force_the_power_off_only_if_allowed(cluster: Cluster) -> None:
+    machine = cluster.lab.machines[cluster.node]
+    # An operating system that ignores the BMC's soft power-off; only until it starts anew.
+    machine.run(["systemctl", "mask", "--runtime", "poweroff.target"])
+
+    refused = cluster.play("node-out.yml", target=cluster.node, power_off_timeout=3)
+    assert refused.code != 0
+    assert "not allowed (power_force_after=0)" in refused.output
+    assert cluster.phase() == "withdrawn"
+    assert machine.running()
+
+    out = cluster.play("node-out.yml", target=cluster.node, power_force_after=3)
     assert out.code == 0, out.output
     assert cluster.phase() == "off"
-    assert not cluster.lab.machines[cluster.node].running()
+    assert not machine.running()
 
     again = cluster.play("node-out.yml", target=cluster.node)
     assert again.code == 0, again.output
