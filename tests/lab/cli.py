@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from lab import lifecycle, speaker, state
+from lab import lifecycle, probing, speaker, state
 from lab import settings as s
 from lab.settings import LabError, LabSettings
 from lab.state import Lab
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("setting", nargs="*", metavar="K=V", help="dotted key and JSON value; none: show all")
     command = add("integration-config", _integration_config, "write variables for ansible-test integration")
     command.add_argument("--out", type=Path, required=True, help="file to write: integration_config.yml")
-    add("probe", _probe, "run `python -m lab.prober` in the client; what is not known here goes to the prober")
+    add("probe", _probe, "count requests lost between client and VIPs; further options go to `python -m lab.prober`")
     return parser
 
 
@@ -174,5 +174,4 @@ def _integration_config(options: argparse.Namespace) -> None:
 
 def _probe(options: argparse.Namespace) -> int:
     lab = state.load(options.name)
-    argv = lab.client.in_netns([sys.executable, "-m", "lab.prober", *options.rest])
-    return subprocess.run(argv, check=False).returncode
+    return subprocess.run(lab.client.in_netns([*probing.arguments(lab), *options.rest]), check=False).returncode

@@ -21,6 +21,13 @@ from lab.state import Lab
 UDP_PER_SECOND = 200  # in each of the two families
 
 
+def arguments(lab: Lab) -> list[str]:
+    """Command of a prober for all VIPs of the lab, without where its result goes."""
+    argv = [sys.executable, "-m", "lab.prober", "--targets", *(vip.partition("/")[0] for vip in s.VIPS)]
+    argv += ["--port", str(s.ECHO_PORT), "--udp-rate", str(UDP_PER_SECOND), "--tcp-rate", "10"]
+    return [*argv, "--routers", *lab.routers]
+
+
 class Probing:
     """`with Probing(lab, out) as probe:` sends requests to all VIPs; afterwards probe.result says what was lost."""
 
@@ -35,9 +42,7 @@ class Probing:
     def __enter__(self) -> Probing:
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self.out.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", "lab.prober", "--targets", *(vip.partition("/")[0] for vip in s.VIPS)]
-        argv += ["--port", str(s.ECHO_PORT), "--udp-rate", str(UDP_PER_SECOND), "--tcp-rate", "10"]
-        argv += ["--routers", *self.lab.routers, "--out", str(self.out)]
+        argv = [*arguments(self.lab), "--out", str(self.out)]
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
         self._process = subprocess.Popen(self.lab.client.in_netns(argv), stdout=subprocess.DEVNULL, env=environment)
         self._started = time.monotonic()
