@@ -178,18 +178,50 @@ def _graceful_restart(found: dict[str, Any], established: bool) -> dict[str, Any
     timers = info.get("timers") or {}
     per_family = [info[key].get("timers") or {} for key in FAMILIES.values() if isinstance(info.get(key), dict)]
     stale = [entry["llgrStaleTime"] for entry in per_family if isinstance(entry.get("llgrStaleTime"), int)]
-    remote = info.get("remoteGrMode")
+    local, remote = info.get("localGrMode"), info.get("remoteGrMode")
+    # FRR marks what is inherited from the instance with an asterisk.
+    local = local.rstrip("*") if isinstance(local, str) else None
+    remote = remote.rstrip("*") if isinstance(remote, str) else None
     return {
-        # FRR marks what is inherited from the instance with an asterisk.
-        "local_mode": info["localGrMode"].rstrip("*") if isinstance(info.get("localGrMode"), str) else None,
-        "remote_mode": remote.rstrip("*") if established and isinstance(remote, str) else None,
+        "local_mode": local,
+        "remote_mode": remote if established else None,
+        "negotiated": _restart_negotiated(capabilities, local, remote) if established else None,
+        "families": _restart_families(capabilities) if established else None,
+        # What the node sent; whether the router sent it, too, isn't in FRR's JSON.
         "notification": info.get("nBit") if established else None,
         "restarted": info.get("rBit") if established else None,
         "restart_time": timers.get("receivedRestartTimer"),
         "remaining": timers.get("restartTimerRemaining"),
-        "long_lived": capabilities.get("longLivedGracefulRestart") == "advertisedAndReceived" if established else None,
+        "long_lived": _both(capabilities.get("longLivedGracefulRestart")) if established else None,
         "long_lived_stale_time": max(stale) if established and stale else None,
     }
+
+
+def _both(capability: Any) -> bool | None:
+    """Whether both sides sent a capability; None where FRR says nothing of it."""
+    if capability not in ("advertised", "received", "advertisedAndReceived"):
+        return None
+    return bool(capability == "advertisedAndReceived")
+
+
+def _restart_negotiated(capabilities: dict[str, Any], local: str | None, remote: str | None) -> bool | None:
+    """Whether graceful restart is in force in an established session; None where that isn't known.
+
+    The capabilities are those of the session; the modes are configuration, which FRR 8.4 applies with the next session.
+    """
+    # FRR 8.4 writes the second one where only one side sent the capability.
+    shown = capabilities.get("gracefulRestart", capabilities.get("gracefulRestartCapability"))
+    if shown is None and (local, remote) == ("Disable", "NotApplicable"):
+        return False  # neither side sent it
+    return _both(shown)
+
+
+def _restart_families(capabilities: dict[str, Any]) -> list[str] | None:
+    """The families for which the node asks that its paths be kept; None = unknown."""
+    listed = capabilities.get("addressFamiliesByPeer")
+    if listed == "none":
+        return []
+    return [family for family, key in FAMILIES.items() if key in listed] if isinstance(listed, dict) else None
 
 
 def _has_family(found: dict[str, Any], key: str) -> bool:

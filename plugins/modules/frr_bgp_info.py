@@ -141,6 +141,15 @@ neighbors:
           description: The node's part in it.
           type: str
           sample: Restart
+        negotiated:
+          description: Whether both sides sent the capability, so that the router keeps the node's paths as stale ones.
+          type: bool
+          sample: true
+        families:
+          description: The families for which the node asks that its paths be kept.
+          type: list
+          elements: str
+          sample: [ipv4]
         notification:
           description: Whether the node sent the N bit (RFC 8538), with which stale paths survive a NOTIFICATION.
           type: bool

@@ -26,7 +26,10 @@ _STATES = ("unknown", "idle", "connect", "active", "open_sent", "open_confirm", 
 
 @dataclass(frozen=True)
 class Peer:
-    """A router as the node sees it; times in seconds, gr_restart_time None = no graceful restart."""
+    """A router as the node sees it; times in seconds, gr_restart_time None = no graceful restart.
+
+    gr_notification: the N bit (RFC 8538), which Cilium always sets.
+    """
 
     address: str
     asn: int
@@ -35,6 +38,7 @@ class Peer:
     keepalive: int = 30
     connect_retry: int = 120
     gr_restart_time: int | None = None
+    gr_notification: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,15 @@ def stop(machine: Machine, keep_peers: Collection[str] = ()) -> None:
     machine.service("kill", _SERVICE)
     if done:
         raise LabError(f"{machine.name}: gobgp global del all: {done}")
+
+
+def disable(machine: Machine) -> None:
+    """Shuts all sessions down administratively (Cease 6/2); the speaker goes on running. Cilium never does this."""
+    config = applied(machine)
+    commands = [f"{_GOBGP} neighbor {peer.address} disable" for peer in (config.peers if config else ())]
+    done = machine.run(["sh", "-e", "-c", "\n".join(commands)], timeout=30)
+    if done.returncode:
+        raise LabError(f"{machine.name}: gobgp neighbor disable: {(done.stderr or done.stdout).strip()[:300]}")
 
 
 def kill(machine: Machine) -> None:
@@ -237,7 +250,7 @@ def _toml(machine: Machine, config: SpeakerConfig) -> str:
         restart = peer.gr_restart_time
         if restart is not None:
             lines += ["[neighbors.graceful-restart.config]", "enabled = true", f"restart-time = {restart}"]
-            lines += ["notification-enabled = true"]
+            lines += [f"notification-enabled = {str(peer.gr_notification).lower()}"]
         lines += [
             "[[neighbors.afi-safis]]",
             "[neighbors.afi-safis.config]",

@@ -136,6 +136,25 @@ def test_new_gobgp_ends_its_routes_when_deselected_but_not_when_it_dies(
     assert stale(hard_reset_lab, dead) == [True] * 4
 
 
+def test_session_shut_by_its_node_goes_at_once_without_the_n_bit_only(stale_lab: Lab, eventually: Eventually) -> None:
+    with_n, without_n, _unused = s.NODES
+    config = speaker.default_config(stale_lab.settings, without_n)
+    speaker.stop(node(stale_lab, without_n))
+    peers = tuple(replace(peer, gr_notification=False) for peer in config.peers)
+    speaker.apply(node(stale_lab, without_n), replace(config, peers=peers))
+    eventually(lambda: lifecycle.missing_routes(stale_lab) == [], "all routes are there")
+    eventually(lambda: stale(stale_lab, without_n) == [], "no stale path")
+    for role in (with_n, without_n):
+        speaker.disable(node(stale_lab, role))
+    eventually(lambda: forwarded(stale_lab, without_n) == {False}, "a NOTIFICATION ends what isn't kept over one")
+    assert stale(stale_lab, with_n) == [True] * 4, "GoBGP 3.10 shuts down without Hard Reset"
+    assert speaker.running(node(stale_lab, with_n))
+    for role in (with_n, without_n):
+        assert not any(one["state"] == "established" for one in speaker.neighbors(node(stale_lab, role)))
+        # Else a later start would take this one for running as wanted, with its sessions shut.
+        speaker.kill(node(stale_lab, role))
+
+
 def test_without_graceful_restart_nothing_stays(off_lab: Lab, eventually: Eventually) -> None:
     deselected, dead, cut = s.NODES
     node(off_lab, cut).cut()

@@ -153,6 +153,8 @@ def test_neighbor_when_established_tells_graceful_restart(version: str) -> None:
     assert found["graceful_restart"] == {
         "local_mode": "Helper",
         "remote_mode": "Restart",
+        "negotiated": True,
+        "families": ["ipv4", "ipv6"],
         "notification": True,
         "restarted": False,
         "restart_time": 25,
@@ -168,6 +170,7 @@ def test_neighbor_when_stale_does_not_tell_the_bits(version: str) -> None:
     assert found is not None
     restart = found["graceful_restart"]
     assert (restart["remote_mode"], restart["notification"], restart["long_lived"]) == (None, None, None)
+    assert (restart["negotiated"], restart["families"]) == (None, None)
     assert (restart["restart_time"], restart["remaining"]) == (25, 21 if version == "8.4.4" else restart["remaining"])
     assert restart["remaining"] > 0
 
@@ -211,6 +214,58 @@ def test_neighbor_when_names_and_units_are_newer() -> None:
     assert found["graceful_restart"]["long_lived"] is True
     assert found["graceful_restart"]["long_lived_stale_time"] == 3600
     assert found["graceful_restart"]["notification"] is None
+    assert (found["graceful_restart"]["negotiated"], found["graceful_restart"]["families"]) == (None, None)
+
+
+def restart_of(capabilities: dict[str, Any], local: str = "Helper*", remote: str = "Restart") -> dict[str, Any]:
+    info = {"localGrMode": local, "remoteGrMode": remote}
+    session = {"bgpState": "Established", "neighborCapabilities": capabilities, "gracefulRestartInfo": info}
+    found = _frr.neighbor({NODE4: session}, NODE4)
+    assert found is not None
+    return found["graceful_restart"]
+
+
+# As 8.4.4 and 10.3 say it of an established session.
+@pytest.mark.parametrize(
+    ("capabilities", "local", "remote", "expected"),
+    [
+        ({"gracefulRestart": "advertisedAndReceived"}, "Helper*", "Restart", True),
+        # Configured since, but not applied to this session.
+        ({"gracefulRestart": "advertisedAndReceived"}, "Disable*", "Restart", True),
+        ({"gracefulRestart": "advertised"}, "Helper*", "Disable", False),
+        ({"gracefulRestartCapability": "advertised"}, "Helper*", "Disable", False),
+        ({"gracefulRestart": "received", "gracefulRestartCapability": "received"}, "Disable*", "NotApplicable", False),
+        ({}, "Disable*", "NotApplicable", False),
+        ({}, "Helper*", "Restart", None),
+        ({}, "Helper*", "NotApplicable", None),
+        ({"gracefulRestart": "exchanged"}, "Helper*", "Restart", None),
+    ],
+)
+def test_graceful_restart_is_negotiated_if_both_sides_sent_it(
+    capabilities: dict[str, Any], local: str, remote: str, expected: bool | None
+) -> None:
+    assert restart_of(capabilities, local, remote)["negotiated"] is expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ({"ipv4Unicast": {}}, ["ipv4"]),
+        ({"ipv6Unicast": {"preserved": True}, "l2VpnEvpn": {}}, ["ipv6"]),
+        ("none", []),
+        (None, None),
+    ],
+)
+def test_graceful_restart_families(listed: Any, expected: list[str] | None) -> None:
+    assert restart_of({"addressFamiliesByPeer": listed})["families"] == expected
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [("advertisedAndReceived", True), ("advertised", False), ("received", False), (None, None)],
+)
+def test_long_lived_when_it_is_not_said_is_unknown(capability: str | None, expected: bool | None) -> None:
+    assert restart_of({"longLivedGracefulRestart": capability})["long_lived"] is expected
 
 
 @pytest.mark.parametrize(
