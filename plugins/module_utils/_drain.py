@@ -9,20 +9,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _node, _record
-from ansible_collections.hitless.nodes.plugins.module_utils._client import TRANSIENT, Client, segment
+from ansible_collections.hitless.nodes.plugins.module_utils import _forecast, _node, _pod_selector, _record
+from ansible_collections.hitless.nodes.plugins.module_utils._budgets import Budget, Gate, keys_of
+from ansible_collections.hitless.nodes.plugins.module_utils._client import TRANSIENT, Client, Unauthorized, segment
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils._evict import FAILED, Evictor, Target, budgets_path
+from ansible_collections.hitless.nodes.plugins.module_utils._events import Events
+from ansible_collections.hitless.nodes.plugins.module_utils._evict import (
+    BUDGETS,
+    ENDING,
+    FAILED,
+    SKIPPED,
+    Evictor,
+    Options,
+    Target,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils._pods import (
     Decision,
     Permissions,
-    budget_numbers,
     daemonset_of,
     judge,
+    left_alone,
     tolerates_cordon,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits, Unfinished, patiently
@@ -85,6 +95,7 @@ def _result(node: dict[str, Any], *, changed: bool, before: bool, after: bool, *
         "pods": [],
         "pending": [],
         "budgets": [],
+        "forecast": _forecast.nothing(),
         "diff": {"before": {"unschedulable": before}, "after": {"unschedulable": after}},
         **more,
     }
@@ -122,7 +133,7 @@ def decide(
 ) -> list[tuple[dict[str, Any], Decision]]:
     """What becomes of each pod. Each DaemonSet is asked for once, however many of its pods there are."""
     exists = {}
-    for owner in {owner for pod in pods if (owner := daemonset_of(pod))}:
+    for owner in {owner for pod in pods if not left_alone(pod, permissions) and (owner := daemonset_of(pod))}:
         path = f"/apis/apps/v1/namespaces/{segment(owner[0])}/daemonsets/{segment(owner[1])}"
         exists[owner] = client.find(path) is not None
     return [
@@ -130,24 +141,62 @@ def decide(
     ]
 
 
-def _refuse(name: str, decisions: list[tuple[dict[str, Any], Decision]]) -> None:
+@dataclass
+class Outlook:
+    """What was read before the first change. version: where a watch on the budgets goes on, None: no right to them."""
+
+    forecast: dict[str, Any]
+    budgets: list[Budget] = field(default_factory=list)
+    version: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def look_ahead(client: Client, name: str, going: list[dict[str, Any]], *, budgets_count: bool) -> Outlook:
+    """The forecast for the pods that will be evicted. What can't be read is missing in it, and a warning says so."""
+    outlook = Outlook(_forecast.of_pods(going))
+    failures: list[str] = []
+    namespaces = {pod["metadata"]["namespace"] for pod in going}
+    try:
+        if going and budgets_count:
+            found, outlook.version = client.list(BUDGETS)
+            outlook.budgets = [Budget.of(item) for item in found if item["metadata"]["namespace"] in namespaces]
+            outlook.forecast |= _forecast.of_budgets(going, outlook.budgets)
+            outlook.warnings += _forecast.warnings(name, outlook.forecast["never"])
+    except Unauthorized:
+        raise
+    except HitlessError as exc:
+        # Worth another try once a budget refuses, unless the right is missing.
+        outlook.version = "" if isinstance(exc, TRANSIENT) else None
+        failures.append(exc.msg)
+    for read in (lambda: _forecast.of_endpoints(client, name, going), lambda: _forecast.of_replicas(client, going)):
+        try:
+            if going:
+                outlook.forecast |= read()
+        except Unauthorized:
+            raise
+        except HitlessError as exc:
+            failures.append(exc.msg)
+    if failures:
+        outlook.warnings.append(f"{name}: the forecast is incomplete: {'; '.join(failures)}")
+    return outlook
+
+
+def _refuse(name: str, decisions: list[tuple[dict[str, Any], Decision]], outlook: Outlook) -> None:
     """Raises DrainError if a pod may not be evicted, naming all of them by reason."""
     refusals: dict[str, list[str]] = {}
     for pod, decision in decisions:
         if decision.action == "refuse":
-            refusals.setdefault(decision.reason, []).append(_title(pod))
+            refusals.setdefault(decision.reason, []).append(_forecast.title(pod))
     if refusals:
         words = "; ".join(f"{shorten(pods)}: {reason}" for reason, pods in refusals.items())
         count = sum(map(len, refusals.values()))
         raise DrainError(
             f"{name}: {count} of {len(decisions)} pods mustn't be evicted, and nothing was changed: {words}",
             pods=[_row(pod, decision) for pod, decision in decisions],
-            refused=[_title(pod) for pod, decision in decisions if decision.action == "refuse"],
+            refused=[_forecast.title(pod) for pod, decision in decisions if decision.action == "refuse"],
+            forecast=outlook.forecast,
+            warnings=outlook.warnings,
         )
-
-
-def _title(pod: dict[str, Any]) -> str:
-    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
 def _row(pod: dict[str, Any], decision: Decision) -> dict[str, Any]:
@@ -164,59 +213,132 @@ def _row(pod: dict[str, Any], decision: Decision) -> dict[str, Any]:
     }
 
 
-def _target_row(target: Target, now: float) -> dict[str, Any]:
-    """A pod as the module returns it after it was to be evicted."""
+def _target_row(target: Target, why: str) -> dict[str, Any]:
+    """A pod as the module returns it after it was to be evicted. why: what keeps it, if it is still there."""
     return {
         "namespace": target.namespace,
         "name": target.name,
         "uid": target.uid,
         "action": "evict",
-        "reason": target.reason,
-        "result": target.state if not target.left or target.state == FAILED else target.explain(now),
+        "reason": target.words if target.state == SKIPPED else target.reason,
+        "result": target.state if not target.left or target.state == FAILED else why,
         "seconds": None if target.ended is None else round(target.ended, 3),
     }
 
 
-def progress(pending: list[Target], now: float) -> str:
-    """One line on what is left, the stuck ones first."""
-    by_need = sorted(pending, key=lambda target: (target.state == "terminating", str(target)))
-    count = f"{len(pending)} pod{'' if len(pending) == 1 else 's'} left"
-    return f"{count}: {shorten(f'{target} ({target.explain(now)})' for target in by_need)}"
+def reasons(evictor: Evictor) -> str:
+    """What is left and why: pods with the same reason together, what only takes its time last."""
+    groups: dict[str, list[str]] = {}
+    for target in sorted(evictor.pending, key=lambda target: (target.state == ENDING, str(target))):
+        groups.setdefault(evictor.explain(target), []).append(str(target))
+    return shorten(f"{shorten(pods)} ({why})" for why, pods in groups.items())
 
 
-def _budgets_now(client: Client, pending: list[Target]) -> list[dict[str, Any]]:
-    """The budgets that keep pods, with their numbers now; empty where they can't be read."""
-    wanted = {budget for target in pending for budget in target.budgets}
-    found = []
-    for namespace in sorted({target.namespace for target in pending if target.budgets}):
-        try:
-            items, _version = client.list(budgets_path(namespace))
-        except HitlessError:
-            continue
-        found += [budget_numbers(item) for item in items if f"{namespace}/{item['metadata']['name']}" in wanted]
-    return found
+def progress(evictor: Evictor) -> str:
+    """One line on how far it is: numbers, and what is left and why."""
+    everybody, pending = evictor.targets.values(), evictor.pending
+    ending = sum(target.state == ENDING for target in pending)
+    counts = [f"{len(everybody) - len(pending)} of {len(everybody)} pods gone"]
+    counts += [
+        f"{number} {words}" for number, words in ((ending, "terminating"), (len(pending) - ending, "waiting")) if number
+    ]
+    return f"{', '.join(counts)}: {reasons(evictor)}"
 
 
-def _given_up(
-    client: Client, name: str, evictor: Evictor, rows: list[dict[str, Any]], timeout: float, *, changed: bool
-) -> DrainError:
+def silence(node: dict[str, Any]) -> str:
+    """Since when nothing is heard of the node's kubelet and what to do about its pods; empty if it is heard of."""
+    conditions = node.get("status", {}).get("conditions") or []
+    ready = next((entry for entry in conditions if entry.get("type") == "Ready"), {})
+    if ready.get("status") != "Unknown":
+        return ""
+    at = ready.get("lastHeartbeatTime") or ready.get("lastTransitionTime")
+    return (
+        f"the node's kubelet is silent{f' since {at}' if at else ''}, so nothing there ends its pods: when the machine "
+        f"is certainly off, give the node the taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or pass "
+        f"its terminating pods by with skip_wait_for_delete_timeout"
+    )
+
+
+@dataclass
+class Story:
+    """What a drain has to remember from slice to slice besides its pods, and tells at the end."""
+
+    name: str
+    events: Events
+    # Whether the node was cordoned before, and whether this drain has cordoned it.
+    before: bool
+    cordoned: bool = False
+    changed: bool = False
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    forecast: dict[str, Any] = field(default_factory=_forecast.nothing)
+    warnings: list[str] = field(default_factory=list)
+
+    def state(self) -> dict[str, Any]:
+        """What the next slice has to know."""
+        return {
+            "before": self.before,
+            "cordoned": self.cordoned,
+            "rows": self.rows,
+            "forecast": self.forecast,
+            "warnings": self.told(),
+        }
+
+    def told(self) -> list[str]:
+        """All warnings, those about events included."""
+        return [*self.warnings, *([self.events.failure] if self.events.failure else [])]
+
+    def facts(self, evictor: Evictor | None) -> dict[str, Any]:
+        """The part of the result that success and failure have in common."""
+        facts: dict[str, Any] = {
+            "changed": self.changed,
+            "pods": self.rows,
+            "forecast": self.forecast,
+            "warnings": self.told(),
+        }
+        if evictor is not None:
+            now = evictor.now
+            facts["changed"] = self.changed or evictor.evicted
+            facts["pods"] = self.rows + [_target_row(t, evictor.explain(t)) for t in evictor.targets.values()]
+            facts["budgets"] = [gate.row(now) for _key, gate in sorted(evictor.gates.items()) if gate.kept]
+        return facts
+
+
+def _uncordon_ours(client: Client, story: Story, run: dict[str, Any] | None) -> str:
+    """Uncordons a node that this drain or its claim has cordoned, and says in words how it is now."""
+    try:
+        node = _node.read(client, story.name)
+        record = _record.parse(node)
+        ours = story.cordoned if record is None else not record["before"]["unschedulable"]
+        if not ours:
+            return "the node stays cordoned, as it was before"
+        _set_unschedulable(client, node, False, run=run, phase=None, check_mode=False)
+    except HitlessError as exc:
+        return f"the node stays cordoned, uncordoning it failed: {exc.msg}"
+    return "the node is schedulable again"
+
+
+def _given_up(client: Client, story: Story, evictor: Evictor, params: dict[str, Any]) -> DrainError:
     """The error that says what is left and why, when the time is over or nothing more can be done."""
-    pending, now = evictor.pending, evictor.now
-    failed = [target for target in pending if target.state == FAILED]
-    why = f"after {timeout:.0f} s" if len(failed) < len(pending) else "and won't go"
+    pending = evictor.pending
+    hopeless = not evictor.active
+    why = "and won't go" if hopeless else f"after {float(params['timeout']):.0f} s"
     hint = ""
     try:
-        if _node.is_ready(_node.read(client, name)) is None:
-            hint = "; the node's kubelet is silent, so nothing there ends its pods"
+        hint = silence(_node.read(client, story.name))
     except HitlessError as exc:
-        hint = f"; {exc.msg}"
+        hint = exc.msg
+    left = f"{len(pending)} of {len(evictor.targets)} pods are still there {why}: {reasons(evictor)}"
+    end = "the node stays cordoned"
+    if params["on_timeout"] == "uncordon_and_fail":
+        end = _uncordon_ours(client, story, params["_run"])
+    msg = "; ".join(part for part in (left, hint, end) if part)
+    story.events.tell("DrainFailed", msg, warning=True)
     return DrainError(
-        f"{name}: {len(pending)} of {len(evictor.targets)} pods are still there {why}: "
-        f"{progress(pending, now).partition(': ')[2]}{hint}; the node stays cordoned",
-        changed=changed,
-        pods=rows,
-        pending=[{"namespace": t.namespace, "name": t.name, "uid": t.uid, "reason": t.explain(now)} for t in pending],
-        budgets=_budgets_now(client, pending),
+        f"{story.name}: {msg}",
+        **story.facts(evictor),
+        pending=[
+            {"namespace": t.namespace, "name": t.name, "uid": t.uid, "reason": evictor.explain(t)} for t in pending
+        ],
     )
 
 
@@ -224,7 +346,15 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     """The result of state=drained; raises DrainError (refused, or not in time) or Unfinished (a slice is over)."""
     name, run, limits = params["name"], params["_run"], Limits.of(params)
     earlier = params["_state"] or {}
-    permissions = Permissions(params["ignore_daemonsets"], params["delete_emptydir_data"], params["force"])
+    permissions = Permissions(
+        params["ignore_daemonsets"],
+        params["delete_emptydir_data"],
+        params["force"],
+        exclude_namespaces=tuple(params["exclude_namespaces"]),
+        selector=_pod_selector.parse(params["pod_selector"]),
+        skip_wait=params["skip_wait_for_delete_timeout"],
+    )
+    events = Events(client, name)
 
     def look() -> tuple[dict[str, Any], tuple[list[dict[str, Any]], str]]:
         """The Node, after a check that nobody else holds it, and its pods."""
@@ -235,19 +365,38 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     if limits.resumed:
         seen, limits = patiently(look, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier)
         node, (pods, version) = seen
-        before, changed, rows = earlier["before"], False, earlier["rows"]
+        story = Story(
+            name, events, **{key: earlier[key] for key in ("before", "cordoned", "rows", "forecast", "warnings")}
+        )
         targets = [Target(**target) for target in earlier["targets"]]
+        gates = [Gate.taken_over(gate) for gate in earlier["gates"]]
+        budgets_version = earlier["budgets_version"]
     else:
         node, (pods, version) = look()
-        before = bool(node["spec"].get("unschedulable"))
+        story = Story(name, events, before=bool(node["spec"].get("unschedulable")))
         decisions = decide(client, pods, permissions)
-        _refuse(name, decisions)
-        rows = [_row(pod, decision) for pod, decision in decisions if decision.action == "skip"]
+        going = [pod for pod, decision in decisions if decision.action == "evict"]
+        # Refused pods, too: whoever allows them the next time wants to know now. DaemonSets' pods only where they go.
+        refused = [pod for pod, decision in decisions if decision.action == "refuse" and not daemonset_of(pod)]
+        outlook = look_ahead(client, name, going + refused, budgets_count=not params["disable_eviction"])
+        _refuse(name, decisions, outlook)
+        story.rows = [_row(pod, decision) for pod, decision in decisions if decision.action == "skip"]
+        story.forecast, story.warnings = outlook.forecast, outlook.warnings
+        if going and (quiet := silence(node)):
+            story.warnings.append(f"{name}: {quiet}")
         targets = [Target.of(pod, decision.reason) for pod, decision in decisions if decision.action == "evict"]
-        node, changed = _set_unschedulable(client, node, True, run=run, phase=None, check_mode=check_mode)
+        for target in targets:
+            target.budgets = keys_of(target.labels, target.namespace, outlook.budgets)
+        gates, budgets_version = [Gate(budget) for budget in outlook.budgets], outlook.version
+        node, story.changed = _set_unschedulable(client, node, True, run=run, phase=None, check_mode=check_mode)
+        story.cordoned = story.changed and not story.before
         if check_mode:
-            rows += [_row(pod, decision) for pod, decision in decisions if decision.action == "evict"]
-            return _result(node, changed=changed or bool(targets), before=before, after=True, pods=rows)
+            story.rows += [_row(pod, decision) for pod, decision in decisions if decision.action == "evict"]
+            story.changed = story.changed or bool(targets)
+            return _result(node, before=story.before, after=True, **story.facts(None))
+        if story.cordoned or targets:
+            who = f"{run['holder']}: " if run else ""
+            events.tell("DrainStarted", f"{who}cordoned, {len(targets)} pods to evict, {len(story.rows)} left alone")
 
     def arrived(pod: dict[str, Any]) -> Target | None:
         """A pod that came to the node after the cordon, if it has to go, too."""
@@ -259,27 +408,41 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
             target.state, target.words = FAILED, f"came while the node was being drained; {decision.reason}"
         return target
 
+    def blocked(gate: Gate, pod: str) -> None:
+        """Tells of a budget that keeps pods, once."""
+        words = f"PodDisruptionBudget {gate.budget.key} keeps {pod}: {gate.budget.words()}"
+        events.tell("DrainBlocked", words, warning=True)
+
     evictor = Evictor(
         client,
         name,
         targets,
+        options=Options(
+            max_parallel=params["max_parallel"],
+            grace_period=params["grace_period"],
+            disable_eviction=params["disable_eviction"],
+            by_priority=params["order"] == "priority",
+            skip_wait=permissions.skip_wait,
+        ),
         limits=limits,
-        max_parallel=params["max_parallel"],
-        grace_period=params["grace_period"],
-        disable_eviction=params["disable_eviction"],
+        gates={gate.budget.key: gate for gate in gates},
+        budgets_version=budgets_version,
         arrived=arrived,
+        blocked=blocked,
     )
-    evictor.run(pods, version)
-    changed = changed or evictor.evicted
-    pending, now = evictor.pending, evictor.now
-    if pending and now < limits.timeout and any(target.state != FAILED for target in pending):
-        handover = [target.state_for_next_slice() for target in evictor.targets.values()]
-        state = {"before": before, "rows": rows, "targets": handover}
-        raise Unfinished(name, progress(pending, now), state=state, changed=changed)
-    rows = rows + [_target_row(target, now) for target in evictor.targets.values()]
-    if pending:
-        raise _given_up(client, name, evictor, rows, limits.timeout, changed=changed)
-    stamped = False
+    try:
+        evictor.run(pods, version)
+    except HitlessError as exc:
+        # A wrong token, a missing right: nothing that waiting would heal.
+        if not isinstance(exc, Unauthorized):
+            events.tell("DrainFailed", exc.msg, warning=True)
+        exc.facts = {**story.facts(evictor), **exc.facts}
+        raise
+    if evictor.pending and evictor.now < limits.timeout and evictor.active:
+        state = story.state() | evictor.handover()
+        raise Unfinished(name, progress(evictor), state=state, changed=story.changed or evictor.evicted)
+    if evictor.pending:
+        raise _given_up(client, story, evictor, params)
     if _record.parse(node) is not None:
         # Read anew: a controller has put the cordon's taint on the Node since, and the write would be a conflict.
         (node, stamped), _limits = patiently(
@@ -287,7 +450,11 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
                 client, _node.read(client, name), True, run=run, phase="drained", check_mode=check_mode
             ),
             subject=name,
-            limits=replace(limits.after(now), slice=None),
+            limits=replace(limits.after(evictor.now), slice=None),
             retry_on=TRANSIENT,
         )
-    return _result(node, changed=changed or stamped, before=before, after=True, pods=rows)
+        story.changed = story.changed or stamped
+    if story.cordoned or targets:
+        gone = sum(target.state != SKIPPED for target in evictor.targets.values())
+        events.tell("DrainFinished", f"{gone} pods gone in {evictor.now:.0f} s")
+    return _result(node, before=story.before, after=True, **story.facts(evictor))

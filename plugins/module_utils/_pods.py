@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ansible_collections.hitless.nodes.plugins.module_utils._labels import Labels, matches
+from ansible_collections.hitless.nodes.plugins.module_utils._labels import holds
+from ansible_collections.hitless.nodes.plugins.module_utils._pod_selector import Requirement
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
@@ -19,11 +21,15 @@ UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
 
 @dataclass(frozen=True)
 class Permissions:
-    """What the caller allows beyond the harmless: the flags of kubectl drain."""
+    """What the caller allows beyond the harmless, and what is to be left alone: the flags of kubectl drain."""
 
     ignore_daemonsets: bool = False
     delete_emptydir_data: bool = False
     force: bool = False
+    exclude_namespaces: tuple[str, ...] = ()
+    selector: tuple[Requirement, ...] = ()
+    # Seconds; 0: every pod is waited for.
+    skip_wait: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,35 @@ def is_terminating(pod: dict[str, Any]) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether its Ready condition is True: a PodDisruptionBudget counts it as healthy then."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in conditions)
+
+
+def skips_budgets(pod: dict[str, Any]) -> bool:
+    """Whether the API server evicts it without a look at PodDisruptionBudgets (canIgnorePDB in its eviction.go)."""
+    return (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed") or is_terminating(pod)
+
+
+def overdue_in(deleted_at: str, skip_wait: int, now: datetime) -> float:
+    """Seconds until a pod deleted at that moment isn't waited for any more (not positive: it isn't now).
+
+    As kubectl: a deletionTimestamp is the end of the grace period, and whole seconds are counted.
+    """
+    return skip_wait + 1 - (now - datetime.fromisoformat(deleted_at)).total_seconds()
+
+
+def left_alone(pod: dict[str, Any], permissions: Permissions) -> str:
+    """Why the options leave this pod out of the drain altogether, empty if they don't."""
+    metadata = pod["metadata"]
+    if metadata["namespace"] in permissions.exclude_namespaces:
+        return f"namespace {metadata['namespace']} is left out (exclude_namespaces)"
+    if not all(holds(*requirement, metadata.get("labels") or {}) for requirement in permissions.selector):
+        return "pod_selector doesn't select it"
+    return ""
+
+
 def uses_emptydir(pod: dict[str, Any]) -> bool:
     """Whether it has data that ends with it."""
     return any("emptyDir" in volume for volume in (pod.get("spec") or {}).get("volumes") or [])
@@ -74,8 +109,16 @@ def tolerates_cordon(pod: dict[str, Any]) -> bool:
     return False
 
 
-def judge(pod: dict[str, Any], permissions: Permissions, *, daemonset_exists: bool = True) -> Decision:
+def judge(
+    pod: dict[str, Any], permissions: Permissions, *, daemonset_exists: bool = True, now: datetime | None = None
+) -> Decision:
     """What a drain does with a pod. The first rule that doesn't let it go decides, in kubectl's order."""
+    if why := left_alone(pod, permissions):
+        return Decision("skip", why)
+    deleted_at = pod["metadata"].get("deletionTimestamp")
+    wait = permissions.skip_wait
+    if wait > 0 and deleted_at and overdue_in(deleted_at, wait, now or datetime.now(UTC)) <= 0:
+        return Decision("skip", f"should have ended by {deleted_at} (skip_wait_for_delete_timeout)")
     if daemonset_of(pod):
         if not daemonset_exists and not permissions.force:
             return Decision("refuse", "its DaemonSet is gone, so nothing starts it again: force allows to evict it")
@@ -94,27 +137,3 @@ def judge(pod: dict[str, Any], permissions: Permissions, *, daemonset_exists: bo
     if controller(pod) is None and not permissions.force:
         return Decision("refuse", "it has no controller, so nothing starts it elsewhere: force allows to evict it")
     return Decision("evict", "nothing starts it elsewhere (force)" if controller(pod) is None else "evictable")
-
-
-def budgets_of(labels: Labels, budgets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those PodDisruptionBudgets of a namespace that select a pod with these labels.
-
-    policy/v1: an empty selector selects all pods of the namespace, an absent one none.
-    """
-    selectors = [(budget, (budget.get("spec") or {}).get("selector")) for budget in budgets]
-    return [budget for budget, selector in selectors if selector is not None and matches(selector, labels)]
-
-
-def budget_numbers(budget: dict[str, Any]) -> dict[str, Any]:
-    """A PodDisruptionBudget as modules return it: what it asks for, and what its status says."""
-    spec, status = budget.get("spec") or {}, budget.get("status") or {}
-    return {
-        "namespace": budget["metadata"]["namespace"],
-        "name": budget["metadata"]["name"],
-        "min_available": spec.get("minAvailable"),
-        "max_unavailable": spec.get("maxUnavailable"),
-        "healthy": status.get("currentHealthy"),
-        "desired_healthy": status.get("desiredHealthy"),
-        "pods": status.get("expectedPods"),
-        "allowed": status.get("disruptionsAllowed"),
-    }

@@ -12,11 +12,18 @@ version_added: 0.1.0
 description:
   - Evicts the pods of a node by the rules of C(kubectl drain), and waits until they are gone.
   - Pods that mustn't be evicted are named all at once, with the option that would allow it, before anything is changed.
-  - Evictions run concurrently. One that a PodDisruptionBudget refuses is tried again until O(timeout), at most once
-    a second,
-    and never for more than one pod of the budget at a time.
+  - Before the first change it looks ahead, see RV(forecast). In check mode that is the result. A pod that its
+    PodDisruptionBudget can never let go as it stands is a warning, and no refusal, since operators such as KubeVirt's
+    lift such a budget once an eviction is asked for.
+  - Evictions run concurrently. Behind a PodDisruptionBudget no more are asked for than it lets go; the next one follows
+    as soon as its status allows, which a watch tells. No pod is asked for more than once a second.
+  - A refusal that may pass (a budget, flow control, an admission webhook, a namespace that is being deleted) is tried
+    again until O(timeout). One that won't (a missing right) ends the drain when nothing else is left to do.
   - A pod is gone when it is deleted or another one has its name. One watch tells; it survives restarts of the API
     server.
+  - While it runs, there is a line every few seconds. The Node gets Events (C(DrainStarted), C(DrainBlocked) for each
+    PodDisruptionBudget, C(DrainFinished), C(DrainFailed)), which C(kubectl describe node) shows; without the right to
+    write them there is a warning.
   - A node that was cordoned before it was claimed is never uncordoned.
   - Refuses a node that another run holds. A node that nobody holds (M(hitless.nodes.node_claim)) may be drained.
 extends_documentation_fragment:
@@ -71,6 +78,41 @@ options:
       - Seconds that the whole drain may take. A timeout is a failure, which names what is left and why.
     type: float
     default: 300.0
+  on_timeout:
+    description:
+      - What becomes of the cordon when pods are left, at the timeout or because they can't be evicted at all.
+      - V(fail) leaves it.
+      - V(uncordon_and_fail) uncordons the node, but only if this drain has cordoned it, or the claim that the record
+        tells of found it schedulable.
+    type: str
+    choices: [fail, uncordon_and_fail]
+    default: fail
+  skip_wait_for_delete_timeout:
+    description:
+      - Seconds. A pod that should have ended longer ago than that is passed by. For nodes whose kubelet is dead, and
+        only when the machine is certainly off.
+      - By default (V(0)) every pod is waited for.
+    type: int
+    default: 0
+  pod_selector:
+    description:
+      - Label selector as for C(kubectl -l), such as V(app=web,tier in (front, back)). Other pods are left alone.
+      - By default all pods.
+    type: str
+    default: ''
+  exclude_namespaces:
+    description:
+      - Namespaces whose pods are left alone.
+    type: list
+    elements: str
+    default: []
+  order:
+    description:
+      - V(any) evicts all pods at once.
+      - V(priority) goes by the pods' priority, the least important first; the next ones follow when these are gone.
+    type: str
+    choices: [any, priority]
+    default: any
   max_parallel:
     description:
       - How many evictions are asked for at the same time. Lower it to spare the API server.
@@ -90,6 +132,23 @@ EXAMPLES = r"""
     ignore_daemonsets: true
     delete_emptydir_data: true
     timeout: 600
+  delegate_to: localhost
+
+- name: Look at what a drain of worker-3 would meet
+  hitless.nodes.node_drain:
+    name: worker-3
+    ignore_daemonsets: true
+  check_mode: true
+  delegate_to: localhost
+  register: ahead
+
+- name: Drain worker-3 but for storage, the least important pods first, and let pods on it again if that fails
+  hitless.nodes.node_drain:
+    name: worker-3
+    ignore_daemonsets: true
+    exclude_namespaces: [rook-ceph]
+    order: priority
+    on_timeout: uncordon_and_fail
   delegate_to: localhost
 
 - name: Keep new pods away from it
@@ -143,7 +202,7 @@ pods:
       description: Why.
       type: str
     result:
-      description: V(gone), V(skipped), V(pending) (in check mode), or why it is still there.
+      description: V(gone), V(skipped), V(failed), V(pending) (in check mode), or why it is still there.
       type: str
     seconds:
       description: After how many seconds of the drain it was gone.
@@ -160,11 +219,85 @@ pending:
   returned: success, or when it wasn't drained
   sample: []
 budgets:
-  description: The PodDisruptionBudgets that kept pods, with their numbers. Empty unless it failed.
+  description: The PodDisruptionBudgets that kept pods for a while, or still do.
   type: list
   elements: dict
   returned: success, or when it wasn't drained
-  sample: []
+  contains:
+    namespace:
+      description: Its namespace.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    min_available:
+      description: Its minAvailable, a number or a percentage.
+      type: raw
+    max_unavailable:
+      description: Its maxUnavailable, a number or a percentage.
+      type: raw
+    healthy:
+      description: How many of its pods are healthy.
+      type: int
+    desired_healthy:
+      description: How many have to be.
+      type: int
+    pods:
+      description: How many pods it counts in all.
+      type: int
+    allowed:
+      description: How many may go now.
+      type: int
+    refusals:
+      description: How many evictions it refused.
+      type: int
+    blocked_seconds:
+      description: For how many seconds pods waited for it.
+      type: float
+  sample:
+    - {namespace: shop, name: web, min_available: 3, max_unavailable: null, healthy: 3, desired_healthy: 3, pods: 4,
+       allowed: 0, refusals: 1, blocked_seconds: 9.82}
+forecast:
+  description:
+    - What the drain met before its first change. The lists are empty for other states.
+  type: dict
+  returned: success, or when it wasn't drained
+  contains:
+    budgets:
+      description:
+        - The PodDisruptionBudgets of pods that have to go, with the numbers as in RV(budgets), C(pods_here) (their
+          names), C(never) (whether it can let none go as it stands), and C(why).
+      type: list
+      elements: dict
+    never:
+      description: The pods that can never go as things stand, each with C(namespace), C(name), C(budget), C(why).
+      type: list
+      elements: dict
+    bare:
+      description: Pods without a controller.
+      type: list
+      elements: str
+    emptydir:
+      description: Pods with emptyDir volumes.
+      type: list
+      elements: str
+    last_endpoints:
+      description: Services (C(service)) that have no other ready endpoint than these C(pods).
+      type: list
+      elements: dict
+    all_replicas_here:
+      description: ReplicaSets of CoreDNS and of operators (C(what)) that have no other pods than these C(pods).
+      type: list
+      elements: dict
+  sample:
+    budgets: []
+    never: []
+    bare: []
+    emptydir: [shop/cache-0]
+    last_endpoints:
+      - {service: shop/cache, pods: [shop/cache-0]}
+    all_replicas_here:
+      - {what: ReplicaSet kube-system/coredns-5d4b, pods: [kube-system/coredns-5d4b-x1, kube-system/coredns-5d4b-x2]}
 refused:
   description: The pods that mustn't be evicted.
   type: list
@@ -177,6 +310,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils import _client
 from ansible_collections.hitless.nodes.plugins.module_utils._drain import cordon, drain, uncordon
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
 
 
@@ -184,9 +318,21 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     client = _client.connect(module, connections=module.params["max_parallel"] + 2)
     if module.params["state"] == "drained":
-        return drain(client, module.params, check_mode=module.check_mode)
+        try:
+            result = drain(client, module.params, check_mode=module.check_mode)
+        except HitlessError as exc:
+            warn(module, exc.facts)
+            raise
+        warn(module, result)
+        return result
     act = cordon if module.params["state"] == "cordoned" else uncordon
     return act(client, module.params["name"], run=module.params["_run"], check_mode=module.check_mode)
+
+
+def warn(module: AnsibleModule, facts: dict[str, Any]) -> None:
+    """Takes the warnings out of what is returned, and says them."""
+    for line in facts.pop("warnings", []):
+        module.warn(line)
 
 
 def main() -> None:
@@ -203,7 +349,12 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "disable_eviction": {"type": "bool", "default": False},
             "grace_period": {"type": "int"},
+            "skip_wait_for_delete_timeout": {"type": "int", "default": 0},
+            "pod_selector": {"type": "str", "default": ""},
+            "exclude_namespaces": {"type": "list", "elements": "str", "default": []},
+            "order": {"type": "str", "choices": ["any", "priority"], "default": "any"},
             "timeout": {"type": "float", "default": 300.0},
+            "on_timeout": {"type": "str", "choices": ["fail", "uncordon_and_fail"], "default": "fail"},
             "max_parallel": {"type": "int", "default": 20},
         },
         libraries=_client.LIBRARIES,

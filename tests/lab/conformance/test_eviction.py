@@ -73,6 +73,12 @@ def test_eviction_names_the_pod_of_its_url(api: Api, make_pod: Made, pods: str) 
     assert api.post(f"{pods}/{name}/eviction", body).status == 400
 
 
+def test_eviction_need_not_say_what_it_is(api: Api, make_pod: Made, pods: str) -> None:
+    name = make_pod()["metadata"]["name"]
+    assert api.post(f"{pods}/{name}/eviction", {"metadata": {"name": name}}).status == 201
+    assert api.post(f"{pods}/{name}/eviction", {"kind": "Pod", "metadata": {"name": name}}).status == 400
+
+
 def test_budget_that_is_used_up_is_429_with_a_cause_and_no_retry_after(
     api: Api, make_pod: Made, evict: Evict, budget: Budget, name: str, pods: str
 ) -> None:

@@ -134,7 +134,7 @@ class Budgets(Worker):
                 raise NoScaleError(f'found no controllers for pod "{name}"')
             above = controller_of(found)
             top = (self._owner(above) if above else None) or found
-            if "replicas" not in top["spec"]:
+            if "replicas" not in (top.get("spec") or {}):
                 kind = f"{owner['kind'].lower()}s.{owner['apiVersion'].partition('/')[0]}"
                 raise NoScaleError(f"{kind} does not implement the scale subresource")
             scales[top["metadata"]["uid"]] = top["spec"]["replicas"]

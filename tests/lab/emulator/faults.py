@@ -25,7 +25,8 @@ _REASONS = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
-_KNOWN = {"method", "path", "query", "user", "count", "status", "reason", "message", "retry_after", "delay", "reset"}
+_SELECTS = {"method", "path", "query", "user", "count"}
+_KNOWN = _SELECTS | {"status", "reason", "message", "causes", "retry_after", "delay", "reset"}
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Rule:
     status: int
     reason: str
     message: str
+    causes: list[Json]
     retry_after: int
     delay: float
     reset: bool
@@ -68,6 +70,7 @@ class Rule:
             status=status,
             reason=spec.get("reason", _REASONS.get(status, "")),
             message=spec.get("message", f"fault injected by the emulator: {status}"),
+            causes=list(spec.get("causes", [])),
             retry_after=int(spec.get("retry_after", 0)),
             delay=float(spec.get("delay", 0)),
             reset=bool(spec.get("reset", False)),
@@ -86,7 +89,7 @@ class Rule:
 
     def error(self) -> ApiError:
         """The answer."""
-        return ApiError(self.status, self.reason, self.message, retry_after=self.retry_after)
+        return ApiError(self.status, self.reason, self.message, causes=self.causes, retry_after=self.retry_after)
 
     def show(self) -> Json:
         """The rule as JSON."""

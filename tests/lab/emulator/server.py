@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import discovery, kinds, paths, pki, rbac, reads
+from . import discovery, kinds, paths, pki, protobuf, rbac, reads
 from .auth import Tokens, User, authenticate
 from .budgets import Budgets
 from .errors import ApiError, bad_request, method_not_allowed, success, unmodelled, unsupported_media
@@ -330,7 +330,10 @@ class Emulator:
         return _answer(reads.render(resource, entry))
 
     def _delete_options(self, request: web.Request, body: bytes) -> tuple[Json, Writer]:
-        options = self._json(request, body) if body.strip() else {}
+        if request.content_type == protobuf.CONTENT_TYPE:
+            options = protobuf.delete_options(body)
+        else:
+            options = self._json(request, body) if body.strip() else {}
         query, who = request.query, self._writer(request)
         if "gracePeriodSeconds" in query:
             options["gracePeriodSeconds"] = paths.number(query, "gracePeriodSeconds")
@@ -393,7 +396,9 @@ class Emulator:
         match resource.plural, target.subresource:
             case "pods", "eviction" if method == "POST":
                 eviction = self._json(request, body)
-                if eviction.get("apiVersion", "policy/v1") != "policy/v1" or eviction.get("kind") != "Eviction":
+                # Both may be left out, as kubernetes.core.k8s_drain does: the path says what it is.
+                version, kind = eviction.get("apiVersion", "policy/v1"), eviction.get("kind", "Eviction")
+                if (version, kind) != ("policy/v1", "Eviction"):
                     raise bad_request("the eviction subresource wants an Eviction of policy/v1")
                 return _answer(dumps(evict(self.registry, *place, eviction, self._writer(request))), 201)
             case "pods", "exec" if method in ("GET", "POST"):

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils._pods import (
     MIRROR_ANNOTATION,
     Permissions,
-    budget_numbers,
-    budgets_of,
     daemonset_of,
+    is_ready,
     judge,
+    overdue_in,
+    skips_budgets,
     tolerates_cordon,
 )
 from hypothesis import given
@@ -133,32 +136,35 @@ def test_tolerates_cordon(toleration, tolerates):
     assert tolerates_cordon(pod(tolerations=[toleration])) is tolerates
 
 
-def budget(name, selector):
-    return {"metadata": {"namespace": "shop", "name": name}, "spec": {"maxUnavailable": 1, "selector": selector}}
+NOW = datetime(2026, 3, 2, 22, 0, 0, tzinfo=UTC)
 
 
-def test_budgets_of():
-    budgets = [
-        budget("web", {"matchLabels": {"app": "web"}}),
-        budget("all", {}),
-        budget("nobody", None),
-        budget("db", {"matchLabels": {"app": "db"}}),
-        budget("some", {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "api"]}]}),
-    ]
-    assert [found["metadata"]["name"] for found in budgets_of({"app": "web"}, budgets)] == ["web", "all", "some"]
+@pytest.mark.parametrize(
+    ("permissions", "reason"),
+    [
+        (Permissions(exclude_namespaces=("other", "shop")), "namespace shop is left out"),
+        (Permissions(selector=(("app", "In", ("web",)),)), "pod_selector"),
+        (Permissions(skip_wait=10), "should have ended by 2026-03-02T21:59:49Z"),
+    ],
+)
+@pytest.mark.parametrize("made", [pod(), pod(kind=None), pod(kind="DaemonSet"), pod(emptydir=True)])
+def test_judge_leaves_alone_whatever_the_pod_is(made, permissions, reason):
+    made["metadata"]["deletionTimestamp"] = "2026-03-02T21:59:49Z"
+    decision = judge(made, permissions, now=NOW)
+    assert decision.action == "skip"
+    assert reason in decision.reason
 
 
-def test_budget_numbers():
-    made = budget("web", {}) | {
-        "status": {"currentHealthy": 2, "desiredHealthy": 2, "expectedPods": 3, "disruptionsAllowed": 0}
-    }
-    assert budget_numbers(made) == {
-        "namespace": "shop",
-        "name": "web",
-        "min_available": None,
-        "max_unavailable": 1,
-        "healthy": 2,
-        "desired_healthy": 2,
-        "pods": 3,
-        "allowed": 0,
-    }
+@pytest.mark.parametrize(("deleted", "seconds"), [("21:59:49Z", 0), ("21:59:50Z", 1), ("22:00:30Z", 41)])
+def test_overdue_in_counts_whole_seconds_as_kubectl(deleted, seconds):
+    # int(11.0) > 10 is the first moment at which kubectl passes it by.
+    assert overdue_in(f"2026-03-02T{deleted}", 10, NOW) == seconds
+
+
+def test_is_ready_and_skips_budgets():
+    ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}, "metadata": {}}
+    assert is_ready(ready)
+    assert not skips_budgets(ready)
+    assert not is_ready({})
+    assert skips_budgets({"status": {"phase": "Pending"}, "metadata": {}})
+    assert skips_budgets({**ready, "metadata": {"deletionTimestamp": "2026-03-02T22:00:30Z"}})
