@@ -86,6 +86,23 @@ def test_check_mode_writes_nothing_and_says_what_would_happen(cluster: Cluster) 
     assert play.recap["changed"] > 0
 
 
+def test_status_shows_every_session_and_changes_nothing(cluster: Cluster) -> None:
+    since = cluster.last_request()
+
+    play = cluster.play("status.yml", target=cluster.node)
+
+    assert play.code == 0, play.output
+    assert play.recap["changed"] == 0
+    assert cluster.playbooks_writes(since) == []
+    status = json.loads((cluster.reports / "bgp-status.json").read_text())
+    (node,) = status["nodes"]
+    assert node["problems"] == []
+    sessions = [session for router in node["routers"] for session in router["sessions"]]
+    assert [router["router"] for router in node["routers"]] == list(cluster.lab.routers)
+    assert [session["installed"] for session in sessions] == [3, 3, 3, 3]
+    assert "<table>" in (cluster.reports / "bgp-status.html").read_text()
+
+
 def test_node_in_on_a_node_in_service_changes_nothing(cluster: Cluster) -> None:
     play = cluster.play("node-in.yml", target=cluster.node)
 
