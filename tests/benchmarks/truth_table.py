@@ -136,7 +136,7 @@ def measured(settings: LabSettings) -> Iterator[dict[str, Any]]:
     """The rows of one pair of versions, as they come."""
     lab = lifecycle.up(settings, network_only=True, report=lambda text: print(f"-- {text}", flush=True))
     try:
-        gobgp = next(iter(lab.nodes.values())).run(["gobgpd", "--version"]).stdout.split()[-1]
+        gobgp = _first(lab.nodes).run(["gobgpd", "--version"]).stdout.split()[-1]
         for restart in RESTARTS:
             for events in ROUNDS:
                 announce(lab, restart)
@@ -238,7 +238,7 @@ def measure(
             raise LabError(f"{event}, {restart.name}: {longest + PATIENCE} s later a router still sends to {node.name}")
         yield {
             "event": event,
-            "frr": next(iter(answers.values()))["frr_version"],
+            "frr": _first(answers)["frr_version"],
             "gobgp": gobgp,
             "gr": restart.name,
             "measured_seconds": round(end - begun[node], 2),
@@ -315,6 +315,10 @@ def table(rows: list[dict[str, Any]]) -> str:
 def _cell(row: dict[str, Any]) -> str:
     bound = "unbounded" if row["estimated_seconds"] is None else row["estimated_seconds"]
     return f"{row['measured_seconds']:.2f} / {bound}{' ' + SHORT if is_short(row) else ''}"
+
+
+def _first(mapping: dict[str, Any]) -> Any:
+    return next(iter(mapping.values()))
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def some_budget(dice: random.Random) -> tuple[list[Pod], list[Json]]:
     count = dice.randint(2, 3)
     kind = dice.choice(["allows", "one", "never", "two", "unready", "unready always"])
     ready = not kind.startswith("unready")
-    pods = [Pod(f"budget {kind}", {"budget": "yes"}, [owner("ReplicaSet", "b")], ready=ready) for _ in range(count)]
+    pods = [Pod(f"budget {kind}", {"budget": "yes"}, [owner("ReplicaSet", "b")], ready=ready)] * count
     spec: Json = {"minAvailable": {"allows": 0, "one": count - 1}.get(kind, count)}
     if kind == "unready always":
         spec["unhealthyPodEvictionPolicy"] = "AlwaysAllow"
