@@ -333,13 +333,14 @@ def _given_up(client: Client, story: Story, evictor: Evictor, params: dict[str, 
         end = _uncordon_ours(client, story, params["_run"])
     msg = "; ".join(part for part in (left, hint, end) if part)
     story.events.tell("DrainFailed", msg, warning=True)
-    return DrainError(
-        f"{story.name}: {msg}",
-        **story.facts(evictor),
-        pending=[
-            {"namespace": t.namespace, "name": t.name, "uid": t.uid, "reason": evictor.explain(t)} for t in pending
-        ],
-    )
+    return DrainError(f"{story.name}: {msg}", **story.facts(evictor), pending=_pending(evictor))
+
+
+def _pending(evictor: Evictor) -> list[dict[str, Any]]:
+    """RV(pending): the pods that are still there, each with the reason."""
+    return [
+        {"namespace": t.namespace, "name": t.name, "uid": t.uid, "reason": evictor.explain(t)} for t in evictor.pending
+    ]
 
 
 def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -436,7 +437,9 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
         # A wrong token, a missing right: nothing that waiting would heal.
         if not isinstance(exc, Unauthorized):
             events.tell("DrainFailed", exc.msg, warning=True)
-        exc.facts = {**story.facts(evictor), **exc.facts}
+        left = f"{len(evictor.pending)} of {len(evictor.targets)} pods are still there, and the node stays cordoned"
+        exc.msg = f"{name}: {left}: {exc.msg}; run it again when that is mended"
+        exc.facts = {**story.facts(evictor), "pending": _pending(evictor), **exc.facts}
         raise
     if evictor.pending and evictor.now < limits.timeout and evictor.active:
         state = story.state() | evictor.handover()

@@ -913,6 +913,8 @@ def test_a_drain_that_can_not_go_on_says_what_it_had_done(api):
         drain(api.client, params(timeout=300.0), check_mode=False)
     assert caught.value.facts["changed"]
     assert [pod["name"] for pod in caught.value.facts["pods"]] == ["web-1"]
+    assert [pod["name"] for pod in caught.value.facts["pending"]] == ["web-1"]
+    assert "1 of 1 pods are still there, and the node stays cordoned: " in caught.value.msg
 
 
 @pytest.mark.usefixtures("kubelet")
