@@ -1,7 +1,7 @@
 # Copyright (c) 2026, hitless.nodes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stand-in agent's container prints, as cilium-dbg bgp, newer as cilium-dbg shell -- bgp/..., older as cilium."""
+"""What a stand-in agent's container prints: as cilium-dbg bgp ..., or in the forms of newer and older releases."""
 
 from __future__ import annotations
 
