@@ -50,11 +50,12 @@ def look(
     client: Client,
     namespace: str,
     *,
+    patience: float = 0.0,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Verdict:
-    """Whether the operator runs. Takes one request, and a few seconds only where it seems not to."""
+    """Whether the operator runs. Takes one request, and some seconds (at least patience) only where it seems not to."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{segment(namespace)}/leases/{LEASE}"
     try:
         lease = client.find(path)
@@ -69,7 +70,8 @@ def look(
     if seconds is not None and 0 <= seconds <= duration(lease):
         return Verdict()
     # It looks stale, or our clock is another than the cluster's: whether it is renewed tells without a clock.
-    first, until = (lease.get("spec") or {}).get("renewTime"), clock() + duration(lease) * WATCHED
+    first = (lease.get("spec") or {}).get("renewTime")
+    until = clock() + max(patience, duration(lease) * WATCHED)
     while clock() < until:
         sleep(INTERVAL)
         lease = client.find(path) or {}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -47,11 +47,15 @@ TICK = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source says of a node's sessions. reason: why not all of it is known, None if it is."""
+    """What a source says of a node's sessions. reason: why not all of it is known, None if it is.
+
+    lasting: asking again won't help, since there is nobody to ask or no right to.
+    """
 
     source: str | None
     sessions: list[Row]
     reason: str | None
+    lasting: bool = False
 
     @property
     def known(self) -> bool:
@@ -244,17 +248,21 @@ def _first_line(text: str) -> str:
     return lines[0][:200] if lines else "it said nothing"
 
 
+class NoAgent(_agent.NotUnderstood):
+    """There is nobody to ask."""
+
+
 # Answers that mean "unknown": an agent that is away, a container that doesn't run, a missing right, an answer in no
 # known form. A wrong token isn't among them: with it, nothing else would be answered either.
 UNANSWERED = (_agent.NotUnderstood, _exec.ExecError, Forbidden, NotFound, *TRANSIENT)
 
 
 def agent_pod(node: Node) -> str:
-    """The name of the agent's pod to ask; raises NotUnderstood if there is none."""
+    """The name of the agent's pod to ask; raises NoAgent if there is none."""
     if node.agents is None:
-        raise _agent.NotUnderstood(node.agents_reason)
+        raise NoAgent(node.agents_reason)
     if not node.agents:
-        raise _agent.NotUnderstood("there is no agent pod on the node")
+        raise NoAgent("there is no agent pod on the node")
     # While a DaemonSet is updated, the one on its way out is still there.
     name: str = max(node.agents, key=pod_ready)["metadata"]["name"]
     return name
@@ -265,7 +273,12 @@ def ask_agent(agents: Agents, node: Node) -> Answer:
     try:
         return from_agent(node.node_config, agents.peers(agent_pod(node)))
     except UNANSWERED as exc:
-        return Answer("agent", unknown(_cilium.sessions(node.node_config)), f"its agent can't be asked: {exc.msg}")
+        return Answer(
+            "agent",
+            unknown(_cilium.sessions(node.node_config)),
+            f"its agent can't be asked: {exc.msg}",
+            lasting=isinstance(exc, (NoAgent, Forbidden)),
+        )
 
 
 def sessions(agents: Agents, node: Node, backend: str) -> Answer:
@@ -278,7 +291,7 @@ def sessions(agents: Agents, node: Node, backend: str) -> Answer:
     asked = ask_agent(agents, node)
     if asked.known:
         return asked
-    return Answer(None, asked.sessions, f"{answer.reason}; {asked.reason}")
+    return replace(asked, source=None, reason=f"{answer.reason}; {asked.reason}")
 
 
 def read(client: Client, agents: Agents, names: list[str], *, api_version: str | None) -> list[Node]:

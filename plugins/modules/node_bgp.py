@@ -22,7 +22,8 @@ description:
     its remedy.
   - Somebody who sets the label back during the wait (GitOps) is noticed, and named where the API server knows the name.
     So is another config that takes the node over after the flip.
-  - Refuses to take a node out while cilium-operator is down, since nobody would follow the label.
+  - Refuses to take a node out while cilium-operator is down, since nobody would follow the label. One that was evicted
+    from the node a moment ago has O(timeout) to be back elsewhere.
   - Refuses a node that another run holds.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -64,8 +65,9 @@ options:
         closed them. It is asked by a command in its container, for which the rights to C(get) and C(create)
         C(pods/exec) in O(cilium_namespace) are needed. On the way in the status of the CiliumBGPNodeConfig is asked
         first.
-      - V(auto) asks. An agent that can't be asked is passed, since the routers have the last word; the hop then says
-        why it is unknown. On the way in the hop isn't waited for, because routers may take their time.
+      - V(auto) asks. An agent that can't be asked is passed, after some seconds if it may be only busy, since the
+        routers have the last word; the hop then says why it is unknown. On the way in the hop isn't waited for, because
+        routers may take their time.
       - With V(required), what is unknown or isn't as wanted at the hop's deadline is a failure, on both ways.
       - With V(ignored), nobody is asked.
     type: str
