@@ -371,26 +371,12 @@ def test_each_hop_has_its_own_deadline_across_slices(api, cilium):
 
 
 def test_fault_17_label_that_the_agent_leaves_out(api, cilium):
+    claimed(api)
     cilium.excluded.add("enable-bgp")
-    api.until(lambda: not api.client.find("/apis/cilium.io/v2/ciliumnodes/worker-3")["metadata"].get("labels"))
-    with pytest.raises(ClaimError, match="exclude-node-label-patterns"):
-        claimed(api)
-
-
-def test_fault_11_the_field_manager_who_sets_the_label_back_is_named(api, cilium):
-    cilium.operator = False
-
-    def gitops():
-        api.until(lambda: labels(api)["enable-bgp"] == "false")
-        api.user("argocd", [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]).patch(
-            NODE, {"metadata": {"labels": {"enable-bgp": "true"}}}
-        )
-
-    thread = threading.Thread(target=gitops, daemon=True)
-    thread.start()
-    with pytest.raises(HopError, match=r"had been set: somebody has set the label again \(field manager hitless.nodes"):
-        bgp(api.client, "withdrawn", timeout=20.0)
-    thread.join()
+    with pytest.raises(HopError, match=r"stuck at the hop CiliumNode .*exclude-node-label-patterns"):
+        bgp(api.client, "withdrawn", timeout=0.5)
+    (problem,) = [line for line in node_info(api.client, "worker-3")["bgp"]["problems"] if "exclude-node" in line]
+    assert "label enable-bgp=false of the Node is enable-bgp absent on its CiliumNode" in problem
 
 
 def test_fault_13_config_that_takes_the_node_over_after_the_flip(api, cilium):
