@@ -115,7 +115,7 @@ def shell(told: Told, argv: list[str]) -> Output:
     if argv[:1] == ["bgp/routes"] and len(argv) == 4 and argv[1] in ("loc", "out"):
         if argv[1] == "loc":
             rows = [
-                [told.instance, prefix, hop, "true", "1m2s"] for _, prefix, hop in told.routes("available", argv[2])
+                [told.instance, prefix, hop, "true", "1m2s"] for _peer, prefix, hop in told.routes("available", argv[2])
             ]
             return 0, table(["Instance", "Prefix", "NextHop", "Best", "Age"], rows), ""
         rows = [[told.instance, peer, prefix, hop, "1m2s"] for peer, prefix, hop in told.routes("advertised", argv[2])]

@@ -156,12 +156,16 @@ def test_exec_tells_a_failed_command_from_a_failed_connection(agent, api):
     with pytest.raises(_client.ConfigurationError, match="isn't trusted"):
         run(api.connect(kubeconfig=None, host=api.client.url, api_key="no"))
     hold = threading.Event()
-    agent.say = lambda _argv: hold.wait(10) and None
+
+    def slow(_argv):
+        hold.wait(10)
+
+    agent.say = slow
     with pytest.raises(_client.Unreachable, match=r"gave no answer within 0.3 s"):
         run(api.client, seconds=0.3)
     hold.set()
     agent.end()
-    api.until(lambda: agent.task.done())
+    api.until(agent.task.done)
     with pytest.raises(_client.ServerError, match="error dialing backend"):
         run(api.client)
     with pytest.raises(_client.Unreachable, match="refused"):
@@ -313,7 +317,7 @@ def test_fault_12_selectors_that_no_label_leaves(api, cilium):
 def test_the_agent_is_the_last_hop(agent, api):
     claimed(api)
     agent.up()
-    timer = threading.Timer(0.8, lambda: agent.sessions.clear())
+    timer = threading.Timer(0.8, agent.sessions.clear)
     timer.start()
     out = bgp(api.client, "withdrawn")
     timer.join()

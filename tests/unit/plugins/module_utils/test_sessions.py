@@ -23,8 +23,9 @@ def pod(*, ready=True, started=STARTED):
     return {"metadata": {"name": "cilium-x"}, "status": status}
 
 
-def config(*states, since="2026-03-02T21:00:00Z", instance="main", peers=PEERS):
+def config(*states, since="2026-03-02T21:00:00Z", instance="main", peers=None):
     """A NodeConfig with two peers, and a status that says these states of them (None: nothing)."""
+    peers = peers or PEERS
     reported = [
         {**peer, "peeringState": state, "establishedTime": since if state == "established" else None}
         for peer, state in zip(peers, states, strict=False)
