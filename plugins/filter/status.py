@@ -60,7 +60,7 @@ def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:
 
 
 def _cilium(read: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What Cilium says of a node's sessions, summed up: {sessions, established, announced}; None where it can't be read."""
+    """What Cilium says of the sessions, summed up: {sessions, established, announced}; None where it can't be read."""
     if "nodes" not in read:
         return None
     sessions = read["nodes"][0]["sessions"]
