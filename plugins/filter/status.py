@@ -45,14 +45,22 @@ def _node(host: str, read: Mapping[str, Any]) -> dict[str, Any]:
         "routers": routers,
         "problems": [
             *(f"{node['name']}: {problem}" for problem in bgp["problems"]),
-            *([] if "nodes" in cilium else [failure_reason(cilium)]),
+            *_unknown(node["name"], cilium),
             *(f"router {router['router']}: {router['problem']}" for router in routers if router["problem"]),
         ],
     }
 
 
+def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:
+    """What Cilium should know of a node's sessions and can't say, with the reason."""
+    if "nodes" not in cilium:
+        return [failure_reason(cilium)]
+    # Without a CiliumBGPNodeConfig there should be no sessions: that nobody can be asked about them is no problem.
+    return [f"{name}: {read['reason']}" for read in cilium["nodes"] if read["reason"] and read["node_config"]]
+
+
 def _cilium(read: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the node's agent last wrote, summed up: {sessions, established, announced}; None where it can't be read."""
+    """What Cilium says of the sessions, summed up: {sessions, established, announced}; None where it can't be read."""
     if "nodes" not in read:
         return None
     sessions = read["nodes"][0]["sessions"]

@@ -4,19 +4,30 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The two states of node_bgp: flip the label that selects the node, and follow it to the NodeConfig.
+"""The two states of node_bgp: flip the label that selects the node, and follow it to the agent's sessions.
 
 The label travels Node -> CiliumNode (written by the agent on the node) -> operator -> NodeConfig -> agent's sessions.
-This is the part inside Kubernetes; whether the routers really withdrew the routes is asked on the routers.
+Each of these hops has its own deadline, which begins when the one before is passed. This is the part inside Kubernetes;
+whether the routers really withdrew the routes is asked on the routers.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _node, _record
-from ansible_collections.hitless.nodes.plugins.module_utils._client import TRANSIENT, Client
+from ansible_collections.hitless.nodes.plugins.module_utils import (
+    _cilium,
+    _info,
+    _node,
+    _operator,
+    _record,
+    _sessions,
+)
+from ansible_collections.hitless.nodes.plugins.module_utils._client import TRANSIENT, Client, Forbidden
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import (
     Limits,
@@ -36,6 +47,9 @@ from ansible_collections.hitless.nodes.plugins.module_utils._selection import (
 )
 
 INTERVAL = 0.25
+# Seconds for which an agent that could be asked is asked again, before the routers alone have to do.
+PATIENCE = 3.0
+# hop, ok (None: unknown), found, remedy; and passed: whether it needn't be waited for any more.
 Hop = dict[str, Any]
 
 
@@ -72,50 +86,78 @@ def hops(
     """
     name = node["metadata"]["name"]
     found: list[Hop] = []
+
+    def hop(what: str, ok: bool, is_there: str, remedy: str) -> None:
+        found.append({"hop": what, "ok": ok, "passed": ok, "found": is_there, "remedy": remedy})
+
     if key is not None:
         is_there = (_cilium.labels(node) or {}).get(key)
         manager = field_manager(node, key)
-        found.append(
-            {
-                "hop": "Node",
-                "ok": is_there == value,
-                "found": words(key, is_there),
-                "remedy": f"somebody has set the label again{f' (field manager {manager})' if manager else ''}: "
-                f"stop whatever manages it (GitOps?) for the time of the maintenance",
-            }
+        hop(
+            "Node",
+            is_there == value,
+            words(key, is_there),
+            f"somebody has set the label again{f' (field manager {manager})' if manager else ''}: "
+            f"stop whatever manages it (GitOps?) for the time of the maintenance",
         )
         carried = _cilium.labels(cilium_node)
-        found.append(
-            {
-                "hop": "CiliumNode",
-                "ok": carried is not None and carried.get(key) == value,
-                "found": "no CiliumNode" if carried is None else words(key, carried.get(key)),
-                "remedy": f"the agent on {name} copies labels from Node to CiliumNode: see whether it runs (kubectl "
-                f"get pods -A -l k8s-app=cilium --field-selector spec.nodeName={name}) and whether "
-                f"exclude-node-label-patterns in Cilium's configuration leaves this label out",
-            }
+        hop(
+            "CiliumNode",
+            carried is not None and carried.get(key) == value,
+            "no CiliumNode" if carried is None else words(key, carried.get(key)),
+            f"the agent on {name} copies labels from Node to CiliumNode: see whether it runs (kubectl get pods -A "
+            f"-l k8s-app=cilium --field-selector spec.nodeName={name}) and whether exclude-node-label-patterns in "
+            f"Cilium's configuration leaves this label out",
         )
     if config_wanted is not None:
         owners = [
             f"{owner.get('kind')} {owner.get('name')}"
             for owner in ((node_config or {}).get("metadata") or {}).get("ownerReferences") or []
         ]
-        found.append(
-            {
-                "hop": "NodeConfig",
-                "ok": (node_config is not None) == config_wanted,
-                "found": f"there, of {' and '.join(owners) or 'nobody'}" if node_config else "not there",
-                "remedy": "cilium-operator creates and deletes CiliumBGPNodeConfigs: see whether it runs, and what it "
-                "logs with subsys=bgp-cp-operator",
-            }
+        hop(
+            "NodeConfig",
+            (node_config is not None) == config_wanted,
+            f"there, of {' and '.join(owners) or 'nobody'}" if node_config else "not there",
+            "cilium-operator creates and deletes CiliumBGPNodeConfigs: see whether it runs, and what it logs with "
+            "subsys=bgp-cp-operator",
         )
     return found
 
 
+def sessions_hop(answer: _sessions.Answer, *, up: bool, mode: str, seconds: float) -> Hop:
+    """The last hop inside the cluster: whether the agent has opened, or closed, the node's sessions.
+
+    mode auto: the routers have the last word, so an agent that can't be asked is passed. On the way in a session may
+    take longer than the hop may (routers and agent retry when they like), so it is looked at and not waited for.
+    seconds: for how long it has been asked.
+    """
+    rows = answer.sessions
+    if not answer.known:
+        ok, found = None, f"unknown: {answer.reason}"
+    else:
+        ok = bool(rows) and all(row["established"] for row in rows) if up else not rows
+        states = ", ".join(f"{row['peer'] or row['address']} {row['state']}" for row in rows)
+        found = states or "no sessions"
+    remedy = (
+        "see what the agent logs with subsys=bgp-control-plane, and what cilium-dbg bgp peers says in its container"
+    )
+    # An agent that is closing its sessions may fail to list them.
+    given_up = ok is None and (answer.lasting or seconds >= PATIENCE)
+    passed = bool(ok) or (mode == "auto" and (given_up or up))
+    return {"hop": "sessions", "ok": ok, "passed": passed, "found": found, "remedy": remedy}
+
+
+def reached(hops_: list[Hop]) -> int:
+    """How many hops the label has passed, from the first on."""
+    return next((number for number, hop in enumerate(hops_) if not hop["passed"]), len(hops_))
+
+
 def progress(hops_: list[Hop]) -> str:
     """One line on the hop that the label hasn't passed."""
-    stuck = next((hop for hop in hops_ if not hop["ok"]), None)
-    return f"{stuck['hop']} is not yet as wanted: {stuck['found']}" if stuck else "every hop is as wanted"
+    number = reached(hops_)
+    if number == len(hops_):
+        return "every hop is as wanted"
+    return f"{hops_[number]['hop']} is not yet as wanted: {hops_[number]['found']}"
 
 
 class _Way:
@@ -126,6 +168,11 @@ class _Way:
         self.value = value
         self.before = before
         self.config_wanted = config_wanted
+
+    @property
+    def label(self) -> dict[str, Any]:
+        """RV(label) of the module."""
+        return {"key": self.key, "before": self.before, "after": self.value}
 
 
 def _chosen_key(record: dict[str, Any] | None, label: str | None, name: str) -> str | None:
@@ -233,10 +280,152 @@ def _flip(
     return node, patch is not None
 
 
+def _start_problems(
+    client: Client, way: _Way, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool
+) -> tuple[str, list[str]]:
+    """Why the label mustn't be flipped now (empty: it may), and warnings: who follows it must be there.
+
+    What a claim has looked at is looked at here for a node that nobody claimed.
+    """
+    if way.key is None or (_cilium.labels(node) or {}).get(way.key) == way.value:
+        return "", []
+    if _record.parse(node) is None:
+        picture = _info.look(client, params["name"], label=way.key, cilium_namespace=params["cilium_namespace"])
+        return "; ".join(picture.problems), picture.warnings
+    if way.config_wanted is None:
+        return "", []
+    # The drain may just have evicted the operator from this node: another takes over, or is started elsewhere.
+    patience = 0.0 if check_mode else float(params["timeout"])
+    operator = _operator.look(client, params["cilium_namespace"], patience=patience)
+    return operator.problem or "", [operator.warning] if operator.warning else []
+
+
+def _takers(client: Client, cilium_node: dict[str, Any] | None) -> list[Config]:
+    """What selects a node by the labels of its CiliumNode, as it is now."""
+    labels = _cilium.labels(cilium_node)
+    return [] if labels is None else [config for config in _cilium.configs(client).items if config.selects(labels)]
+
+
+class _Look:
+    """The hops as they are now, one look after the other."""
+
+    def __init__(
+        self, client: Client, way: _Way, configs: _cilium.Configs, params: dict[str, Any], *, check_mode: bool
+    ) -> None:
+        self.client = client
+        self.way = way
+        self.configs = configs
+        self.name: str = params["name"]
+        self.up = params["state"] == "announced"
+        self.mode: str = params["sessions"]
+        self.agents = _sessions.Agents(client, params["cilium_namespace"], client.timeout)
+        self.check_mode = check_mode
+        self.asked_since: float | None = None
+        hops_in_kubernetes = (0 if way.key is None else 2) + (0 if way.config_wanted is None else 1)
+        # How many hops there are to pass.
+        self.number = hops_in_kubernetes + (0 if self.mode == "ignored" else 1)
+
+    def __call__(self) -> list[Hop]:
+        """The hops, the last one only when those before it are passed; raises HopError where waiting is in vain."""
+        way = self.way
+        node = _node.read(self.client, self.name)
+        cilium_node = self.client.find(_cilium.node_path(self.name))
+        node_config = _cilium.node_config(self.client, self.configs.api_version, self.name)
+        found = hops(node, cilium_node, node_config, key=way.key, value=way.value, config_wanted=way.config_wanted)
+        if not self.check_mode:
+            self._refuse_in_vain(found, cilium_node, node_config)
+        if reached(found) < len(found):
+            return found
+        if self.mode != "ignored":
+            found.append(self._sessions(node, node_config))
+        if not self.up and not self.check_mode and reached(found) == len(found):
+            self._refuse_takers(found, _takers(self.client, cilium_node))
+        return found
+
+    def _sessions(self, node: dict[str, Any], node_config: dict[str, Any] | None) -> Hop:
+        reason = ""
+        try:
+            pods: list[dict[str, Any]] | None = self.agents.pods([self.name])[self.name]
+        except Forbidden as exc:
+            pods, reason = None, exc.msg
+        state = _sessions.Node(self.name, _node.is_ready(node), node_config, pods, reason)
+        # A status goes with its NodeConfig: that sessions are closed, only the agent can say.
+        answer = _sessions.sessions(self.agents, state, "auto" if self.up else "agent")
+        now = time.monotonic()
+        self.asked_since = now if self.asked_since is None else self.asked_since
+        return sessions_hop(answer, up=self.up, mode=self.mode, seconds=now - self.asked_since)
+
+    def _refuse_in_vain(
+        self, found: list[Hop], cilium_node: dict[str, Any] | None, node_config: dict[str, Any] | None
+    ) -> None:
+        """Raises HopError for a label that somebody has set back, and for a node that another config has taken over."""
+        if found and found[0]["hop"] == "Node" and not found[0]["ok"]:
+            raise HopError(
+                f"{self.name}: wanted label {words(self.way.key or '', self.way.value)}, found {found[0]['found']} on "
+                f"the Node after it had been set: {found[0]['remedy']}",
+                hops=public(found),
+                label=self.way.label,
+            )
+        if self.up or node_config is None or not all(hop["ok"] for hop in found if hop["hop"] == "CiliumNode"):
+            return
+        owner = _cilium.owner(node_config)
+        config = next((config for config in self.configs.items if config.name == owner), None)
+        labels = _cilium.labels(cilium_node) or {}
+        # That of the config which has just lost the node is only not deleted yet; any other is new.
+        if owner is not None and (config is None or config.selects(labels)):
+            self._refuse_takers(found, _takers(self.client, cilium_node))
+
+    def _refuse_takers(self, found: list[Hop], takers: list[Config]) -> None:
+        if takers:
+            names = " and ".join(map(str, takers))
+            raise HopError(
+                f"{self.name}: with {words(self.way.key, self.way.value) if self.way.key else 'its labels'}, {names} "
+                f"selects the node and opens its sessions again: it was changed or made since the start; give each "
+                f"config a label of its own",
+                hops=public(found),
+                label=self.way.label,
+            )
+
+
+def public(hops_: list[Hop]) -> list[Hop]:
+    """The hops as modules return them."""
+    return [{key: hop[key] for key in ("hop", "ok", "found")} for hop in hops_]
+
+
+def _follow(look: _Look, params: dict[str, Any], limits: Limits, kept: dict[str, Any], *, changed: bool) -> list[Hop]:
+    """The hops once the label has passed them all; raises HopError at a hop's deadline, Unfinished at a slice's end.
+
+    kept is what the next slice has to know.
+    """
+    name, state, way = look.name, params["state"], look.way
+    hop, since = int(kept.get("hop", 0)), float(kept.get("since", limits.elapsed))
+    if look.number == 0:
+        return look()
+    while True:
+        limits = replace(limits, timeout=since + float(params["timeout"]))
+        try:
+            met = poll(look, _passes(hop), limits=limits, interval=INTERVAL, retry_on=TRANSIENT)
+        except SliceOver as pause:
+            words_ = pause.error.msg if pause.error else progress(pause.seen)
+            kept |= {"way": vars(way), "hop": hop, "since": since}
+            raise Unfinished(name, words_, state=kept, changed=changed) from pause
+        except TimedOut as late:
+            raise _late(name, state, way, late, seconds=late.seconds - since, changed=changed) from late
+        hop, since, limits = reached(met.seen), met.seconds, limits.after(met.seconds)
+        if hop >= look.number:
+            return met.seen
+
+
+def _passes(hop: int) -> Callable[[list[Hop]], bool]:
+    """Whether the label is further than a hop."""
+    return lambda seen: reached(seen) > hop
+
+
 def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of both states; raises SelectionError, HeldError, HopError or Unfinished."""
     name, run, state = params["name"], params["_run"], params["state"]
     earlier, limits = params["_state"] or {}, Limits.of(params)
+    warnings: list[str] = earlier.get("warnings", [])
 
     def read() -> tuple[dict[str, Any], _cilium.Configs, dict[str, Any] | None]:
         """The Node, after a check that nobody else holds it, all that selects nodes, and the CiliumNode."""
@@ -250,45 +439,20 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     else:
         node, configs, cilium_node = read()
         way = (_way_out if state == "withdrawn" else _way_in)(node, cilium_node, configs, params)
+        if state == "withdrawn":
+            problem, warnings = _start_problems(client, way, node, params, check_mode=check_mode)
+            if problem:
+                raise HopError(f"{name}: nothing was changed: {problem}", changed=False, label=way.label)
         node, changed = _flip(client, node, way, run, check_mode=check_mode)
-    label = {"key": way.key, "before": way.before, "after": way.value}
-
-    def look() -> list[Hop]:
-        return hops(
-            _node.read(client, name),
-            client.find(_cilium.node_path(name)),
-            _cilium.node_config(client, configs.api_version, name),
-            key=way.key,
-            value=way.value,
-            config_wanted=way.config_wanted,
-        )
-
-    def arrived(seen: list[Hop]) -> bool:
-        if seen and seen[0]["hop"] == "Node" and not seen[0]["ok"]:
-            raise HopError(
-                f"{name}: wanted label {words(way.key or '', way.value)}, found {seen[0]['found']} on the Node after "
-                f"it had been set: {seen[0]['remedy']}",
-                hops=seen,
-                label=label,
-            )
-        return all(hop["ok"] for hop in seen)
-
-    if check_mode:
-        seen = look()
-    else:
-        try:
-            seen = poll(look, arrived, limits=limits, interval=INTERVAL, retry_on=TRANSIENT).seen
-        except SliceOver as pause:
-            words_ = pause.error.msg if pause.error else progress(pause.seen)
-            raise Unfinished(name, words_, state={"way": vars(way)}, changed=changed) from pause
-        except TimedOut as late:
-            raise _late(name, state, way, late, changed=changed, label=label) from late
+    look = _Look(client, way, configs, params, check_mode=check_mode)
+    seen = look() if check_mode else _follow(look, params, limits, {**earlier, "warnings": warnings}, changed=changed)
     return {
         "changed": changed,
         "name": name,
-        "label": label,
+        "label": way.label,
         "node_config": _has_node_config(seen),
-        "hops": [{key: hop[key] for key in ("hop", "ok", "found")} for hop in seen],
+        "hops": public(seen),
+        "warnings": warnings,
         "diff": {
             "before": {"labels": {way.key: way.before} if way.key and way.before is not None else {}},
             "after": {"labels": {way.key: way.value} if way.key and way.value is not None else {}},
@@ -301,15 +465,15 @@ def _has_node_config(seen: list[Hop]) -> bool:
     return any(hop["hop"] == "NodeConfig" and hop["found"] != "not there" for hop in seen)
 
 
-def _late(name: str, state: str, way: _Way, late: TimedOut, *, changed: bool, label: dict[str, Any]) -> HopError:
-    """The error of a label that didn't arrive in time."""
-    facts = {"changed": changed, "label": label, "hops": late.seen or []}
+def _late(name: str, state: str, way: _Way, late: TimedOut, *, seconds: float, changed: bool) -> HopError:
+    """The error of a label that didn't pass a hop in time."""
+    facts = {"changed": changed, "label": way.label, "hops": public(late.seen or [])}
     if late.error is not None:
-        return HopError(f"{name}: not known to be {state} after {late.seconds:.0f} s: {late.error.msg}", **facts)
-    stuck = next(hop for hop in late.seen if not hop["ok"])
+        return HopError(f"{name}: not known to be {state} after {seconds:.0f} s: {late.error.msg}", **facts)
+    stuck = late.seen[reached(late.seen)]
     flipped = f"label {words(way.key, way.value)} was set" if way.key else "nothing had to be set"
     return HopError(
-        f"{name}: wanted {state}, {flipped}, but after {late.seconds:.0f} s it is stuck at the hop {stuck['hop']} "
+        f"{name}: wanted {state}, {flipped}, but after {seconds:.0f} s it is stuck at the hop {stuck['hop']} "
         f"({stuck['found']}): {stuck['remedy']}",
         **facts,
     )

@@ -101,18 +101,30 @@ def peers(config: dict[str, Any] | None) -> list[dict[str, Any]]:
             "name": peer.get("name"),
             "address": peer.get("peerAddress"),
             "asn": peer.get("peerASN"),
+            "peer_config": (peer.get("peerConfigRef") or {}).get("name"),
         }
         for instance in ((config or {}).get("spec") or {}).get("bgpInstances") or []
         for peer in instance.get("peers") or []
     ]
 
 
-def conditions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The conditions of a NodeConfig, as modules return them."""
+def conditions(obj: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The conditions of an object, as modules return them."""
     return [
         {key: condition.get(key) for key in ("type", "status", "reason", "message")}
-        for condition in ((config or {}).get("status") or {}).get("conditions") or []
+        for condition in ((obj or {}).get("status") or {}).get("conditions") or []
     ]
+
+
+def owner(config: dict[str, Any] | None) -> str | None:
+    """The name of the ClusterConfig that a NodeConfig belongs to, None if it belongs to none."""
+    owners = ((config or {}).get("metadata") or {}).get("ownerReferences") or []
+    return next((entry["name"] for entry in owners if entry.get("kind") == "CiliumBGPClusterConfig"), None)
+
+
+def peer_config(client: Client, api_version: str | None, name: str) -> dict[str, Any] | None:
+    """A CiliumBGPPeerConfig, None if there is none of that name."""
+    return client.find(f"{GROUP}/{api_version}/ciliumbgppeerconfigs/{segment(name)}") if api_version else None
 
 
 def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -125,6 +137,8 @@ def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
     reported = {
         (instance.get("name"), peer.get("name")): peer for instance in status for peer in instance.get("peers") or []
     }
+    instances = ((config or {}).get("spec") or {}).get("bgpInstances") or []
+    local_asns = {instance.get("name"): instance.get("localASN") for instance in instances}
     found = []
     for peer in peers(config):
         seen = reported.get((peer["instance"], peer["name"]), {})
@@ -134,9 +148,13 @@ def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
                 "peer": peer["name"],
                 "address": peer["address"] or seen.get("peerAddress"),
                 "asn": peer["asn"] or seen.get("peerASN"),
+                "local_asn": local_asns.get(peer["instance"]),
                 "state": seen.get("peeringState") or "unknown",
                 "established": seen["peeringState"] == "established" if seen.get("peeringState") else None,
                 "established_time": seen.get("establishedTime"),
+                "uptime": None,
+                "hold_time": (seen.get("timers") or {}).get("appliedHoldTimeSeconds"),
+                "graceful_restart": None,
                 "routes": [
                     {key: count.get(key) for key in ("afi", "safi", "advertised", "received")}
                     for count in seen.get("routeCount") or []

@@ -97,7 +97,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
         raise ClaimError(
             f"{name}: there is no record in which phase {params['phase']} could be noted: claim the node first"
         )
-    picture = _info.look(client, name, label=params["label"])
+    picture = _info.look(client, name, label=params["label"], cilium_namespace=params["cilium_namespace"])
     routers = baseline(name, params["routes"])
     reasons = reasons_against(picture, routers)
     flip = picture.selection.flip
@@ -119,7 +119,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
         return _record.annotation(record)
 
     _node.write(client, picture.node, change, check_mode=check_mode)
-    return _result(name, record, changed=True, diff=_diff(None, record))
+    return _result(name, record, changed=True, diff=_diff(None, record), warnings=picture.warnings)
 
 
 def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:

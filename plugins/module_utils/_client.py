@@ -15,11 +15,12 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
@@ -27,6 +28,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._errors import Hitle
 KUBERNETES_IMPORT_ERROR: str | None = None
 try:
     import urllib3
+    import websocket
     import yaml
     from kubernetes import config as kube_config
     from kubernetes.client import Configuration
@@ -132,7 +134,10 @@ def right_needed(method: str, path: str, query: dict[str, Any]) -> str:
     if len(parts) > 2 and parts[0] == "namespaces":
         namespace, parts = f" in namespace {parts[1]}", parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
-    if method == "GET":
+    if subresource == "exec":
+        # A websocket begins with a GET. Since Kubernetes 1.35 that asks for create, too; before, get alone was enough.
+        verb = "get and create"
+    elif method == "GET":
         verb = "get" if name else "watch" if query.get("watch") else "list"
     else:
         verb = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}[method]
@@ -313,7 +318,57 @@ class Client:
             # An unfinished stream can't go back to the pool.
             response.close()
 
+    def frames(
+        self, path: str, query: list[tuple[str, str]], *, protocols: list[str], seconds: float
+    ) -> Iterator[bytes]:
+        """The messages of a websocket until the server closes it; raises Unreachable when that takes longer."""
+        deadline = time.monotonic() + seconds
+        where = f"{self.url}{path}"
+        try:
+            # The library that the kubernetes package uses for exec. Its own kubernetes.stream drops HTTP statuses and
+            # lost the token in 36 (https://github.com/kubernetes-client/python/issues/2595).
+            socket = websocket.create_connection(
+                f"ws{self.url.removeprefix('http')}{path}?{urlencode(query)}",
+                timeout=self.timeout,
+                header=[f"{key}: {value}" for key, value in self._authorization().items()],
+                subprotocols=protocols,
+                enable_multithread=False,
+                **_websocket_options(self._configuration),
+            )
+        except websocket.WebSocketBadStatusException as exc:
+            body = getattr(exc, "resp_body", None) or b""
+            self._fail("GET", path, {}, exc.status_code, body, getattr(exc, "resp_headers", None))
+        except (websocket.WebSocketException, OSError) as exc:
+            if _is_bad_certificate(exc):
+                raise ConfigurationError(f"{where} shows a certificate that isn't trusted: {_reason(exc)}") from exc
+            raise Unreachable(f"{where} can't be reached: {_reason(exc)}") from exc
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Unreachable(f"{where} gave no answer within {seconds:g} s")
+                socket.settimeout(left)
+                opcode, data = socket.recv_data()
+                if opcode == websocket.ABNF.OPCODE_CLOSE:
+                    return
+                yield data
+        except websocket.WebSocketConnectionClosedException:
+            # Without a closing handshake: whether all was said is for the caller to see.
+            return
+        except websocket.WebSocketTimeoutException as exc:
+            raise Unreachable(f"{where} gave no answer within {seconds:g} s") from exc
+        except (websocket.WebSocketException, OSError) as exc:
+            raise Unreachable(f"{where} broke off: {_reason(exc)}") from exc
+        finally:
+            # No closing handshake, which would wait for the server.
+            socket.shutdown()
+
     # Underneath.
+
+    def _authorization(self) -> dict[str, str]:
+        """The headers that say who we are; the token is read anew where the kubeconfig renews it."""
+        settings = cast("dict[str, dict[str, str]]", self._configuration.auth_settings())
+        return {setting["key"]: setting["value"] for setting in settings.values()}
 
     def _answer(self, method: str, path: str, query: dict[str, Any], **options: Any) -> dict[str, Any]:
         response = self._send(method, path, query, **options)
@@ -341,10 +396,8 @@ class Client:
         read_timeout: float | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json", "User-Agent": "hitless.nodes", **(headers or {})}
-        settings = cast("dict[str, dict[str, str]]", self._configuration.auth_settings())
-        for setting in settings.values():
-            headers[setting["key"]] = setting["value"]
+        ours = {"Accept": "application/json", "User-Agent": "hitless.nodes"}
+        headers = {**ours, **(headers or {}), **self._authorization()}
         if body is not None:
             headers["Content-Type"] = content_type
         url = f"{self.url}{path}{'?' + urlencode(query) if query else ''}"
@@ -395,6 +448,28 @@ class Client:
         wait = headers.get("Retry-After") if headers else None
         error.retry_after = float(wait) if wait and wait.isdigit() else None
         raise error
+
+
+def _websocket_options(configuration: Configuration) -> dict[str, Any]:
+    """TLS and proxy of a configuration, as the websocket library takes them."""
+    tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE}
+    if configuration.verify_ssl and configuration.ssl_ca_cert:
+        tls["ca_certs"] = configuration.ssl_ca_cert
+    if configuration.verify_ssl and configuration.assert_hostname is False:
+        tls["check_hostname"] = False
+    if configuration.cert_file:
+        tls |= {"certfile": configuration.cert_file, "keyfile": configuration.key_file}
+    if configuration.tls_server_name:
+        tls["server_hostname"] = configuration.tls_server_name
+    options: dict[str, Any] = {"sslopt": tls}
+    if configuration.proxy:
+        proxy = urlsplit(configuration.proxy)
+        options |= {"http_proxy_host": proxy.hostname, "http_proxy_port": proxy.port or 80}
+        if configuration.no_proxy:
+            options["http_no_proxy"] = [host.strip() for host in configuration.no_proxy.split(",")]
+        if proxy.username:
+            options["http_proxy_auth"] = (unquote(proxy.username), unquote(proxy.password or ""))
+    return options
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

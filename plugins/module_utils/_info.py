@@ -8,12 +8,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _node, _record
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _node, _operator, _record, _sessions
 from ansible_collections.hitless.nodes.plugins.module_utils._baseline import prefixes
-from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
+from ansible_collections.hitless.nodes.plugins.module_utils._client import Client, Forbidden
 from ansible_collections.hitless.nodes.plugins.module_utils._selection import Selection, judge
 
 
@@ -27,7 +28,9 @@ class Picture:
     selection: Selection
     api_version: str | None
     node_config: dict[str, Any] | None
+    conditions: list[dict[str, Any]]
     problems: list[str]
+    warnings: list[str]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -52,15 +55,20 @@ class Picture:
             "selected": self.selection.selected,
             "node_config": self.node_config is not None,
             "peers": _cilium.peers(self.node_config),
-            "conditions": _cilium.conditions(self.node_config),
+            "conditions": self.conditions,
             "problems": self.problems,
         }
 
 
+def _said(kind: str, condition: dict[str, Any]) -> str:
+    """A condition that is True, which for all of Cilium's BGP conditions means a problem."""
+    return f"{kind} says {condition['type']}: {condition['message'] or condition['reason']}"
+
+
 def _node_config_problems(selection: Selection, node_config: dict[str, Any] | None) -> list[str]:
-    """What the NodeConfig says is wrong: its conditions (True is a problem), or that it and the selection disagree."""
+    """What the NodeConfig says is wrong: its conditions, or that it and the selection disagree."""
     found = [
-        f"CiliumBGPNodeConfig says {condition['type']}: {condition['message'] or condition['reason']}"
+        _said("CiliumBGPNodeConfig", condition)
         for condition in _cilium.conditions(node_config)
         if condition["status"] == "True"
     ]
@@ -72,7 +80,57 @@ def _node_config_problems(selection: Selection, node_config: dict[str, Any] | No
     return found
 
 
-def look(client: Client, name: str, *, label: str | None = None) -> Picture:
+def peer_config_verdict(
+    name: str, conditions: list[dict[str, Any]], established: list[bool | None]
+) -> tuple[list[str], list[str]]:
+    """The problems and the warnings in the conditions of a PeerConfig. established: of the node's sessions that use it.
+
+    MissingAuthSecret is wrong in some releases (https://github.com/cilium/cilium/issues/38073): a session that is up
+    proves that its secret is there.
+    """
+    problems, warnings = [], []
+    for condition in conditions:
+        if condition["status"] != "True":
+            continue
+        said = _said(f"CiliumBGPPeerConfig {name}", condition)
+        if condition["type"] != "cilium.io/MissingAuthSecret":
+            problems.append(said)
+        elif established and all(established):
+            warnings.append(f"{said}; but its sessions are established, so the secret is there")
+        else:
+            problems.append(
+                f"{said} (some releases of Cilium say so wrongly; here no established session proves the opposite)"
+            )
+    return problems, warnings
+
+
+def _peer_configs(
+    client: Client, agents: _sessions.Agents, name: str, api_version: str | None, node_config: dict[str, Any] | None
+) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """Conditions of the PeerConfigs of a node's peers, the problems in them, and warnings."""
+    conditions, problems, warnings = [], [], []
+    peers = _cilium.peers(node_config)
+    sessions: dict[tuple[Any, Any], bool | None] | None = None
+    for config in dict.fromkeys(peer["peer_config"] for peer in peers if peer["peer_config"]):
+        try:
+            found = _cilium.conditions(_cilium.peer_config(client, api_version, config))
+        except Forbidden as exc:
+            return conditions, problems, [f"the conditions of CiliumBGPPeerConfigs weren't checked: {exc.msg}"]
+        conditions += [{"kind": "CiliumBGPPeerConfig", "name": config, **condition} for condition in found]
+        if sessions is None and any(condition["status"] == "True" for condition in found):
+            (node,) = _sessions.read(client, agents, [name], api_version=api_version)
+            rows = _sessions.sessions(agents, node, "auto").sessions
+            sessions = {(row["instance"], row["peer"]): row["established"] for row in rows}
+        using = [
+            (sessions or {}).get((peer["instance"], peer["name"])) for peer in peers if peer["peer_config"] == config
+        ]
+        wrong, doubtful = peer_config_verdict(config, found, using)
+        problems += wrong
+        warnings += doubtful
+    return conditions, problems, warnings
+
+
+def look(client: Client, name: str, *, label: str | None = None, cilium_namespace: str = "kube-system") -> Picture:
     """A node as it is now: one GET per object. label is the key to flip, where the caller names it."""
     node = _node.read(client, name)
     record = _record.parse(node)
@@ -82,6 +140,20 @@ def look(client: Client, name: str, *, label: str | None = None) -> Picture:
     if label is None and record is not None:
         label = record["before"]["label"]["key"]
     selection = judge(_cilium.labels(node) or {}, _cilium.labels(cilium_node), configs.items, label=label)
+    operator = _operator.look(client, cilium_namespace) if configs.api_version else _operator.Verdict()
+    agents = _sessions.Agents(client, cilium_namespace, client.timeout)
+    peer_conditions, peer_problems, peer_warnings = _peer_configs(
+        client, agents, name, configs.api_version, node_config
+    )
+    conditions = [
+        {"kind": config.kind, "name": config.name, **condition}
+        for config in selection.configs
+        for condition in _cilium.conditions({"status": {"conditions": config.conditions}})
+    ]
+    conditions += peer_conditions
+    conditions += [
+        {"kind": "CiliumBGPNodeConfig", "name": name, **condition} for condition in _cilium.conditions(node_config)
+    ]
     return Picture(
         node=node,
         record=record,
@@ -89,37 +161,43 @@ def look(client: Client, name: str, *, label: str | None = None) -> Picture:
         selection=selection,
         api_version=f"cilium.io/{configs.api_version}" if configs.api_version else None,
         node_config=node_config,
-        problems=[*selection.problems, *_node_config_problems(selection, node_config)],
+        conditions=conditions,
+        problems=[
+            *([operator.problem] if operator.problem else []),
+            *selection.problems,
+            *_node_config_problems(selection, node_config),
+            *peer_problems,
+        ],
+        warnings=[*([operator.warning] if operator.warning else []), *peer_warnings],
     )
 
 
-def node_info(client: Client, name: str, *, label: str | None = None) -> dict[str, Any]:
+def node_info(
+    client: Client, name: str, *, label: str | None = None, cilium_namespace: str = "kube-system"
+) -> dict[str, Any]:
     """The result of node_info."""
-    picture = look(client, name, label=label)
+    picture = look(client, name, label=label, cilium_namespace=cilium_namespace)
     return {
         "changed": False,
         "node": picture.facts,
         "bgp": picture.bgp,
         "record": picture.record,
         "prefixes": prefixes(picture.record["before"].get("routes") or {}) if picture.record else [],
+        "warnings": picture.warnings,
     }
 
 
-def cilium_bgp_info(client: Client, names: list[str]) -> dict[str, Any]:
+def cilium_bgp_info(
+    client: Client,
+    names: list[str],
+    *,
+    backend: str = "auto",
+    gather: Iterable[str] = ("peers",),
+    cilium_namespace: str = "kube-system",
+) -> dict[str, Any]:
     """The result of cilium_bgp_info."""
     configs = _cilium.configs(client)
-    nodes = []
-    for name in names:
-        node_config = _cilium.node_config(client, configs.api_version, name)
-        if node_config is None:
-            # A name that nobody has would otherwise look like a node without sessions.
-            _node.read(client, name)
-        nodes.append(
-            {
-                "name": name,
-                "node_config": node_config is not None,
-                "sessions": _cilium.sessions(node_config),
-                "conditions": _cilium.conditions(node_config),
-            }
-        )
-    return {"changed": False, "nodes": nodes}
+    agents = _sessions.Agents(client, cilium_namespace, client.timeout)
+    nodes = _sessions.read(client, agents, names, api_version=configs.api_version)
+    facts = _sessions.each(lambda node: _sessions.facts(agents, node, backend=backend, gather=gather), nodes)
+    return {"changed": False, "nodes": facts, "unknown": [entry["name"] for entry in facts if not entry["known"]]}

@@ -27,7 +27,7 @@ def run(
     libraries: Mapping[str, str | None] | None = None,
     **options: Any,
 ) -> None:
-    """Ends the process with the result of work(module), or with the failure it raised.
+    """Ends the process with the result of work(module), or with the failure it raised; says the warnings in either.
 
     libraries: name of a Python package -> traceback of its failed import, None where it is there.
     """
@@ -41,5 +41,12 @@ def run(
         handover = {"subject": pause.subject, "progress": pause.progress, "state": pause.state}
         module.exit_json(**{"changed": False, **pause.result, "_unfinished": handover})
     except HitlessError as exc:
-        module.fail_json(msg=exc.msg, **exc.facts)
-    module.exit_json(**result)
+        module.fail_json(msg=exc.msg, **_said(module, exc.facts))
+    module.exit_json(**_said(module, result))
+
+
+def _said(module: AnsibleModule, facts: dict[str, Any]) -> dict[str, Any]:
+    """What is returned, without its warnings, which have been said."""
+    for line in facts.get("warnings", []):
+        module.warn(line)
+    return {key: value for key, value in facts.items() if key != "warnings"}

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cilium_bgp_info
-short_description: Read the BGP sessions of nodes as Cilium reports them
+short_description: Read the BGP sessions of nodes as Cilium knows them
 version_added: 0.1.0
 description:
-  - Reads the CiliumBGPNodeConfig of each node, in which Cilium's agents report their sessions every few seconds.
-  - What an agent doesn't report is C(unknown), never C(down). An agent that has died leaves its last report behind,
-    so a session that is C(established) here is no proof. Routers know better, see M(hitless.nodes.frr_bgp_info).
+  - Reads the sessions of nodes from the status of their CiliumBGPNodeConfigs, in which agents report them every few
+    seconds, or from the agents themselves.
+  - What isn't known is C(unknown), never C(down), and has a reason. A status is not believed when nobody can have
+    written it, because the agent is gone, isn't Ready or was started later than the sessions that it names.
+    Without status reporting (C(bgpControlPlane.statusReport.enabled=false)) there is none.
+    A peer that is missing from an answer is unknown, too.
+  - Also reads the routes of the agents, and the route policies with which they announce them.
+  - Whether traffic still reaches a node, routers know better, see M(hitless.nodes.frr_bgp_info).
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -24,6 +29,30 @@ options:
     type: list
     elements: str
     required: true
+  backend:
+    description:
+      - V(status) reads the status of CiliumBGPNodeConfigs (cilium.io/v2 or v2alpha1).
+      - V(agent) asks each agent by a command in its container, in the form that it knows. These are
+        C(cilium-dbg bgp peers -o json), C(cilium-dbg shell -- bgp/peers --format json) in newer releases, and
+        C(cilium bgp peers -o json) in older ones. That needs the rights to C(get) and C(create) C(pods/exec) in
+        O(cilium_namespace).
+      - V(auto) reads the status, and asks the agent where the status leaves something unknown.
+    type: str
+    choices: [auto, status, agent]
+    default: auto
+  gather:
+    description:
+      - What to read. V(peers) are the sessions.
+      - V(routes) and V(policies) are always read from the agents, whatever O(backend) is.
+    type: list
+    elements: str
+    choices: [peers, routes, policies]
+    default: [peers]
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents.
+    type: str
+    default: kube-system
 seealso:
   - module: hitless.nodes.node_info
   - module: hitless.nodes.frr_bgp_info
@@ -39,9 +68,26 @@ EXAMPLES = r"""
       - worker-3
   delegate_to: localhost
   register: cilium
+
+- name: Stop unless all of it is known
+  ansible.builtin.assert:
+    that: cilium.unknown | length == 0
+    fail_msg: "{{ cilium.nodes | rejectattr('known') | map(attribute='reason') | join('; ') }}"
+
+- name: What does worker-3 announce, and to whom?
+  hitless.nodes.cilium_bgp_info:
+    names: [worker-3]
+    gather: [routes, policies]
+  delegate_to: localhost
 """
 
 RETURN = r"""
+unknown:
+  description: Names of the nodes of which something that was asked for isn't known.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 nodes:
   description: One entry for each name, in the order asked for.
   type: list
@@ -52,19 +98,28 @@ nodes:
       description: Name of the Node.
       type: str
     node_config:
-      description: Whether it has a CiliumBGPNodeConfig. Without one it has no sessions.
+      description: Whether it has a CiliumBGPNodeConfig. Without one it should have no sessions.
       type: bool
     conditions:
       description: The conditions of the CiliumBGPNodeConfig. C(True) means that there is a problem.
       type: list
       elements: dict
+    source:
+      description: Where the sessions were read, C(status) or C(agent). V(null) if neither knows all of them.
+      type: str
+    known:
+      description: Whether everything that was asked for is known.
+      type: bool
+    reason:
+      description: Why something isn't known, V(null) if all is.
+      type: str
     sessions:
-      description: One entry for each peer that the node should have.
+      description: One entry for each peer that the node should have, then one for each other peer of the agent.
       type: list
       elements: dict
       contains:
         instance:
-          description: BGP instance of the node.
+          description: BGP instance of the node. V(null) for another peer of an agent that doesn't say it.
           type: str
         peer:
           description: Name of the peer in Cilium's configuration.
@@ -75,32 +130,129 @@ nodes:
         asn:
           description: The peer's AS number.
           type: int
+        local_asn:
+          description: The node's AS number.
+          type: int
         state:
-          description: What the agent wrote last, C(unknown) if it didn't write.
+          description: State of the session, C(unknown) if it isn't known.
           type: str
         established:
           description: Whether that is C(established), V(null) if it is unknown.
           type: bool
         established_time:
-          description: Since when, as the agent wrote it.
+          description: Since when, as the agent wrote it into the status. V(null) if the agent itself was asked.
           type: str
+        uptime:
+          description: For how many seconds, as the agent itself says. V(null) if its status was read.
+          type: int
+        hold_time:
+          description: Negotiated hold time in seconds, V(null) while the session isn't established.
+          type: int
+        graceful_restart:
+          description: Graceful restart as the agent has it. V(null) if the status was read, which doesn't say it.
+          type: dict
+          contains:
+            enabled:
+              description: Whether the node asks for it.
+              type: bool
+            restart_time:
+              description: Seconds that the node announces.
+              type: int
         routes:
           description: Numbers of routes advertised and received for each address family.
           type: list
           elements: dict
+    routes:
+      description: The agent's routes by table, V(null) if they weren't asked for or aren't known.
+      type: dict
+      contains:
+        available:
+          description: Those in its own table, each as in RV(nodes[].routes.advertised).
+          type: list
+          elements: dict
+        advertised:
+          description: Those that it announces to each peer.
+          type: list
+          elements: dict
+          contains:
+            instance:
+              description: BGP instance, where the agent says it.
+              type: str
+            local_asn:
+              description: AS number of the instance, where the agent says it.
+              type: int
+            peer:
+              description: Address of the peer, in newer releases its name. V(null) in the agent's own table.
+              type: str
+            family:
+              description: C(ipv4) or C(ipv6).
+              type: str
+            prefix:
+              description: The prefix.
+              type: str
+            next_hop:
+              description: Next hop. C(0.0.0.0) and C(::) in its own table mean its own address towards each peer.
+              type: str
+            best:
+              description: Whether it is the best path.
+              type: bool
+            age:
+              description: Its age in seconds.
+              type: int
+            local_preference:
+              description: Local preference, V(null) without one.
+              type: int
+            communities:
+              description: Its communities. Newer releases don't say them.
+              type: list
+              elements: str
+            large_communities:
+              description: Its large communities. Newer releases don't say them.
+              type: list
+              elements: str
+    policies:
+      description: The agent's route policies, V(null) if they weren't asked for or aren't known.
+      type: list
+      elements: dict
+      contains:
+        instance:
+          description: BGP instance, where the agent says it.
+          type: str
+        local_asn:
+          description: AS number of the instance, where the agent says it.
+          type: int
+        name:
+          description: Name of the policy.
+          type: str
+        type:
+          description: C(export) or C(import).
+          type: str
+        statements:
+          description: What it does with which routes, the first match first.
+          type: list
+          elements: dict
   sample:
     - conditions: []
+      known: true
       name: worker-3
       node_config: true
+      policies: null
+      reason: null
+      routes: null
       sessions:
         - address: 192.0.2.1
           asn: 62112
           established: true
           established_time: "2026-03-02T21:10:11Z"
+          graceful_restart: null
+          hold_time: 90
           instance: main
+          local_asn: 65432
           peer: tor-1
           routes: [{advertised: 3, afi: ipv4, received: 0, safi: unicast}]
           state: established
+          uptime: null
+      source: status
 """
 
 from typing import Any
@@ -109,11 +261,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils import _client
 from ansible_collections.hitless.nodes.plugins.module_utils._info import cilium_bgp_info
 from ansible_collections.hitless.nodes.plugins.module_utils._module import run
+from ansible_collections.hitless.nodes.plugins.module_utils._sessions import AT_ONCE, BACKENDS, GATHER
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return cilium_bgp_info(_client.connect(module), module.params["names"])
+    options = module.params
+    return cilium_bgp_info(
+        _client.connect(module, connections=AT_ONCE),
+        options["names"],
+        backend=options["backend"],
+        gather=options["gather"],
+        cilium_namespace=options["cilium_namespace"],
+    )
 
 
 def main() -> None:
@@ -122,6 +282,9 @@ def main() -> None:
         {
             **_client.argument_spec(),
             "names": {"type": "list", "elements": "str", "required": True},
+            "backend": {"type": "str", "choices": list(BACKENDS), "default": "auto"},
+            "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": ["peers"]},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
         libraries=_client.LIBRARIES,
     )

@@ -11,14 +11,19 @@ short_description: Take a node out of Cilium's BGP control plane by its label, a
 version_added: 0.1.0
 description:
   - Flips the label by which a CiliumBGPClusterConfig (or a legacy CiliumBGPPeeringPolicy) selects the node, and
-    waits until
-    Cilium has acted on it inside Kubernetes. The operator deletes or creates the node's CiliumBGPNodeConfig.
+    waits until Cilium has acted on it inside Kubernetes.
+  - The label travels hop by hop. The Node has it; the agent on the node copies it to the CiliumNode; the operator
+    deletes or creates the node's CiliumBGPNodeConfig; the agent closes or opens its sessions. Each hop has its own
+    deadline.
   - Whether the routers have withdrawn the routes is asked on the routers, see M(hitless.nodes.frr_bgp_wait).
   - Which label that is, is computed from all selectors. See RV(hitless.nodes.node_info#module:bgp.problems) for what
     is refused.
-  - A label that doesn't arrive is a failure that names the hop (Node, CiliumNode, NodeConfig), its cause and its
-    remedy.
+  - A label that doesn't arrive is a failure that names the hop (Node, CiliumNode, NodeConfig, sessions), its cause and
+    its remedy.
   - Somebody who sets the label back during the wait (GitOps) is noticed, and named where the API server knows the name.
+    So is another config that takes the node over after the flip.
+  - Refuses to take a node out while cilium-operator is down, since nobody would follow the label. One that was evicted
+    from the node a moment ago has O(timeout) to be back elsewhere.
   - Refuses a node that another run holds.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -54,9 +59,28 @@ options:
       - Booleans become C(true) and C(false). Numbers, dates and lists are refused, because nobody knows how they
         were written.
     type: raw
+  sessions:
+    description:
+      - How the last hop, the agent's own sessions, is looked at. On the way out only the agent can say that it has
+        closed them. It is asked by a command in its container, for which the rights to C(get) and C(create)
+        C(pods/exec) in O(cilium_namespace) are needed. On the way in the status of the CiliumBGPNodeConfig is asked
+        first.
+      - V(auto) asks. An agent that can't be asked is passed, after some seconds if it may be only busy, since the
+        routers have the last word; the hop then says why it is unknown. On the way in the hop isn't waited for, because
+        routers may take their time.
+      - With V(required), what is unknown or isn't as wanted at the hop's deadline is a failure, on both ways.
+      - With V(ignored), nobody is asked.
+    type: str
+    choices: [auto, required, ignored]
+    default: auto
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents and its operator.
+    type: str
+    default: kube-system
   timeout:
     description:
-      - Seconds until the label has to have arrived. Cilium takes a few.
+      - Seconds that each hop may take, from when the one before was passed. Cilium takes a few for all of them.
     type: float
     default: 30.0
 seealso:
@@ -120,10 +144,10 @@ hops:
   returned: success, or when the label didn't arrive
   contains:
     hop:
-      description: C(Node), C(CiliumNode) or C(NodeConfig).
+      description: C(Node), C(CiliumNode), C(NodeConfig) or C(sessions).
       type: str
     ok:
-      description: Whether it is as wanted.
+      description: Whether it is as wanted, V(null) if that is unknown.
       type: bool
     found:
       description: What is there.
@@ -132,6 +156,7 @@ hops:
     - {found: enable-bgp=false, hop: Node, ok: true}
     - {found: enable-bgp=false, hop: CiliumNode, ok: true}
     - {found: not there, hop: NodeConfig, ok: true}
+    - {found: no sessions, hop: sessions, ok: true}
 """
 
 from typing import Any
@@ -158,6 +183,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["withdrawn", "announced"], "required": True},
             "label": {"type": "str"},
             "label_value": {"type": "raw"},
+            "sessions": {"type": "str", "choices": ["auto", "required", "ignored"], "default": "auto"},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 30.0},
         },
         libraries=_client.LIBRARIES,

@@ -63,6 +63,11 @@ options:
       - A run whose process is seen alive on this machine is never taken over.
     type: bool
     default: false
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents and its operator.
+    type: str
+    default: kube-system
   note:
     description:
       - What to keep beside phase and time in the record's history.
@@ -239,6 +244,7 @@ def main() -> None:
             "label": {"type": "str"},
             "takeover": {"type": "bool", "default": False},
             "note": {"type": "dict"},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
         libraries=_client.LIBRARIES,
     )

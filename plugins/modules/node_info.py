@@ -31,6 +31,11 @@ options:
       - The label to look at, where several select the node.
       - By default the one that the record names, and without a record the only one that takes the node out.
     type: str
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents and its operator.
+    type: str
+    default: kube-system
 seealso:
   - module: hitless.nodes.cilium_bgp_info
   - module: hitless.nodes.node_claim
@@ -130,11 +135,38 @@ bgp:
       type: list
       elements: dict
     conditions:
-      description: The conditions of the CiliumBGPNodeConfig, of which C(True) means that there is a problem.
+      description:
+        - The conditions of the CiliumBGPClusterConfigs that select the node, of the CiliumBGPPeerConfigs of its peers
+          and of its CiliumBGPNodeConfig. C(True) means that there is a problem.
+        - Cilium leaves them out when its status reporting is off.
       type: list
       elements: dict
+      contains:
+        kind:
+          description: Kind of the object that has the condition.
+          type: str
+        name:
+          description: Its name.
+          type: str
+        type:
+          description: What the condition is about.
+          type: str
+        status:
+          description: C(True), C(False) or C(Unknown).
+          type: str
+        reason:
+          description: In one word.
+          type: str
+        message:
+          description: In words.
+          type: str
     problems:
-      description: Every reason why the node's routes can't be withdrawn by flipping a label, each with a remedy.
+      description:
+        - Every reason why the node's routes can't be withdrawn by flipping a label, each with a remedy.
+        - Among them that cilium-operator is down, which shows in its Lease C(cilium-operator-resource-lock), and
+          conditions that say C(True). C(cilium.io/MissingAuthSecret) is only a warning when the sessions concerned are
+          established.
+        - What couldn't be checked for want of a right is a warning.
       type: list
       elements: str
   sample:
@@ -143,7 +175,7 @@ bgp:
     conditions: []
     label: {deselect_value: "false", key: enable-bgp, selected_value: "true", value: "true"}
     node_config: true
-    peers: [{address: 192.0.2.1, asn: 62112, instance: main, name: tor-1}]
+    peers: [{address: 192.0.2.1, asn: 62112, instance: main, name: tor-1, peer_config: tor}]
     problems: []
     selected: true
 record:
@@ -220,7 +252,10 @@ from ansible_collections.hitless.nodes.plugins.module_utils._module import run
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return node_info(_client.connect(module), module.params["name"], label=module.params["label"])
+    options = module.params
+    return node_info(
+        _client.connect(module), options["name"], label=options["label"], cilium_namespace=options["cilium_namespace"]
+    )
 
 
 def main() -> None:
@@ -230,6 +265,7 @@ def main() -> None:
             **_client.argument_spec(),
             "name": {"type": "str", "required": True},
             "label": {"type": "str"},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
         libraries=_client.LIBRARIES,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.standins import agent, control_plane, kubelets, operator
+from lab.standins import agent, agent_cli, control_plane, kubelets, operator
 from lab.standins.client import condition
 from lab.standins.selectors import matches
 from lab.standins.world import Knobs
@@ -243,11 +243,11 @@ SESSION: Object = {
 
 
 def test_peers_json_omits_zero_values() -> None:
-    (up,) = agent.peers_json(65432, [SESSION])
+    (up,) = agent_cli.peers_json(65432, [SESSION])
     assert up["families"] == [{"afi": "ipv4", "safi": "unicast", "advertised": 3}]
     assert up["uptime-nanoseconds"] == 5_000_000_000
     assert up["graceful-restart"] == {"enabled": True, "restart-time-seconds": 20}
-    (down,) = agent.peers_json(65432, [{**SESSION, "state": "active", "graceful_restart": {}, "hold_time": 0}])
+    (down,) = agent_cli.peers_json(65432, [{**SESSION, "state": "active", "graceful_restart": {}, "hold_time": 0}])
     assert down["session-state"] == "active"
     assert not {"uptime-nanoseconds", "applied-hold-time-seconds"} & set(down)
     assert down["graceful-restart"] == {}  # a pointer in Cilium's model: the object stays, its zero values go

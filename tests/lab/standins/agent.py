@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
-import json
 import logging
 import subprocess
 import time
@@ -16,13 +15,13 @@ from typing import Any
 
 from lab.settings import LabError
 from lab.speaker import Peer, SpeakerConfig
+from lab.standins import agent_cli
 from lab.standins.client import ApiError, Controller, Object, patch_existing, timestamp
 from lab.standins.kubelets import Kubelet
 from lab.standins.selectors import matches
 from lab.standins.world import CILIUM, Host, World
 
 log = logging.getLogger("standins.agent")
-VERSION = "1.18.0-stand-in"
 
 
 def internal_addresses(node: Object) -> list[str]:
@@ -145,41 +144,6 @@ def peer_status(peer: Object, session: dict[str, Any] | None, since: str | None)
         for f in session["families"]
     ]
     return found
-
-
-def without_zeros(value: Any) -> Any:
-    """As Cilium's JSON: zero values are omitted."""
-    if isinstance(value, dict):
-        return {k: without_zeros(v) for k, v in value.items() if v not in (0, "", None, False, [], {})}
-    return [without_zeros(v) for v in value] if isinstance(value, list) else value
-
-
-def peers_json(node_asn: int, sessions: list[dict[str, Any]]) -> list[Object]:
-    """Answer of `cilium-dbg bgp peers -o json`."""
-    return [
-        without_zeros(
-            {
-                "local-asn": node_asn,
-                "peer-asn": s["asn"],
-                "peer-address": s["address"],
-                "peer-port": 179,
-                "session-state": s["state"],
-                "uptime-nanoseconds": int((s["uptime"] or 0) * 1e9) if s["state"] == "established" else 0,
-                "applied-hold-time-seconds": s["hold_time"],
-                "applied-keep-alive-time-seconds": s["keepalive"],
-                "families": [
-                    {"afi": f["afi"], "safi": f["safi"]}
-                    | {k: f.get(k, 0) for k in ("received", "accepted", "advertised")}
-                    for f in s["families"]
-                ],
-                "graceful-restart": {
-                    "enabled": bool(s["graceful_restart"].get("enabled")),
-                    "restart-time-seconds": s["graceful_restart"].get("restart_time") or 0,
-                },
-            }
-        )
-        for s in sessions
-    ]
 
 
 class Agent(Controller):
@@ -387,28 +351,17 @@ class Agent(Controller):
 
     async def command(self, argv: list[str]) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of a command in the agent's container."""
-        program, *rest = argv or [""]
         if not self.alive:
             return 1, "", "stand-in agent: the container does not run\n"
-        if program.rpartition("/")[2] not in ("cilium-dbg", "cilium"):
-            return 127, "", f"stand-in agent: {program}: not modelled\n"
-        json_wanted = "json" in rest
-        words = [w for w in rest if not w.startswith("-") and w != "json"]
-        if words == ["version"]:
-            return 0, f"Client: {VERSION}\nDaemon: {VERSION}\n", ""
-        if words == ["bgp", "peers"]:
-            applied = self.applied[0] if self.applied else None
-            peers = peers_json(applied.asn if applied else 0, list((await self._sessions()).values()))
-            if json_wanted:
-                return 0, json.dumps(peers) + "\n", ""
-            lines = ["Local AS   Peer AS   Peer Address   Session       Uptime"]
-            lines += [
-                f"{p['local-asn']:<10} {p['peer-asn']:<9} {p['peer-address']:<14} {p['session-state']:<13} "
-                f"{p.get('uptime-nanoseconds', 0) // 1_000_000_000}s"
-                for p in peers
-            ]
-            return 0, "\n".join(lines) + "\n", ""
-        return 1, "", f"stand-in agent: {' '.join(argv)}: not modelled\n"
+        node = self.world["nodes"].items.get(self.host.name) or {}
+        node_config = self._node_config()
+        told = agent_cli.Told(
+            config=self.applied[0] if self.applied else None,
+            instance=node_config["spec"]["bgpInstances"][0]["name"] if node_config else "none",
+            addresses=internal_addresses(node),
+            sessions=list((await self._sessions()).values()),
+        )
+        return agent_cli.command(self.world.knobs.cli(self.host.name), told, argv)
 
 
 def _password(secret: Object) -> str:

@@ -126,6 +126,10 @@ class Knobs:
         """Peers whose sessions the agent wrongly leaves up when the node is deselected."""
         return tuple(self._of("agents", node).get("keep_peers") or ())
 
+    def cli(self, node: str) -> str:
+        """How the agent's command is called: cilium-dbg, shell (newer: cilium-dbg shell -- bgp/...), cilium (older)."""
+        return str(self._of("agents", node).get("cli", "cilium-dbg"))
+
     def restart_seconds(self, node: str) -> float | None:
         """How long a new agent pod takes to start."""
         value = self._of("agents", node).get("restart_seconds")

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 import yaml
 
@@ -130,6 +133,11 @@ class Api:
             time.sleep(0.02)
 
 
+def owner_of(metadata):
+    """The name of the first owner."""
+    return metadata["ownerReferences"][0]["name"]
+
+
 class Cilium:
     """Agents that copy labels from Node to CiliumNode, and an operator that makes and deletes NodeConfigs."""
 
@@ -189,7 +197,7 @@ class Cilium:
                 self.client.patch(f"/apis/cilium.io/v2/ciliumnodes/{name}", patch)
         configs = self.client.list(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
         path = f"{self.bgp}/ciliumbgpnodeconfigs"
-        there = {item["metadata"]["name"] for item in self.client.list(path)[0]}
+        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list(path)[0]}
         for name, cilium_node in cilium_nodes.items() if self.operator else []:
             labels = cilium_node["metadata"].get("labels") or {}
             wanted = [config for config in configs if matches(config["spec"].get("nodeSelector"), labels)]
@@ -200,12 +208,86 @@ class Cilium:
                 spec = {"bgpInstances": config["spec"]["bgpInstances"]}
                 body = {"metadata": {"name": name, "ownerReferences": owners}, "spec": spec}
                 self.client.post(path, self.kind(body, "CiliumBGPNodeConfig"))
-            elif not wanted and name in there:
+            elif name in there and owner_of(there[name]) not in [config["metadata"]["name"] for config in wanted]:
                 self.client.delete(f"{path}/{name}", {})
+
+    def status(self, **peer):
+        """Writes the status of worker-3's NodeConfig, with its one peer established unless said otherwise."""
+        found = {"name": "tor-1", "peerAddress": "192.0.2.1", "peerASN": 62112, "peeringState": "established", **peer}
+        status = {"bgpInstances": [{"name": "main", "localASN": 65432, "peers": [found]}]}
+        self.api.client.patch(f"{self.bgp}/ciliumbgpnodeconfigs/worker-3/status", {"status": status})
+
+    def lease(self, *, age=0.0, seconds=15, holder="operator-1"):
+        """Writes the operator's Lease as renewed age seconds ago."""
+        renewed = (datetime.now(UTC) - timedelta(seconds=age)).isoformat().replace("+00:00", "Z")
+        spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": renewed}
+        path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+        name = "cilium-operator-resource-lock"
+        if self.client.find(f"{path}/{name}"):
+            self.client.patch(f"{path}/{name}", {"spec": spec})
+        else:
+            self.client.post(path, {"metadata": {"name": name}, "spec": spec})
 
     def end(self):
         self.stop.set()
         self.thread.join(10)
+
+
+class Agent:
+    """The agent's pod on a node, Ready, and what answers for its container: say(argv) -> (rc, stdout, stderr)."""
+
+    def __init__(self, api, *, node="worker-3", name="cilium-x"):
+        self.api = api
+        self.name = name
+        self.path = f"/api/v1/namespaces/kube-system/pods/{name}"
+        self.asked = []
+        self.sessions = []
+        labels = {"k8s-app": "cilium"}
+        spec = {"nodeName": node, "containers": [{"name": "cilium-agent", "image": "i"}]}
+        api.post("/api/v1/namespaces/kube-system/pods", {"metadata": {"name": name, "labels": labels}, "spec": spec})
+        self.ready(True)
+        self.say = self.answer
+        self.connected = threading.Event()
+        self.task = asyncio.run_coroutine_threadsafe(self.serve(), api.loop)
+        assert self.connected.wait(10)
+
+    def ready(self, ready, *, started="2026-03-02T20:00:00Z"):
+        """Sets what the kubelet says of the pod."""
+        status = {
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": str(ready)}],
+            "containerStatuses": [{"name": "cilium-agent", "state": {"running": {"startedAt": started}}}],
+        }
+        self.api.client.patch(f"{self.path}/status", {"status": status})
+
+    def answer(self, argv):
+        """cilium-dbg bgp peers -o json, as Cilium 1.15 to 1.19 answer it."""
+        if argv != ["cilium-dbg", "bgp", "peers", "-o", "json"]:
+            return 1, "", f"Error: unknown command {argv}\n"
+        return 0, json.dumps(self.sessions), ""
+
+    def up(self, address="192.0.2.1", state="established"):
+        """Makes the agent say that it has this one session."""
+        self.sessions = [{"local-asn": 65432, "peer-asn": 62112, "peer-address": address, "session-state": state}]
+
+    async def serve(self):
+        settings = self.api.client._configuration
+        context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+        url = f"{self.api.client.url}/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=context) as socket:
+            self.connected.set()
+            async for message in socket:
+                wanted = message.json()
+                self.asked.append(wanted["argv"])
+                answer = await asyncio.to_thread(self.say, wanted["argv"])
+                if answer is None:
+                    return
+                rc, stdout, stderr = answer
+                await socket.send_json({"id": wanted["id"], "rc": rc, "stdout": stdout, "stderr": stderr})
+
+    def end(self):
+        self.task.cancel()
 
 
 class Kubelet:
@@ -255,6 +337,14 @@ def cilium(api):
     api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
     yield made
     made.end()
+
+
+@pytest.fixture
+def agent(api, cilium):
+    made = Agent(api)
+    yield made
+    made.end()
+    assert cilium
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def host(*routers: dict[str, Any], **more: Any) -> dict[str, Any]:
     sessions = [{"established": True, "routes": [{"advertised": 2}]}, {"established": None, "routes": []}]
     read = {
         "status_info": info,
-        "status_cilium": {"nodes": [{"sessions": sessions}]},
+        "status_cilium": {"nodes": [{"sessions": sessions, "node_config": True, "reason": None}]},
         "status_routes": {"results": list(routers)},
     }
     return read | more
@@ -90,9 +90,12 @@ def test_who_holds_the_node_is_said() -> None:
 
 
 def test_what_agents_do_not_report_is_not_0() -> None:
-    cilium = {"nodes": [{"sessions": [{"established": None, "routes": []}]}]}
-    _rows, lines = shown(TOR_1, status_cilium=cilium)
+    silent = {"sessions": [{"established": None, "routes": []}], "node_config": True, "reason": "its status is stale"}
+    _rows, lines = shown(TOR_1, status_cilium={"nodes": [silent]})
     assert "routes announced: unknown" in lines[0]
+    assert any("worker-3: its status is stale" in line for line in lines[1:])
+    _rows, lines = shown(TOR_1, status_cilium={"nodes": [{**silent, "sessions": [], "node_config": False}]})
+    assert "no problem found" in lines
 
 
 def test_an_unreachable_router_is_unknown_and_a_problem() -> None:

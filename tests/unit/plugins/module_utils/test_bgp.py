@@ -5,7 +5,15 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils._bgp import field_manager, hops, progress
+from ansible_collections.hitless.nodes.plugins.module_utils._bgp import (
+    PATIENCE,
+    field_manager,
+    hops,
+    progress,
+    reached,
+    sessions_hop,
+)
+from ansible_collections.hitless.nodes.plugins.module_utils._sessions import Answer
 
 
 def thing(labels=None, name="worker-3", owners=(), managed=None):
@@ -81,3 +89,42 @@ def test_hops_name_the_manager_that_set_the_label_again():
     node = thing(IN, managed=[{"manager": "argocd", "fieldsV1": fields}])
     seen = hops(node, thing(IN), None, key="enable-bgp", value="false", config_wanted=False)
     assert "(field manager argocd)" in seen[0]["remedy"]
+
+
+UP = {"peer": "tor-1", "address": "192.0.2.1", "state": "established", "established": True}
+DOWN = {**UP, "peer": None, "state": "active", "established": False}
+NO_RIGHT = Answer("agent", [], "no right", lasting=True)
+BUSY = Answer("agent", [], "busy")
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "ok", "passed"),
+    [
+        (Answer("agent", [], None), {}, True, True),
+        (Answer("agent", [UP], None), {}, False, False),
+        (Answer("agent", [DOWN], None), {}, False, False),
+        (Answer("status", [UP], None), {"up": True}, True, True),
+        (Answer("status", [UP, DOWN], None), {"up": True}, False, True),
+        (Answer("status", [UP, DOWN], None), {"up": True, "mode": "required"}, False, False),
+        # A node without any session isn't announced.
+        (Answer("agent", [], None), {"up": True, "mode": "required"}, False, False),
+        (NO_RIGHT, {}, None, True),
+        (NO_RIGHT, {"mode": "required", "seconds": 99}, None, False),
+        (BUSY, {}, None, False),
+        (BUSY, {"seconds": PATIENCE}, None, True),
+    ],
+)
+def test_sessions_hop(answer, options, ok, passed):
+    hop = sessions_hop(answer, **{"up": False, "mode": "auto", "seconds": 0.0, **options})
+    assert (hop["ok"], hop["passed"]) == (ok, passed)
+
+
+def test_sessions_hop_says_what_is_there():
+    hop = sessions_hop(Answer("agent", [UP, DOWN], None), up=False, mode="auto", seconds=0.0)
+    assert hop["found"] == "tor-1 established, 192.0.2.1 active"
+    assert sessions_hop(NO_RIGHT, up=False, mode="auto", seconds=0.0)["found"] == "unknown: no right"
+
+
+def test_reached_counts_from_the_first():
+    seen = look(cilium=IN)
+    assert (reached(seen), reached([]), reached(look())) == (1, 0, 3)
