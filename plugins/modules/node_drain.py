@@ -310,7 +310,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils import _client
 from ansible_collections.hitless.nodes.plugins.module_utils._drain import cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
 
 
@@ -318,21 +317,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     client = _client.connect(module, connections=module.params["max_parallel"] + 2)
     if module.params["state"] == "drained":
-        try:
-            result = drain(client, module.params, check_mode=module.check_mode)
-        except HitlessError as exc:
-            warn(module, exc.facts)
-            raise
-        warn(module, result)
-        return result
+        return drain(client, module.params, check_mode=module.check_mode)
     act = cordon if module.params["state"] == "cordoned" else uncordon
     return act(client, module.params["name"], run=module.params["_run"], check_mode=module.check_mode)
-
-
-def warn(module: AnsibleModule, facts: dict[str, Any]) -> None:
-    """Takes the warnings out of what is returned, and says them."""
-    for line in facts.pop("warnings", []):
-        module.warn(line)
 
 
 def main() -> None:
