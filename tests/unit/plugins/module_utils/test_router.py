@@ -47,6 +47,10 @@ def bgp_answers(version: str, state: str) -> dict[str, tuple[int, str, str]]:
         f"show bgp ipv6 unicast {VIP6} json": absent,
         f"show ipv6 route vrf default {VIP6} json": (0, "{}", ""),
     }
+    if version == "8.4.4":
+        table["show bgp nexthop"] = (0, "Current BGP nexthop cache:\n", "")
+    else:
+        table["show bgp nexthop json"] = (0, "{}", "")
     if state in ("established", "stale"):
         table[f"show bgp ipv6 unicast {VIP6} json"] = recorded(version, f"{state}.vip6")
         if version != "8.4.4":
@@ -96,12 +100,13 @@ class Bench:
         return RouteWait(self.router(), wanted or WANTED, state, node="worker-3", name="tor-1")
 
     def wait(
-        self, state: str = "withdrawn", *, settle: float = 2.0, interval: float = 4.0, **limits: Any
+        self, state: str = "withdrawn", *, settle: float = 2.0, interval: float = 4.0, soon: float = 0, **limits: Any
     ) -> dict[str, Any]:
         return self.waiting(state).wait(
             Limits(**{"timeout": 30.0, **limits}),
             settle=settle,
             interval=interval,
+            soon=soon or interval,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -228,6 +233,33 @@ def test_wait_when_stale_paths_expire(bench: Bench, version: str) -> None:
     result = bench.wait()
     assert (result["seconds"], result["settled"], result["remaining"]) == (20.0, True, [])
     assert bench.now == 22.0
+
+
+@both
+@pytest.mark.parametrize(
+    ("state", "first", "then"), [("withdrawn", "stale", "expired"), ("present", "expired", "established")]
+)
+def test_wait_when_the_kernel_changes_between_two_looks_sees_it_at_once(
+    bench: Bench, version: str, state: str, first: str, then: str
+) -> None:
+    bench.state(version, first)
+    bench.at(5.0, version, then)
+    assert bench.wait(state, settle=0, interval=20.0, soon=1.0)["seconds"] == 5.0
+
+
+def test_wait_when_things_move_looks_again_soon(bench: Bench) -> None:
+    bench.state("10.3", "established")
+    bench.at(20.0, "10.3", "stale")
+    # The look found stale paths where they were fresh: what comes next isn't a whole interval away.
+    bench.at(21.0, "10.3", "expired")
+    assert bench.wait(settle=0, interval=20.0, soon=1.0)["seconds"] == 21.0
+
+
+def test_wait_when_the_kernel_gives_no_answer_between_two_looks_lets_a_look_decide(bench: Bench) -> None:
+    bench.state("10.3", "stale")
+    wait = bench.waiting()
+    bench.ip.answers({})
+    assert wait.has_moved(("default", VIP4))
 
 
 @both
