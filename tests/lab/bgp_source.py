@@ -29,7 +29,8 @@ from lab.machines import Machine
 from lab.settings import LabError
 
 OPEN, UPDATE, KEEPALIVE = 1, 2, 4
-HOLD_TIME = 90
+# The router's own hold time, which may be the shorter one, isn't read.
+HOLD_TIME, KEEPALIVE_TIME = 90, 1
 ROUTER_ADVERTISEMENT = 134
 NO_ADVERTISE = 0xFFFFFF02
 
@@ -213,7 +214,7 @@ def serve(source: Source, commands: Iterable[Any]) -> None:
     while True:
         if time.monotonic() >= due:
             link.sendall(message(KEEPALIVE))
-            due = time.monotonic() + HOLD_TIME / 3
+            due = time.monotonic() + KEEPALIVE_TIME
         ready, _unused, _unused2 = select.select([sys.stdin, link], [], [], 1)
         if link in ready and not link.recv(65536):
             raise SystemExit(f"{source.router} closed the session with {source.local}")
