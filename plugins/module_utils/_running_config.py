@@ -46,11 +46,6 @@ def settings(inside: list[str], name: str) -> list[str]:
     return [line[len(start) :] for line in inside if line.startswith(start)]
 
 
-def is_shut(of_neighbor: list[str]) -> bool:
-    """Whether a neighbour's own settings shut it."""
-    return any(setting.split()[0] == "shutdown" for setting in of_neighbor)
-
-
 def is_shut_by_us(of_neighbor: list[str]) -> bool:
     """Whether it was shut by this collection, which leaves its name in the message."""
     return any(setting.startswith(f"shutdown message {MARK}") for setting in of_neighbor)
