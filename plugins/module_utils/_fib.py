@@ -144,6 +144,14 @@ class Fib:
                 entry["next_hops"] = hops
         return entries
 
+    def neighbours(self) -> list[dict[str, Any]]:
+        """The hosts on the router's links, as ip lists them: {dst, dev, lladdr, ...}."""
+        done = self._run(["neigh", "show"], "")
+        found, rest = documents(done[1])
+        if done[0] or rest or not all(isinstance(listed, list) for listed in found):
+            raise UnknownError(f"'ip -j neigh show' isn't understood: {excerpt(done[2] or done[1])}")
+        return [entry for listed in found for entry in listed]
+
     def _objects(self, numbers: list[int]) -> dict[int, list[str]]:
         """The next hops of next hop objects; a group is looked up through its members."""
         if not numbers:
@@ -165,15 +173,20 @@ class Fib:
         return hops
 
     def _batch(self, lines: list[str]) -> list[dict[str, Any] | None]:
+        _rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        return results(lines, stdout, stderr)
+
+    def _run(self, arguments: list[str], text: str) -> tuple[int, str, str]:
         try:
             done = subprocess.run(
-                [self.program, "-j", "-force", "-batch", "-"],
-                input="\n".join([*lines, ""]).encode(),
+                [self.program, "-j", *arguments],
+                input=text.encode(),
                 capture_output=True,
                 timeout=self.timeout,
                 check=False,
                 env={**os.environ, "LC_ALL": "C"},
             )
         except subprocess.TimeoutExpired as exc:
-            raise UnknownError(f"no answer from ip to {len(lines)} route look-ups within {self.timeout:.0f} s") from exc
-        return results(lines, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+            asked = f"{text.count(chr(10))} route look-ups" if text else f"'ip {' '.join(arguments)}'"
+            raise UnknownError(f"no answer from ip to {asked} within {self.timeout:.0f} s") from exc
+        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")

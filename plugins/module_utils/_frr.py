@@ -83,7 +83,7 @@ def neighbor(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
     """One session ("show bgp neighbors ADDRESS json"); None where the router has no such neighbour."""
     if document.get("bgpNoSuchNeighbor"):
         return None
-    found = next((v for k, v in document.items() if is_address(k) and address(k) == wanted), None)
+    found = next((v for k, v in document.items() if _is_session_with(k, v, wanted)), None)
     # {} is what FRR says without a BGP instance.
     if not isinstance(found, dict) or not isinstance(found.get("bgpState"), str):
         raise _strange(f"neighbour {wanted}", document)
@@ -95,10 +95,18 @@ def neighbor(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
         "established": established,
         "shut": bool(found.get("adminShutDown", False)),
         "uptime_seconds": _seconds(found, "bgpTimerUp") if established else None,
+        "times_established": found.get("connectionsEstablished"),
+        "router_id": found.get("remoteRouterId"),
         "hold_time": _seconds(found, "bgpTimerHoldTime"),
         "graceful_restart": _graceful_restart(found, established),
         "accepted": {family: _accepted(found, key) for family, key in FAMILIES.items() if _has_family(found, key)},
     }
+
+
+def _is_session_with(name: str, found: Any, wanted: str) -> bool:
+    """Whether an entry is the session with an address: an unnumbered one is listed under the interface's name."""
+    known = name if is_address(name) else found.get("bgpNeighborAddr") if isinstance(found, dict) else None
+    return isinstance(known, str) and is_address(known) and address(known) == wanted
 
 
 def as_number(value: Any) -> int | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _frr, _withdrawal
+from ansible_collections.hitless.nodes.plugins.module_utils import _frr, _link_local, _nexthops, _withdrawal
 from ansible_collections.hitless.nodes.plugins.module_utils._answers import (
     RouterError,
     UnknownError,
@@ -60,6 +60,21 @@ def checked_prefixes(values: Any, vrfs: list[str]) -> dict[str, list[str]]:
     return {str(vrf): list(dict.fromkeys(prefix(each) for each in listed)) for vrf, listed in by_vrf.items()}
 
 
+def checked_sessions(values: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Sessions as {vrf, address}, in their one spelling; RouterError for one without an address. None stays None."""
+    if values is None:
+        return None
+    for value in values:
+        if "address" not in value:
+            raise RouterError(f"{value!r} is no session; give each with its address, such as address: 192.0.2.11")
+    return [{"vrf": value.get("vrf") or "default", "address": address(value["address"])} for value in values]
+
+
+def _counted(vrf: str, counts: dict[str, int], own: set[str]) -> list[dict[str, Any]]:
+    """What a view says of the paths over a node's addresses."""
+    return [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+
+
 class Router:
     """The router that this process runs on, asked about one node."""
 
@@ -70,8 +85,11 @@ class Router:
         # Grows while stale or new paths name link-local next hops of the node; a wait hands it on to its next slice.
         self.link_locals: set[str] = set()
 
-    def look(self, wanted: dict[str, list[str]]) -> dict[str, list[dict[str, Any]]]:
-        """A view (see _withdrawal.py) of these prefixes per VRF. The kernel is read last: it decides on packets."""
+    def look(self, wanted: dict[str, list[str]], *, counted: bool = True) -> dict[str, list[dict[str, Any]]]:
+        """A view (see _withdrawal.py) of these prefixes per VRF. The kernel is read last: it decides on packets.
+
+        counted: whether the counts are needed, which FRR 8.4 takes another process for.
+        """
         heads = [INSTANCES]
         sessions = [(vrf, own) for vrf in wanted for own in sorted(self.addresses)]
         heads += [f"{bgp(vrf)} neighbors {own} json" for vrf, own in sessions]
@@ -88,6 +106,7 @@ class Router:
             "routes": [],
             "fib": [],
             "counts": [],
+            "others": [],
         }
         paths = [
             _frr.paths(document, asked[i][1]) for i, document in enumerate(found[len(heads) : len(heads + look_ups)])
@@ -97,16 +116,31 @@ class Router:
         own = self.addresses | self.link_locals
         for (vrf, pre), listed in zip(asked, paths):  # noqa: B905 - strict= came with Python 3.10
             view["routes"] += _withdrawal.over_node(vrf, pre, listed, own)
+            view["others"] += _withdrawal.over_others(vrf, pre, listed, own)
         for vrf, document in zip(wanted, extra):  # noqa: B905
             counts = _frr.path_counts(document)
-            view["counts"] += [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+            view["counts"] += _counted(vrf, counts, own)
         installed = [
             {"vrf": vrf, "family": "ipv6", "prefix": pre, "matched": pre, "next_hops": _frr.installed(document, pre)}
             for (vrf, pre), document in zip(sixes, zebra)  # noqa: B905
         ]
         found_fib = _withdrawal.forwarded(_withdrawal.decided(self.fib.routes(wanted), installed), own)
         view["fib"] = sorted(found_fib, key=lambda entry: asked.index((entry["vrf"], entry["prefix"])))
+        if counted and not extra and not view["routes"] and not view["fib"]:
+            view["counts"] = self._counts_in_words(list(wanted), own)
         return view
+
+    def discover(self, vrfs: list[str]) -> set[str]:
+        """Link-local addresses over which the router has sessions with the node; they are the node's from now on."""
+        found, _none = self._ask([INSTANCES, *(f"{bgp(vrf)} summary json" for vrf in vrfs)], [], vrfs)
+        named = [(vrf, name) for vrf, summary in zip(vrfs, found[1:]) for name in _link_local.candidates(summary)]  # noqa: B905
+        if not named:
+            return set()
+        same = _link_local.same_hardware(self.fib.neighbours(), self.addresses)
+        documents = self.vtysh.show([f"{bgp(vrf)} neighbors {name} json" for vrf, name in named])
+        own = {each for document in documents for each in _link_local.link_local_of(document, self.addresses, same)}
+        self.addresses |= own
+        return own
 
     def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
         """VRF -> prefixes that the router has from its sessions with the node, just now."""
@@ -125,9 +159,24 @@ class Router:
                 prefixes[vrf] += [each for each in _frr.announced(document) if each not in prefixes[vrf]]
         return prefixes
 
+    def sessions(self, vrfs: list[str]) -> list[tuple[str, str, dict[str, Any]]]:
+        """(VRF, name in FRR's configuration, neighbour) of each session that the router has with the node."""
+        asked = [(vrf, own) for vrf in vrfs for own in sorted(self.addresses)]
+        found, _none = self._ask([INSTANCES, *(f"{bgp(vrf)} neighbors {own} json" for vrf, own in asked)], [], vrfs)
+        listed = [
+            (vrf, next(iter(document)), _frr.neighbor(document, own))
+            for (vrf, own), document in zip(asked, found[1:])  # noqa: B905 - strict= came with Python 3.10
+        ]
+        return [(vrf, name, neighbor) for vrf, name, neighbor in listed if neighbor]
+
     def release(self) -> str | None:
         """FRR's version, None where it doesn't say one."""
         return _frr.release(self.vtysh.text("show version"))
+
+    def _counts_in_words(self, vrfs: list[str], own: set[str]) -> list[dict[str, Any]]:
+        """The counts of a view where FRR (8.4) has no JSON for them; asked for only when nothing else was found."""
+        texts = [(vrf, self.vtysh.text(f"{bgp(vrf)} nexthop")) for vrf in vrfs]
+        return [each for vrf, text in texts for each in _counted(vrf, _nexthops.path_counts(text), own)]
 
     def _ask(
         self, commands: list[str], extra: list[str], vrfs: list[str]

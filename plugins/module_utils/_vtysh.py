@@ -108,6 +108,16 @@ class Vtysh:
             raise self._failure(command, rc, stdout, stderr)
         return stdout
 
+    def configure(self, commands: list[str]) -> None:
+        """Runs these in configuration mode; the running configuration only, nothing is ever written to a file."""
+        rc, stdout, stderr = self._run(["configure terminal", *commands])
+        # What an instance objects to is on stdout, for instance "% Operation not allowed on a dynamic neighbor".
+        said = next((line for line in stdout.splitlines() if line.startswith("%")), "")
+        if rc or said:
+            if refused(stdout) or not said:
+                raise self._failure(commands[-1], rc, stdout, stderr)
+            raise RouterError(f"FRR refused '{commands[-1]}': {excerpt(said)}; nothing was changed by it")
+
     def show(self, commands: list[str]) -> list[dict[str, Any]]:
         """The answers to these commands, in order, all from one process."""
         rc, stdout, stderr = self._run(commands)

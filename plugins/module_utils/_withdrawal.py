@@ -11,7 +11,8 @@ A look ("view") is a dict of lists, made by _router.py, and holds only what conc
   neighbors  {vrf, address, remote_as, state, established, shut, uptime_seconds, hold_time, graceful_restart, accepted}
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
   fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
-  counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix (FRR 10.x)
+  counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
+  others     {vrf, prefix}: prefixes with a fresh and valid path over somebody else
 """
 
 from __future__ import annotations
@@ -110,13 +111,35 @@ def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
     return _entry(source, "bgp", paths=count)
 
 
-def not_present(view: dict[str, list[dict[str, Any]]], wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
+def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, str]]:
+    """The prefix, if traffic to it has another way than the node."""
+    usable = [path for path in paths if path["valid"] and not path["stale"]]
+    return [{"vrf": vrf, "prefix": wanted}] if any(not addresses.intersection(p["next_hops"]) for p in usable) else []
+
+
+def not_unused(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What the kernel still forwards to the node although there is another way: [] means that traffic has moved."""
+    movable = {(each["vrf"], each["prefix"]) for each in view["others"]}
+    return [_entry(route, "fib") for route in view["fib"] if (route["vrf"], route["prefix"]) in movable]
+
+
+def not_present(
+    view: dict[str, list[dict[str, Any]]],
+    wanted: dict[str, list[str]],
+    *,
+    forwarded: dict[str, list[str]] | None = None,
+    sessions: list[dict[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
     """What is missing of the node: [] means that every prefix is back.
 
     Back is a prefix with a fresh, valid path over the node, that the kernel forwards to the node by a route for exactly
     this prefix. And every session with the node that carries one of the wanted families is up: a path learned from
-    another router would hide that it isn't.
+    another router would hide that it isn't. forwarded: only for these the kernel has to (None: for all). sessions:
+    {vrf, address} of those that have to be up, also if the router doesn't list them now (None: all that it lists).
     """
+    must = {
+        (vrf, prefix) for vrf, prefixes in (wanted if forwarded is None else forwarded).items() for prefix in prefixes
+    }
     fresh = {(r["vrf"], r["prefix"]) for r in view["routes"] if r["valid"] and not r["stale"]}
     known = {(r["vrf"], r["prefix"]): r for r in view["routes"]}
     installed = {(r["vrf"], r["prefix"]) for r in view["fib"] if r["matched"] == r["prefix"]}
@@ -126,14 +149,24 @@ def not_present(view: dict[str, list[dict[str, Any]]], wanted: dict[str, list[st
             route = known.get((vrf, prefix)) or {"vrf": vrf, "family": family(prefix), "prefix": prefix}
             if (vrf, prefix) not in fresh:
                 missing.append(_entry(route, "bgp"))
-            elif (vrf, prefix) not in installed:
+            elif (vrf, prefix) in must - installed:
                 missing.append(_entry(route, "fib"))
+        if sessions is not None:
+            continue
         families = {family(prefix) for prefix in prefixes}
         for neighbor in view["neighbors"]:
             carries = families.intersection(neighbor["accepted"])
             if neighbor["vrf"] == vrf and carries and not neighbor["established"] and not neighbor["shut"]:
                 source = {"vrf": vrf, "family": min(carries), "prefix": OTHERS, "next_hop": neighbor["address"]}
                 missing.append(_entry(source, "session", state=neighbor["state"]))
+    listed = {(neighbor["vrf"], neighbor["address"]): neighbor for neighbor in view["neighbors"]}
+    for session in sessions or []:
+        found = listed.get((session["vrf"], session["address"]))
+        if found is None or not found["established"]:
+            own = session["address"]
+            source = {"vrf": session["vrf"], "family": family(own), "prefix": OTHERS, "next_hop": own}
+            # A dynamic neighbour isn't listed while it is down.
+            missing.append(_entry(source, "session", state=found["state"] if found else "not there"))
     return missing
 
 

@@ -27,6 +27,8 @@ options:
     description:
       - The node's addresses, IPv4 and IPv6.
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
+      - Sessions over link-local addresses (unnumbered ones, too) are found by them as well. In such a session the node
+        calls itself by one of them (its BGP identifier), or it has the same hardware address on the same link.
       - The addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
@@ -98,9 +100,17 @@ neighbors:
       type: str
       sample: default
     address:
-      description: The node's address.
+      description: The node's address, a link-local one for a session over it.
       type: str
       sample: 192.0.2.13
+    router_id:
+      description: What the node calls itself (BGP identifier), C(0.0.0.0) while the session is down.
+      type: str
+      sample: 192.0.2.13
+    times_established:
+      description: How often the session has come up since the router began to count.
+      type: int
+      sample: 1
     remote_as:
       description: The node's AS number.
       type: int
@@ -280,6 +290,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     vrfs = checked_vrfs(params["vrfs"])
     asked = checked_prefixes(params["prefixes"], vrfs)
     router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    router.discover(vrfs)
     announced = router.announced(vrfs)
     view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
     return {

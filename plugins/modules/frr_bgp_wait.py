@@ -47,9 +47,26 @@ options:
     description:
       - V(withdrawn) waits until the router has no path to the node any more.
       - V(present) waits until all prefixes are forwarded to the node again.
+      - V(unused) waits until the kernel forwards no prefix to the node for which there is a fresh path over somebody
+        else. The node's own paths may stay, as they do after a C(graceful-shutdown).
     type: str
-    choices: [withdrawn, present]
+    choices: [withdrawn, present, unused]
     required: true
+  forwarded:
+    description:
+      - Of O(prefixes) those that the kernel has to forward to the node for O(state=present), in the same form. The
+        others only have to be in BGP, for instance because they were never installed, as another route was better.
+      - By default all.
+    type: raw
+  sessions:
+    description:
+      - The sessions that have to be up for O(state=present), also if the router doesn't list them now, as FRR doesn't
+        list dynamic neighbours that are down.
+      - Each with its C(address) and, unless it is V(default), its C(vrf), as in
+        RV(hitless.nodes.frr_bgp_info#module:neighbors).
+      - By default all that the router lists, has not shut, and that carry a family of the prefixes.
+    type: list
+    elements: dict
   vrfs:
     description:
       - The VRFs to look at, where O(prefixes) is a list; otherwise they are the keys of O(prefixes).
@@ -199,7 +216,12 @@ from ansible_collections.hitless.nodes.plugins.module_utils import _module
 from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits
 from ansible_collections.hitless.nodes.plugins.module_utils._route_wait import RouteWait
-from ansible_collections.hitless.nodes.plugins.module_utils._router import Router, checked_addresses, checked_prefixes
+from ansible_collections.hitless.nodes.plugins.module_utils._router import (
+    Router,
+    checked_addresses,
+    checked_prefixes,
+    checked_sessions,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
 
 if TYPE_CHECKING:
@@ -208,7 +230,9 @@ if TYPE_CHECKING:
 ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "prefixes": {"type": "raw", "required": True},
-    "state": {"type": "str", "choices": ["withdrawn", "present"], "required": True},
+    "state": {"type": "str", "choices": ["withdrawn", "present", "unused"], "required": True},
+    "forwarded": {"type": "raw"},
+    "sessions": {"type": "list", "elements": "dict"},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "timeout": {"type": "float", "default": 300.0},
     "settle": {"type": "float", "default": 2.0},
@@ -231,6 +255,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         router,
         wanted,
         params["state"],
+        forwarded=None if params["forwarded"] is None else checked_prefixes(params["forwarded"] or [], params["vrfs"]),
+        sessions=checked_sessions(params["sessions"]),
         node=names.get("node") or params["addresses"][0],
         name=names.get("router") or socket.gethostname(),
     )

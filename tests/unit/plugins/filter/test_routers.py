@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -182,3 +183,85 @@ def test_baseline_of_one_router(router: str, expected: dict[str, list[str]]) -> 
 
 def test_with_baseline_leaves_out_routers_without_routes() -> None:
     assert routers.with_baseline(["tor-1", "tor-2", "tor-3", "tor-4", "tor-9"], RECORD) == ["tor-1", "tor-2"]
+
+
+CLAIMED = {
+    "before": {
+        "addresses": ["192.0.2.13", "2001:db8::13"],
+        "routes": {
+            "tor-1": {"default": {"bgp": ["198.51.100.10/32", "10.1.3.0/24"], "fib": ["10.1.3.0/24"]}},
+            "tor-2": {"blue": {"bgp": ["203.0.113.0/24"], "fib": []}},
+        },
+        "sessions": {
+            "tor-1": [
+                {"vrf": "default", "address": "192.0.2.13", "established": True},
+                {"vrf": "default", "address": "2001:db8::13", "established": False},
+                {"vrf": "blue", "address": "fe80::13", "established": True},
+            ]
+        },
+    },
+    "history": [],
+}
+
+
+def test_installed_baseline_has_an_empty_list_where_nothing_was_installed() -> None:
+    assert routers.installed_baseline(CLAIMED, "tor-1") == {"default": ["10.1.3.0/24"]}
+    assert routers.installed_baseline(CLAIMED, "tor-2") == {"blue": []}
+    assert routers.installed_baseline(CLAIMED, "tor-3") == {}
+
+
+def test_baseline_in_has_every_prefix_in_every_vrf() -> None:
+    every = ["10.1.3.0/24", "198.51.100.10/32", "203.0.113.0/24"]
+    assert routers.baseline_in(CLAIMED, ["default", "red"]) == {"default": every, "red": every}
+
+
+def test_addresses_on_a_router_are_the_nodes_and_its_link_local_ones_there() -> None:
+    assert routers.addresses_on(CLAIMED, "tor-1") == ["192.0.2.13", "2001:db8::13", "fe80::13"]
+    assert routers.addresses_on(CLAIMED, "tor-2") == ["192.0.2.13", "2001:db8::13"]
+
+
+def test_sessions_before_are_those_that_were_up() -> None:
+    up = [{"vrf": "default", "address": "192.0.2.13"}, {"vrf": "blue", "address": "fe80::13"}]
+    assert routers.sessions_before(CLAIMED, "tor-1") == up
+    assert routers.sessions_before(CLAIMED, "tor-2") == []
+
+
+def test_routers_changed_are_those_noted_and_not_restored() -> None:
+    one, two = {"vrf": "default", "address": "192.0.2.13"}, {"vrf": "default", "address": "2001:db8::13"}
+    notes: list[dict[str, Any]] = [
+        {"phase": "claimed"},
+        {"routers_changed": {"tor-1": [one], "tor-2": [one]}},
+        {"routers_changed": {"tor-1": [one, two]}},
+        {"routers_restored": ["tor-2"]},
+        {"routers_flushed": ["tor-1", "tor-3"]},
+    ]
+    assert routers.routers_changed(CLAIMED) == {}
+    assert routers.routers_changed(CLAIMED | {"history": notes}) == {"tor-1": [one, two], "tor-3": []}
+    assert routers.routers_changed(CLAIMED | {"history": [*notes, {"routers_restored": ["tor-1", "tor-3"]}]}) == {}
+
+
+def test_to_note_is_about_the_routers_that_would_be_changed() -> None:
+    loop = {"results": [good("tor-1", drained=[], changed=False), good("tor-2", drained=[1]) | {"changed": True}]}
+    assert routers.to_note(loop, "drained") == {"tor-2": [1]}
+
+
+def test_with_stale_are_the_routers_that_a_wait_left_with_stale_paths() -> None:
+    def ended(router: str, **more: Any) -> dict[str, Any]:
+        return good(router, **more) | {"failed": True}
+
+    loop = {
+        "results": [
+            ended("tor-1", remaining=[{"stale": False}, {"stale": True}]),
+            ended("tor-2", remaining=[{"stale": False}]),
+            ended("tor-3"),
+            good("tor-4", remaining=[]),
+            UNREACHABLE,
+        ]
+    }
+    assert routers.with_stale(loop) == ["tor-1"]
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(0, 240), (-100, 140), (-300, 0), (3600, 240)])
+def test_seconds_left_is_never_more_than_the_whole(offset: int, expected: float) -> None:
+    since = (datetime.now(UTC) + timedelta(seconds=offset)).isoformat()
+    assert routers.seconds_left(240, since) == pytest.approx(expected, abs=5)

@@ -47,6 +47,10 @@ def bgp_answers(version: str, state: str) -> dict[str, tuple[int, str, str]]:
         f"show bgp ipv6 unicast {VIP6} json": absent,
         f"show ipv6 route vrf default {VIP6} json": (0, "{}", ""),
     }
+    if version == "8.4.4":
+        table["show bgp nexthop"] = (0, "Current BGP nexthop cache:\n", "")
+    else:
+        table["show bgp nexthop json"] = (0, "{}", "")
     if state in ("established", "stale"):
         table[f"show bgp ipv6 unicast {VIP6} json"] = recorded(version, f"{state}.vip6")
         if version != "8.4.4":
@@ -73,21 +77,23 @@ class Bench:
         self.ip = samples.Replay(folder / "i", "ip")
         monkeypatch.setenv("PATH", str(self.ip.folder))
         self.now = 0.0
-        self.script: list[tuple[float, str, str]] = []
+        self.script: list[tuple[float, str, str, int]] = []
 
-    def state(self, version: str, state: str) -> None:
-        self.vtysh.answers(bgp_answers(version, state))
+    def state(self, version: str, state: str, ups: int = 1) -> None:
+        answers = bgp_answers(version, state)
+        rc, text, said = answers[f"show bgp neighbors {NODE4} json"]
+        text = text.replace('"connectionsEstablished":1', f'"connectionsEstablished":{ups}')
+        self.vtysh.answers(answers | {f"show bgp neighbors {NODE4} json": (rc, text, said)})
         self.ip.answers(ip_answers(node=state in ("established", "stale")))
 
-    def at(self, moment: float, version: str, state: str) -> None:
-        """What the router will be like from that moment on."""
-        self.script.append((moment, version, state))
+    def at(self, moment: float, version: str, state: str, ups: int = 1) -> None:
+        """What the router will be like from that moment on; ups: how often its session has come up."""
+        self.script.append((moment, version, state, ups))
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
         while self.script and self.script[0][0] <= self.now:
-            _moment, version, state = self.script.pop(0)
-            self.state(version, state)
+            self.state(*self.script.pop(0)[1:])
 
     def router(self) -> _router.Router:
         return _router.Router(Vtysh(str(self.vtysh.path)), Fib(), set(samples.ADDRESSES))
@@ -96,12 +102,21 @@ class Bench:
         return RouteWait(self.router(), wanted or WANTED, state, node="worker-3", name="tor-1")
 
     def wait(
-        self, state: str = "withdrawn", *, settle: float = 2.0, interval: float = 4.0, **limits: Any
+        self,
+        state: str = "withdrawn",
+        *,
+        settle: float = 2.0,
+        interval: float = 4.0,
+        soon: float = 0,
+        held: float = 0,
+        **limits: Any,
     ) -> dict[str, Any]:
         return self.waiting(state).wait(
             Limits(**{"timeout": 30.0, **limits}),
             settle=settle,
             interval=interval,
+            held=held,
+            soon=soon or interval,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -231,6 +246,33 @@ def test_wait_when_stale_paths_expire(bench: Bench, version: str) -> None:
 
 
 @both
+@pytest.mark.parametrize(
+    ("state", "first", "then"), [("withdrawn", "stale", "expired"), ("present", "expired", "established")]
+)
+def test_wait_when_the_kernel_changes_between_two_looks_sees_it_at_once(
+    bench: Bench, version: str, state: str, first: str, then: str
+) -> None:
+    bench.state(version, first)
+    bench.at(5.0, version, then)
+    assert bench.wait(state, settle=0, interval=20.0, soon=1.0)["seconds"] == 5.0
+
+
+def test_wait_when_things_move_looks_again_soon(bench: Bench) -> None:
+    bench.state("10.3", "established")
+    bench.at(20.0, "10.3", "stale")
+    # The look found stale paths where they were fresh: what comes next isn't a whole interval away.
+    bench.at(21.0, "10.3", "expired")
+    assert bench.wait(settle=0, interval=20.0, soon=1.0)["seconds"] == 21.0
+
+
+def test_wait_when_the_kernel_gives_no_answer_between_two_looks_lets_a_look_decide(bench: Bench) -> None:
+    bench.state("10.3", "stale")
+    wait = bench.waiting()
+    bench.ip.answers({})
+    assert wait.has_moved(("default", VIP4))
+
+
+@both
 def test_wait_when_routes_come_back_while_settling_begins_anew(bench: Bench, version: str) -> None:
     bench.state(version, "expired")
     bench.at(1.0, version, "established")
@@ -314,6 +356,84 @@ def test_wait_for_present_when_it_does_not_come(bench: Bench, version: str) -> N
         bench.wait("present", timeout=5.0)
     assert error.value.msg.startswith("worker-3: 3 of 3 prefixes are not back on router tor-1 after 5 s: ")
     assert f"session with {NODE4} is Active" in error.value.msg
+
+
+@both
+def test_wait_for_present_when_the_session_flaps_between_two_looks_settles_anew(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    bench.at(2.0, version, "established", ups=2)
+    result = bench.wait("present", settle=3.0, interval=1.0)
+    # Seen to be up for the second time at 2.0; from the look after that on it holds.
+    assert (result["seconds"], bench.now) == (3.0, 6.0)
+
+
+@both
+def test_wait_for_withdrawn_does_not_mind_a_session_that_flaps(bench: Bench, version: str) -> None:
+    bench.state(version, "expired")
+    bench.at(1.0, version, "expired", ups=2)
+    assert bench.wait(settle=2.0, interval=1.0)["seconds"] == 0.0
+
+
+@both
+@pytest.mark.parametrize(("held", "seconds"), [(100000.0, 1.0), (1.0, 0.0)])
+def test_wait_for_present_when_a_session_is_younger_than_what_an_earlier_wait_saw(
+    bench: Bench, version: str, held: float, seconds: float
+) -> None:
+    bench.state(version, "established")
+    assert bench.wait("present", settle=1.0, interval=1.0, held=held)["seconds"] == seconds
+
+
+@both
+def test_wait_for_unused_when_traffic_moves(bench: Bench, version: str) -> None:
+    bench.state(version, "established")
+    wanted = {"default": [VIP4]}
+    bench.ip.answers({"route get fibmatch 192.168.77.128": kernel("192.168.77.128", [NODE4, "192.168.99.13"])})
+    wait = bench.waiting("unused", wanted)
+    with pytest.raises(HitlessError, match="1 of 1 prefixes are still forwarded to it by router tor-1 after 0 s"):
+        wait.wait(Limits(timeout=0.0), settle=0, interval=1.0, clock=lambda: bench.now, sleep=bench.sleep)
+    bench.ip.answers({"route get fibmatch 192.168.77.128": kernel("192.168.77.128", ["192.168.99.13"])})
+    assert bench.waiting("unused", wanted).look()["remaining"] == []
+
+
+def test_look_on_frr_8_counts_paths_of_prefixes_that_nobody_looked_up(bench: Bench) -> None:
+    bench.state("8.4.4", "expired")
+    text = f"Current BGP nexthop cache:\n {NODE4} valid [IGP metric 0], #paths 2, peer {NODE4}\n  if eth0\n"
+    bench.vtysh.answers(bgp_answers("8.4.4", "expired") | {"show bgp nexthop": (0, text, "")})
+    remaining = bench.waiting().look()["remaining"]
+    assert [(entry["prefix"], entry["next_hop"], entry["paths"]) for entry in remaining] == [("*", NODE4, 2)]
+
+
+@both
+def test_discover_finds_link_local_sessions_only_where_there_are_some(bench: Bench, version: str) -> None:
+    own = "fe80::64c6:a8ff:fef5:ff7" if version == "8.4.4" else "fe80::7444:1eff:fec9:462d"
+    table = {
+        "show bgp vrfs json": recorded(version, "established.vrfs"),
+        "show bgp summary json": recorded(version, "unnumbered.summary"),
+        "show bgp neighbors p2p json": recorded(version, "unnumbered.neighbor"),
+    }
+    (bench.ip.folder / "ip").write_text("#!/bin/sh\necho '[]'\n")
+    bench.vtysh.answers(table)
+    for addresses, expected in (({"10.62.0.11"}, {own}), ({"10.62.0.12"}, set())):
+        router = _router.Router(Vtysh(str(bench.vtysh.path)), Fib(), set(addresses))
+        assert router.discover(["default"]) == expected
+        assert router.addresses == addresses | expected
+    bench.vtysh.answers(table | {"show bgp summary json": (0, "{}", "")})
+    assert bench.router().discover(["default"]) == set()
+
+
+@pytest.mark.parametrize("script", ["echo '[{'", "echo '{}'", "echo nothing >&2; exit 1"])
+def test_neighbours_when_ip_gives_no_list_are_unknown(bench: Bench, script: str) -> None:
+    (bench.ip.folder / "ip").write_text(f"#!/bin/sh\n{script}\n")
+    with pytest.raises(UnknownError, match="isn't understood"):
+        Fib().neighbours()
+
+
+def test_checked_sessions_when_one_has_no_address() -> None:
+    with pytest.raises(RouterError, match="is no session; give each with its address"):
+        _router.checked_sessions([{"vrf": "default"}])
+    assert _router.checked_sessions(None) is None
+    given = [{"address": "2001:DB8::0:1", "state": "Established"}]
+    assert _router.checked_sessions(given) == [{"vrf": "default", "address": "2001:db8::1"}]
 
 
 @both

@@ -219,6 +219,50 @@ def test_present_when_a_session_that_is_down_does_not_matter(
     assert _withdrawal.not_present(view, {"default": [VIP4]}) == []
 
 
+@both
+def test_present_when_a_prefix_that_was_never_installed_is_in_bgp_only(version: str) -> None:
+    prefix = "10.251.0.0/24"
+    view = samples.view(version, {prefix: "established.ribfailure"}, neighbor="established.neighbor", fib=[])
+    assert _withdrawal.not_present(view, {"default": [prefix]}, forwarded={"default": []}) == []
+    assert len(_withdrawal.not_present(view, {"default": [prefix]}, forwarded={"default": [prefix]})) == 1
+
+
+@both
+def test_not_present_when_a_session_that_was_up_before_is_not_listed(version: str) -> None:
+    """A dynamic neighbour that is down, while the other router has all its paths."""
+    view = samples.view(version, names("established", six="established.vip6"), neighbor="established.neighbor", fib=ALL)
+    sessions = [{"vrf": "default", "address": NODE4}]
+    assert _withdrawal.not_present(view, WANTED, sessions=sessions) == []
+    entries = _withdrawal.not_present({**view, "neighbors": []}, WANTED, sessions=sessions)
+    assert [(e["where"], e["next_hop"], e["state"]) for e in entries] == [("session", NODE4, "not there")]
+    assert _withdrawal.described(entries) == f"session with {NODE4} is not there (ipv4)"
+
+
+@both
+def test_present_when_a_session_that_was_down_before_still_is(version: str) -> None:
+    view = samples.view(version, names("established", six="established.vip6"), neighbor="established.neighbor", fib=ALL)
+    down = {**view["neighbors"][0], "established": False, "state": "Active", "address": NODE6, "accepted": {"ipv6": 0}}
+    view["neighbors"].append(down)
+    assert [entry["where"] for entry in _withdrawal.not_present(view, WANTED)] == ["session"]
+    assert _withdrawal.not_present(view, WANTED, sessions=[{"vrf": "default", "address": NODE4}]) == []
+
+
+def test_unused_when_only_prefixes_without_another_way_are_forwarded() -> None:
+    own = [{"next_hops": [NODE4], "valid": True, "stale": False}]
+    other = {"next_hops": ["192.168.99.13"], "valid": True, "stale": False}
+    ways = [
+        *_withdrawal.over_others("default", VIP4, [*own, other], {NODE4}),
+        *_withdrawal.over_others("default", POD_CIDR, own, {NODE4}),
+        *_withdrawal.over_others("default", "10.9.0.0/24", [*own, {**other, "stale": True}], {NODE4}),
+        *_withdrawal.over_others("default", "10.8.0.0/24", [*own, {**other, "valid": False}], {NODE4}),
+    ]
+    assert ways == [{"vrf": "default", "prefix": VIP4}]
+    fib = _withdrawal.forwarded([route(VIP4, [NODE4, "192.168.99.13"]), route(POD_CIDR, [NODE4])], {NODE4})
+    left = _withdrawal.not_unused({"fib": fib, "others": ways})
+    assert [(e["prefix"], e["where"]) for e in left] == [(VIP4, "fib")]
+    assert _withdrawal.not_unused({"fib": fib[1:], "others": ways}) == []
+
+
 @pytest.mark.parametrize(
     ("kernel", "zebra", "expected"),
     [

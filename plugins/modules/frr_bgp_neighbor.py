@@ -1,0 +1,251 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: frr_bgp_neighbor
+short_description: Drain an FRR router's sessions with a node, flush its stale routes, and undo both
+version_added: 0.1.0
+description:
+  - Runs on the router and changes its running configuration, and there only the settings C(graceful-shutdown) and
+    C(shutdown) of the router's BGP neighbours that are the node. It never writes the configuration to a file.
+  - The running configuration is compared before and after each change. Any difference but the wanted one is a failure.
+  - A neighbour is the node's if its address is one of the node's, whatever its description says. No other one can be
+    changed.
+requirements:
+  - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router; O(state=graceful_shutdown) needs an
+    FRR with C(neighbor ... graceful-shutdown), which 8.4 hasn't and 10.x has
+  - a user in the group C(frrvty), or C(become)
+extends_documentation_fragment:
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.writer
+options:
+  addresses:
+    description:
+      - The node's addresses, IPv4 and IPv6.
+    type: list
+    elements: str
+    required: true
+  state:
+    description:
+      - V(graceful_shutdown) gives all paths of the node the lowest preference (RFC 8326), so that traffic moves to the
+        other nodes while its paths are still there as a last resort.
+        O(hitless.nodes.frr_bgp_wait#module:state=unused) waits for that.
+      - V(flushed) removes stale paths of the node, kept by graceful restart, by shutting each neighbour that has some
+        until they are gone, for less than a second as a rule. Refused for a session that is up or has fresh paths.
+      - V(up) undoes V(graceful_shutdown) of the neighbours in O(drained), and the shutdown of a run of V(flushed) that
+        didn't come to its end, which the module knows by the message that it left there.
+    type: str
+    choices: [up, graceful_shutdown, flushed]
+    required: true
+  drained:
+    description:
+      - The neighbours to undo V(graceful_shutdown) for, RV(drained) of the run that set it, each with its C(address)
+        and, unless it is V(default), its C(vrf).
+      - A neighbour that somebody else had set so before isn't among them, and stays as it was.
+    type: list
+    elements: dict
+    default: []
+  prefixes:
+    description:
+      - The prefixes to look at, required for O(state=flushed), as a list or as a dictionary of a list for each VRF.
+    type: raw
+  vrfs:
+    description:
+      - The VRFs to look at. Each must have a BGP instance.
+    type: list
+    elements: str
+    default: [default]
+  timeout:
+    description:
+      - Seconds that stale paths may take to go after the shutdown.
+    type: float
+    default: 10
+  vtysh:
+    description:
+      - The path of C(vtysh), with arguments where the system needs them, for instance C(/usr/bin/vtysh -N blue)
+        for an FRR that runs in a path space.
+      - By default it is searched for in E(PATH).
+    type: str
+    default: vtysh
+seealso:
+  - module: hitless.nodes.frr_bgp_wait
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Let traffic move away from worker-3 before its sessions are closed
+  hitless.nodes.frr_bgp_neighbor:
+    addresses: [192.0.2.13, "2001:db8::13"]
+    state: graceful_shutdown
+  delegate_to: tor-1
+  register: drain
+
+- name: Undo it
+  hitless.nodes.frr_bgp_neighbor:
+    addresses: [192.0.2.13, "2001:db8::13"]
+    state: up
+    drained: "{{ drain.drained }}"
+  delegate_to: tor-1
+
+- name: Remove what graceful restart keeps of worker-3
+  hitless.nodes.frr_bgp_neighbor:
+    addresses: [192.0.2.13, "2001:db8::13"]
+    prefixes: [198.51.100.10/32, "2001:db8:100::10/128"]
+    state: flushed
+  delegate_to: tor-1
+"""
+
+RETURN = r"""
+neighbors:
+  description: The router's sessions with the node, as they are afterwards.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF of the session.
+      type: str
+      sample: default
+    address:
+      description: The node's address.
+      type: str
+      sample: 192.0.2.13
+    name:
+      description: What FRR's configuration calls the neighbour, its address or an interface.
+      type: str
+      sample: 192.0.2.13
+    established:
+      description: Whether the session was up before.
+      type: bool
+      sample: true
+    shut:
+      description: Whether the configuration shuts it down.
+      type: bool
+      sample: false
+    graceful_shutdown:
+      description: Whether its paths are a last resort only.
+      type: bool
+      sample: true
+drained:
+  description: Those that this run has set, or in check mode would set, to V(graceful_shutdown), for O(drained).
+  type: list
+  elements: dict
+  returned: success
+  sample: [{address: 192.0.2.13, vrf: default}]
+flushed:
+  description: Those that were shut for a moment, or in check mode would be.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{address: 192.0.2.13, vrf: default}]
+"""
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils import _module, _running_config
+from ansible_collections.hitless.nodes.plugins.module_utils._answers import RouterError
+from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils._neighbor import Neighbors, flush, planned, stale_sessions
+from ansible_collections.hitless.nodes.plugins.module_utils._router import (
+    Router,
+    checked_addresses,
+    checked_prefixes,
+    checked_sessions,
+    checked_vrfs,
+)
+from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENTS: dict[str, Any] = {
+    "addresses": {"type": "list", "elements": "str", "required": True},
+    "state": {"type": "str", "choices": ["up", "graceful_shutdown", "flushed"], "required": True},
+    "drained": {"type": "list", "elements": "dict", "default": []},
+    "prefixes": {"type": "raw"},
+    "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
+    "timeout": {"type": "float", "default": 10.0},
+    "vtysh": {"type": "str", "default": "vtysh"},
+}
+
+
+def short(sessions: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Which sessions these are."""
+    return [{key: each[key] for key in ("vrf", "address")} for each in sessions]
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """What was, or would be, changed."""
+    params = module.params
+    vrfs = checked_vrfs(params["vrfs"])
+    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    neighbors = Neighbors(router, vrfs, name=socket.gethostname())
+    act = flushed if params["state"] == "flushed" else set_state
+    return act(module, neighbors)
+
+
+def set_state(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
+    """The result of the two states that last."""
+    state = module.params["state"]
+    drained = checked_sessions(module.params["drained"]) or []
+    for each in drained:
+        if each["address"] not in neighbors.router.addresses:
+            raise RouterError(
+                f"router {neighbors.name}: drained names {each['address']}, which is none of the node's addresses"
+                f" ({', '.join(sorted(neighbors.router.addresses))}); nothing was changed"
+            )
+    if state == "graceful_shutdown":
+        neighbors.ensure_can_drain()
+    before = neighbors.config()
+    sessions = neighbors.read(before)
+    plan = planned(sessions, state, drained)
+    lines = [f"{each['head']}: neighbor {each['name']} {each['set']}" for each in plan]
+    if plan and not module.check_mode:
+        sessions = neighbors.read(neighbors.apply(plan, before))
+    return {
+        "changed": bool(plan),
+        "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
+        "drained": short(plan) if state == "graceful_shutdown" else [],
+        "flushed": [],
+        "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},
+    }
+
+
+def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
+    """The result of state=flushed."""
+    wanted = checked_prefixes(module.params["prefixes"] or {}, neighbors.vrfs)
+    sessions = neighbors.read(neighbors.config())
+    view = neighbors.router.look(wanted)
+    if module.check_mode:
+        chosen = stale_sessions(sessions, view, neighbors.name)
+    else:
+        chosen = flush(neighbors, view, lambda: neighbors.router.look(wanted), timeout=module.params["timeout"])
+    names = ", ".join(each["name"] for each in chosen)
+    if chosen:
+        verb = "would be" if module.check_mode else "was"
+        module.warn(
+            f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
+            f" ('neighbor ... shutdown message {_running_config.MARK}') and undone at once"
+        )
+    lines = [f"{each['head']}: neighbor {each['name']} shutdown, undone\n" for each in chosen]
+    return {
+        "changed": bool(chosen),
+        "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
+        "drained": [],
+        "flushed": short(chosen),
+        "diff": {"before": "", "after": "".join(lines)},
+    }
+
+
+def main() -> None:
+    _module.run(work, ARGUMENTS, required_if=[("state", "flushed", ("prefixes",))])
+
+
+if __name__ == "__main__":
+    main()
