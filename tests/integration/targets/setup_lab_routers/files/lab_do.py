@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("action", choices=["announce", "stop", "kill", "bgpd-down", "bgpd-up"])
     parser.add_argument("machine")
     parser.add_argument("--keep", action="append", default=[], metavar="ROUTER", help="its sessions stay up (stop)")
+    parser.add_argument("--family", type=int, choices=[4, 6], help="of those only the ones of this family (stop)")
     options = parser.parse_args()
     lab = state.load(options.lab)
     machine = lab.machines[options.machine]
@@ -39,7 +40,8 @@ def main() -> None:
         speaker.apply(machine, speaker.default_config(lab.settings, machine.role))
     elif options.action == "stop":
         kept = [lab.machines[name] for name in options.keep]
-        speaker.stop(machine, keep_peers={address for k in kept for address in (k.address4, k.address6)})
+        families = {4: {k.address4 for k in kept}, 6: {k.address6 for k in kept}}
+        speaker.stop(machine, keep_peers=families.get(options.family) or families[4] | families[6])
     elif options.action == "kill":
         speaker.kill(machine)
     elif options.action == "bgpd-down":
