@@ -213,7 +213,7 @@ def test_fault_15_operator_down_is_refused_at_the_start(api, cilium):
     count = len(writes(api))
     cilium.lease(holder="", seconds=1)
     with pytest.raises(HopError, match=r"nothing was changed: cilium-operator.* is held by nobody"):
-        bgp(api.client, "withdrawn", timeout=0.5)
+        bgp(api.client, "withdrawn", timeout=2.0)
     assert len(writes(api)) == count
     # One that was evicted by this very drain is waited for.
     timer = threading.Timer(0.8, cilium.lease)
@@ -333,7 +333,7 @@ def test_the_agent_is_the_last_hop(agent, api):
     # The routers have the last word on the way in: it isn't waited for.
     assert [back["hops"][-1][key] for key in ("hop", "ok", "found")] == ["sessions", False, "tor-1 active"]
     with pytest.raises(HopError, match=r"stuck at the hop sessions .tor-1 active.: see what the agent logs"):
-        bgp(api.client, "announced", sessions="required", timeout=0.4)
+        bgp(api.client, "announced", sessions="required", timeout=2.0)
     agent.up()
     assert bgp(api.client, "announced", sessions="required")["hops"][-1]["ok"]
 
@@ -341,9 +341,9 @@ def test_the_agent_is_the_last_hop(agent, api):
 def test_an_agent_that_keeps_its_sessions_is_named(agent, api):
     agent.up()
     with pytest.raises(
-        HopError, match=r"after 0 s it is stuck at the hop sessions .192.0.2.1 established.*bgp-control"
+        HopError, match=r"after . s it is stuck at the hop sessions .192.0.2.1 established.*bgp-control"
     ):
-        bgp(api.client, "withdrawn", timeout=0.4)
+        bgp(api.client, "withdrawn", timeout=2.0)
 
 
 def test_an_agent_that_cannot_be_asked_is_left_to_the_routers(agent, api):
@@ -354,7 +354,7 @@ def test_an_agent_that_cannot_be_asked_is_left_to_the_routers(agent, api):
     last = bgp(api.client, "withdrawn")["hops"][-1]
     assert (last["hop"], last["ok"], "connection refused" in last["found"]) == ("sessions", None, True)
     with pytest.raises(HopError, match=r"stuck at the hop sessions .unknown: its agent can't be asked"):
-        bgp(api.client, "withdrawn", sessions="required", timeout=0.4)
+        bgp(api.client, "withdrawn", sessions="required", timeout=2.0)
     assert len(bgp(api.client, "withdrawn", sessions="ignored")["hops"]) == 3
 
 
@@ -362,11 +362,11 @@ def test_each_hop_has_its_own_deadline_across_slices(api, cilium):
     cilium.agents = False
     with pytest.raises(Unfinished, match="CiliumNode is not yet as wanted") as caught:
         bgp(api.client, "withdrawn", timeout=10.0, _slice=0.3, _state={"elapsed": 0.0})
-    assert (caught.value.state["hop"], caught.value.state["since"] < 1) == (1, True)
+    assert (caught.value.state["hop"], caught.value.state["since"] < 10) == (1, True)
     cilium.agents, cilium.operator = True, False
     state = {**caught.value.state, "elapsed": 9.0, "slices": 1}
     with pytest.raises(Unfinished, match="NodeConfig is not yet as wanted") as caught:
-        bgp(api.client, "withdrawn", timeout=10.0, _slice=0.6, _state=state)
+        bgp(api.client, "withdrawn", timeout=10.0, _slice=2.0, _state=state)
     # The third hop's deadline began when the second was passed, not when the label was set.
     assert (caught.value.state["hop"], caught.value.state["since"] >= 9.0) == (2, True)
     state = {**caught.value.state, "elapsed": caught.value.state["since"] + 9.9, "slices": 2}
@@ -378,7 +378,7 @@ def test_fault_17_label_that_the_agent_leaves_out(api, cilium):
     claimed(api)
     cilium.excluded.add("enable-bgp")
     with pytest.raises(HopError, match=r"stuck at the hop CiliumNode .*exclude-node-label-patterns"):
-        bgp(api.client, "withdrawn", timeout=0.5)
+        bgp(api.client, "withdrawn", timeout=2.0)
     (problem,) = [line for line in node_info(api.client, "worker-3")["bgp"]["problems"] if "exclude-node" in line]
     assert "label enable-bgp=false of the Node is enable-bgp absent on its CiliumNode" in problem
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -353,14 +354,26 @@ def test_drain_hands_over_at_the_end_of_a_slice_and_goes_on(api):
     assert len(api.requests("POST", "/eviction")) == 2
 
 
-@pytest.mark.usefixtures("kubelet")
 def test_a_slice_waits_a_little_for_pods_that_are_about_to_end(api, monkeypatch):
     api.node()
     api.pod("web-1")
     monkeypatch.setattr(_evict, "OVERTIME", 20.0)
-    # Over before the kubelet has ended the pod.
-    result = drain(api.client, params(_slice=0.05, _state={"elapsed": 0.0}), check_mode=False)
+
+    def end_it_late():
+        # After the slice, whose end comes long after the eviction.
+        time.sleep(5)
+        api.connect().delete("/api/v1/namespaces/shop/pods/web-1", {"gracePeriodSeconds": 0})
+
+    thread = threading.Thread(target=end_it_late, daemon=True)
+    thread.start()
+    result = drain(api.client, params(_slice=4.0, _state={"elapsed": 0.0}), check_mode=False)
+    thread.join()
     assert result_of(result, "web-1") == "gone"
+
+
+def test_a_slice_does_not_wait_for_pods_that_a_budget_keeps(api, monkeypatch):
+    api.node()
+    monkeypatch.setattr(_evict, "OVERTIME", 20.0)
     api.pod("web-2", labels={"app": "web"})
     api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=1)
     with pytest.raises(Unfinished, match="1 waiting"):
