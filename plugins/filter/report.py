@@ -177,7 +177,10 @@ def maintenance_plan(
         names = [f"{pod['namespace']}/{pod['name']}" for pod in pods]
         steps.append(f"cordon it and evict {len(pods)} pods ({_some(names)})")
         steps.append(f"change label {_label(label.get('key'), label.get('deselect_value'))}")
-        steps.append(f"wait until {prefixes} are gone from {routers}")
+        bound = claimed["withdrawal"]
+        how_long = "there is no bound" if bound["unbounded"] else f"at most {bound['seconds']} s"
+        estimate = f"estimated, not observed: {how_long}; {bound['reason']}"
+        steps.append(f"wait until {prefixes} are gone from {routers} ({estimate})")
         steps += {"poweroff": ["switch it off"], "reboot": ["reboot it"], "pause": ["wait for people"]}.get(action, [])
     if direction != "out":
         steps.append(f"wait until it is Ready, and restore label {_label(**before['label'])}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _info, _node, _record
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _estimate, _info, _node, _record
 from ansible_collections.hitless.nodes.plugins.module_utils._baseline import Baseline, baseline, prefixes
 from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
@@ -59,12 +59,21 @@ def _result(
         "record": record,
         "addresses": kept.get("addresses") or [],
         "prefixes": prefixes(kept.get("routes") or {}),
+        "withdrawal": _withdrawal_bound(kept.get("sessions")),
         "before": kept,
         "history": (record or {}).get("history") or [],
         "restored": None,
         "diff": diff,
         **more,
     }
+
+
+def _withdrawal_bound(sessions: dict[str, list[dict[str, Any]]] | None) -> dict[str, Any] | None:
+    """For how long routers may keep the node's routes once it is deselected, by what was negotiated; None unclaimed."""
+    if not sessions:
+        return None
+    bound = _estimate.estimate("deselected", dict(sessions))
+    return {key: bound[key] for key in ("seconds", "unbounded", "reason")}
 
 
 def _diff(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:

@@ -193,6 +193,28 @@ prefixes:
   elements: str
   returned: success
   sample: [198.51.100.10/32, "2001:db8:100::10/128"]
+withdrawal:
+  description:
+    - For how long the routers may keep the node's routes once it is deselected, by what each session had negotiated
+      before the claim. Estimated, not observed, and often longer than what happens.
+      V(null) for a node without a record.
+  type: dict
+  returned: success
+  contains:
+    seconds:
+      description: The bound, V(null) where there is none.
+      type: int
+    unbounded:
+      description: Whether there is none, as with long-lived graceful restart of unknown length.
+      type: bool
+    reason:
+      description: Which session it is of, and why.
+      type: str
+  sample:
+    reason: "router tor-1, session 192.0.2.13: kept as stale for the restart time of 120 s (received by the router),
+      2 s for the routers to act"
+    seconds: 122
+    unbounded: false
 before:
   description: What was true before the first change.
   type: dict

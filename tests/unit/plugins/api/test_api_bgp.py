@@ -109,6 +109,9 @@ def test_claim_by_the_holder_again_changes_nothing(api):
     first = claimed(api)
     again = claimed(api, routes=None)
     assert (again["changed"], again["resumed"], again["record"]) == (False, False, first["record"])
+    # The routers' answers of the first claim are in the record; little is known of graceful restart in them.
+    assert first["withdrawal"] == again["withdrawal"]
+    assert first["withdrawal"]["reason"].startswith("router tor-1, session 192.0.2.13")
 
 
 @pytest.mark.usefixtures("cilium")

@@ -223,6 +223,7 @@ CLAIMED = {
         "routes": {"tor-1": {}, "tor-2": {}},
     },
     "prefixes": ["10.1.3.0/24", "198.51.100.10/32"],
+    "withdrawal": {"seconds": 22, "unbounded": False, "reason": "router tor-1: kept as stale"},
 }
 INFO = {"bgp": {"label": {"key": "enable-bgp", "value": "true", "deselect_value": "false"}}}
 DRAINED = {
@@ -237,7 +238,8 @@ def test_plan_of_a_maintenance_goes_out_and_back() -> None:
     assert report.maintenance_plan(CLAIMED, INFO, DRAINED, "maintenance", "poweroff") == [
         "cordon it and evict 1 pods (shop/web-1)",
         "change label enable-bgp=false",
-        "wait until 2 prefixes (10.1.3.0/24, 198.51.100.10/32) are gone from tor-1, tor-2",
+        "wait until 2 prefixes (10.1.3.0/24, 198.51.100.10/32) are gone from tor-1, tor-2 (estimated, not observed: "
+        "at most 22 s; router tor-1: kept as stale)",
         "switch it off",
         "wait until it is Ready, and restore label enable-bgp=true",
         "wait until the routes are back on tor-1, tor-2",
@@ -255,6 +257,12 @@ def test_plan_of_a_half_has_that_half_only() -> None:
 def test_plan_names_a_label_that_would_be_absent() -> None:
     info = {"bgp": {"label": {"key": "bgp", "value": "", "deselect_value": None}}}
     assert "change label bgp (absent)" in report.maintenance_plan(CLAIMED, info, DRAINED, "out", "none")
+
+
+def test_plan_says_where_a_withdrawal_has_no_bound() -> None:
+    claimed = {**CLAIMED, "withdrawal": {"seconds": None, "unbounded": True, "reason": "long-lived"}}
+    step = report.maintenance_plan(claimed, INFO, DRAINED, "out", "none")[2]
+    assert step.endswith("(estimated, not observed: there is no bound; long-lived)")
 
 
 def test_plan_without_a_claim_is_empty() -> None:
