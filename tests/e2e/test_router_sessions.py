@@ -148,7 +148,7 @@ def test_a_session_over_link_local_addresses_is_the_nodes(router: Router) -> Non
 
 
 def test_a_dynamic_neighbour_that_is_not_listed_proves_nothing(router: Router) -> None:
-    source = Source(CLIENT, s.access_addresses("tor-1")[0], CLIENT, ASN, [ROUTED], CLIENT, restart_time=4)  # type: ignore[index]
+    source = Source(CLIENT, s.access_addresses("tor-1")[0], CLIENT, ASN, [ROUTED], CLIENT, restart_time=15)  # type: ignore[index]
     look = {"addresses": [CLIENT], "prefixes": [ROUTED], "settle": 0}
     with bgp_source.running(router.lab.client, source) as session:
         session.ask("announce")
