@@ -18,6 +18,14 @@ HEAD = "Current BGP nexthop cache:"
 NEXT_HOP = re.compile(r" (\S+) (?:valid|invalid)\b.*?#paths (\d+)\b")
 
 
+def split(text: str, count: int) -> list[str]:
+    """The answers to that many commands, which follow each other in a text."""
+    before, *parts = text.split(HEAD)
+    if before.strip() or len(parts) != count:
+        raise UnknownError(f"{len(parts)} answers to {count} times 'show bgp nexthop': {excerpt(text)}; try it by hand")
+    return [HEAD + part for part in parts]
+
+
 def path_counts(text: str) -> dict[str, int]:
     """Next hop -> number of paths ("show bgp nexthop"), stale and iBGP-learned ones included."""
     lines = [line for line in text.splitlines() if line.strip()]

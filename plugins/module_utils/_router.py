@@ -98,7 +98,7 @@ class Router:
         # Zebra's word on IPv6 prefixes: the kernel's isn't always about the right one, see _withdrawal.decided().
         sixes = [(vrf, pre) for vrf, pre in asked if family(pre) == "ipv6"]
         ribs = [f"show ipv6 route vrf {vrf} {pre} json" for vrf, pre in sixes]
-        found, extra = self._ask(heads + look_ups + ribs, [f"{bgp(vrf)} nexthop json" for vrf in wanted], list(wanted))
+        found, extra, counts_text = self._ask_counted(heads + look_ups + ribs, list(wanted), counted=counted)
         zebra = found[len(heads + look_ups) :]
 
         view: dict[str, list[dict[str, Any]]] = {
@@ -127,7 +127,7 @@ class Router:
         found_fib = _withdrawal.forwarded(_withdrawal.decided(self.fib.routes(wanted), installed), own)
         view["fib"] = sorted(found_fib, key=lambda entry: asked.index((entry["vrf"], entry["prefix"])))
         if counted and not extra and not view["routes"] and not view["fib"]:
-            view["counts"] = self._counts_in_words(list(wanted), own)
+            view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
         return view
 
     def discover(self, vrfs: list[str]) -> set[str]:
@@ -173,10 +173,26 @@ class Router:
         """FRR's version, None where it doesn't say one."""
         return _frr.release(self.vtysh.text("show version"))
 
-    def _counts_in_words(self, vrfs: list[str], own: set[str]) -> list[dict[str, Any]]:
-        """The counts of a view where FRR (8.4) has no JSON for them; asked for only when nothing else was found."""
-        texts = [(vrf, self.vtysh.text(f"{bgp(vrf)} nexthop")) for vrf in vrfs]
-        return [each for vrf, text in texts for each in _counted(vrf, _nexthops.path_counts(text), own)]
+    def _ask_counted(
+        self, commands: list[str], vrfs: list[str], *, counted: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+        """The answers to commands, those about next hops in JSON, or as text where FRR is known to have no JSON."""
+        json, texts = ([f"{bgp(vrf)} nexthop{form}" for vrf in vrfs] for form in (" json", ""))
+        if not counted or not self.vtysh.unsupported.intersection(json):
+            return (*self._ask(commands, json if counted else [], vrfs), "")
+        try:
+            found, text = self.vtysh.show_and_text(commands, texts)
+        except UnknownError:
+            self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
+            raise
+        self._check_instances(found[0], vrfs)
+        return found, [], text
+
+    def _counts_in_words(self, vrfs: list[str], own: set[str], text: str) -> list[dict[str, Any]]:
+        """The counts of a view where FRR (8.4) has no JSON for them; asked for here unless there is a text already."""
+        listed = _nexthops.split(text or "".join(self.vtysh.text(f"{bgp(vrf)} nexthop") for vrf in vrfs), len(vrfs))
+        counts = [_counted(vrf, _nexthops.path_counts(part), own) for vrf, part in zip(vrfs, listed)]  # noqa: B905
+        return [each for found in counts for each in found]
 
     def _ask(
         self, commands: list[str], extra: list[str], vrfs: list[str]

@@ -140,6 +140,14 @@ class Vtysh:
         found = answers([*commands, *extra], stdout)
         return found[: len(commands)], found[len(commands) :]
 
+    def show_and_text(self, commands: list[str], texts: list[str]) -> tuple[list[dict[str, Any]], str]:
+        """The answers to commands, and what other ones, which have no JSON, print after them; all from one process."""
+        rc, stdout, stderr = self._run([*commands, *texts])
+        found, rest = documents(stdout)
+        if rc:
+            raise self._failure([*commands, *texts][min(len(found), len(commands) - 1)], rc, stdout, stderr)
+        return answers(commands, stdout[: len(stdout) - len(rest)]), rest
+
     def _run(self, commands: list[str]) -> tuple[int, str, str]:
         argv = self.argv + [part for command in commands for part in ("-c", command)]
         try:

@@ -227,18 +227,18 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
     else:
         chosen = flush(neighbors, view, lambda: neighbors.router.look(wanted), timeout=module.params["timeout"])
     names = ", ".join(each["name"] for each in chosen)
-    if chosen:
-        verb = "would be" if module.check_mode else "was"
-        module.warn(
-            f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
-            f" ('neighbor ... shutdown message {_running_config.MARK}') and undone at once"
-        )
+    verb = "would be" if module.check_mode else "was"
+    loud = (
+        f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
+        f" ('neighbor ... shutdown message {_running_config.MARK}') and undone at once"
+    )
     lines = [f"{each['head']}: neighbor {each['name']} shutdown, undone\n" for each in chosen]
     return {
         "changed": bool(chosen),
         "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
         "drained": [],
         "flushed": short(chosen),
+        "warnings": [loud] if chosen else [],
         "diff": {"before": "", "after": "".join(lines)},
     }
 

@@ -155,12 +155,11 @@ def test_a_dynamic_neighbour_that_is_not_listed_proves_nothing(router: Router) -
         sessions = [{"address": CLIENT}]
         there = router.module("frr_bgp_wait", **look, state="present", sessions=sessions, timeout=20)
         assert there.get("remaining") == [], there
+        refused = router.module("frr_bgp_neighbor", addresses=[CLIENT], prefixes=[ROUTED], state="flushed")
+        assert "can't be shut or drained by itself" in refused["msg"]
 
     left = router.module("frr_bgp_wait", check=True, **look, state="withdrawn")["remaining"]
     assert [(each["prefix"], each["where"]) for each in left] == [(ROUTED, "bgp"), (ROUTED, "fib")]
-    refused = router.module("frr_bgp_neighbor", addresses=[CLIENT], prefixes=[ROUTED], state="flushed")
-    assert "can't be shut or drained by itself" in refused["msg"]
-
     gone = router.module("frr_bgp_wait", **look, state="withdrawn", timeout=30)
     assert gone.get("remaining") == [], gone
     away = router.module("frr_bgp_wait", check=True, **look, state="present", sessions=sessions)["remaining"]

@@ -105,5 +105,16 @@ def test_path_counts_when_the_text_is_not_understood(text: str) -> None:
         _nexthops.path_counts(text)
 
 
+def test_split_gives_the_text_of_each_vrf() -> None:
+    one, two = (f"Current BGP nexthop cache:\n 192.0.2.{i} valid, #paths {i}\n" for i in (1, 2))
+    assert [_nexthops.path_counts(part) for part in _nexthops.split(one + two, 2)] == [
+        {"192.0.2.1": 1},
+        {"192.0.2.2": 2},
+    ]
+    for count in (1, 3):
+        with pytest.raises(UnknownError, match=f"2 answers to {count} times"):
+            _nexthops.split(one + two, count)
+
+
 def test_path_counts_of_a_next_hop_that_cannot_be_reached() -> None:
     assert _nexthops.path_counts("Current BGP nexthop cache:\n 192.0.2.1 invalid, #paths 3\n") == {"192.0.2.1": 3}

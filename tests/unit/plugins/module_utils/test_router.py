@@ -403,6 +403,25 @@ def test_look_on_frr_8_counts_paths_of_prefixes_that_nobody_looked_up(bench: Ben
     assert [(entry["prefix"], entry["next_hop"], entry["paths"]) for entry in remaining] == [("*", NODE4, 2)]
 
 
+def test_look_on_frr_8_takes_one_process_once_it_is_known_to_have_no_json_for_counts(bench: Bench) -> None:
+    bench.state("8.4.4", "expired")
+    wait = bench.waiting()
+    assert wait.look()["remaining"] == wait.look()["remaining"] == []
+    first, text, second = bench.vtysh.asked()
+    assert (first[-1], text, second[-1]) == ("show bgp nexthop json", ["show bgp nexthop"], "show bgp nexthop")
+    assert first[:-1] == second[:-1]
+
+
+@pytest.mark.parametrize("said", ["", "% No such BGP instance exist\n", "Current BGP nexthop cache:\n 192.0.2"])
+def test_look_on_frr_8_when_the_counts_are_not_understood_is_unknown(bench: Bench, said: str) -> None:
+    bench.state("8.4.4", "expired")
+    wait = bench.waiting()
+    wait.look()
+    bench.vtysh.answers(bgp_answers("8.4.4", "expired") | {"show bgp nexthop": (0, said, "")})
+    with pytest.raises(UnknownError, match="show bgp nexthop"):
+        wait.look()
+
+
 @both
 def test_discover_finds_link_local_sessions_only_where_there_are_some(bench: Bench, version: str) -> None:
     own = "fe80::64c6:a8ff:fef5:ff7" if version == "8.4.4" else "fe80::7444:1eff:fec9:462d"
