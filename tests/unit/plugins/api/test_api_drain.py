@@ -340,7 +340,7 @@ def test_drain_hands_over_at_the_end_of_a_slice_and_goes_on(api):
     api.pod("web-2")
     helper = api.connect()
     with pytest.raises(Unfinished) as caught:
-        drain(api.client, params(_slice=0.5, _state={"elapsed": 0.0}), check_mode=False)
+        drain(api.client, params(_slice=2.0, _state={"elapsed": 0.0}), check_mode=False)
     pause = caught.value
     assert pause.progress.startswith("0 of 2 pods gone, 2 terminating: shop/web-1, shop/web-2 (terminating for ")
     assert pause.result == {"changed": True}
