@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -237,8 +236,3 @@ class RouteWait:
             remaining=remaining,
             **facts,
         )
-
-
-def own_name() -> str:
-    """The router's host name, for messages where nobody said what the inventory calls it."""
-    return socket.gethostname()
