@@ -343,11 +343,30 @@ def _pending(evictor: Evictor) -> list[dict[str, Any]]:
     ]
 
 
-def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The result of state=drained; raises DrainError (refused, or not in time) or Unfinished (a slice is over)."""
-    name, run, limits = params["name"], params["_run"], Limits.of(params)
-    earlier = params["_state"] or {}
-    permissions = Permissions(
+@dataclass
+class Start:
+    """What a drain, or its next slice, begins with. node, pods and version are as just read."""
+
+    node: dict[str, Any]
+    pods: list[dict[str, Any]]
+    version: str
+    limits: Limits
+    story: Story
+    targets: list[Target]
+    gates: list[Gate]
+    budgets_version: str | None
+
+
+def _look(client: Client, name: str, run: dict[str, Any] | None) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
+    """The Node, after a check that nobody else holds it, its pods and the resourceVersion of their list."""
+    node = _node.read(client, name)
+    _record.ensure_ours(name, _record.parse(node), run)
+    return node, *pods_of(client, name)
+
+
+def _permissions(params: dict[str, Any]) -> Permissions:
+    """What the options allow."""
+    return Permissions(
         params["ignore_daemonsets"],
         params["delete_emptydir_data"],
         params["force"],
@@ -355,49 +374,65 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
         selector=_pod_selector.parse(params["pod_selector"]),
         skip_wait=params["skip_wait_for_delete_timeout"],
     )
-    events = Events(client, name)
 
-    def look() -> tuple[dict[str, Any], tuple[list[dict[str, Any]], str]]:
-        """The Node, after a check that nobody else holds it, and its pods."""
-        found = _node.read(client, name)
-        _record.ensure_ours(name, _record.parse(found), run)
-        return found, pods_of(client, name)
 
-    if limits.resumed:
-        seen, limits = patiently(look, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier)
-        node, (pods, version) = seen
-        story = Story(
-            name, events, **{key: earlier[key] for key in ("before", "cordoned", "rows", "forecast", "warnings")}
-        )
-        targets = [Target(**target) for target in earlier["targets"]]
-        gates = [Gate.taken_over(gate) for gate in earlier["gates"]]
-        budgets_version = earlier["budgets_version"]
-    else:
-        node, (pods, version) = look()
-        story = Story(name, events, before=bool(node["spec"].get("unschedulable")))
-        decisions = decide(client, pods, permissions)
-        going = [pod for pod, decision in decisions if decision.action == "evict"]
-        # Refused pods, too: whoever allows them the next time wants to know now. DaemonSets' pods only where they go.
-        refused = [pod for pod, decision in decisions if decision.action == "refuse" and not daemonset_of(pod)]
-        outlook = look_ahead(client, name, going + refused, budgets_count=not params["disable_eviction"])
-        _refuse(name, decisions, outlook)
-        story.rows = [_row(pod, decision) for pod, decision in decisions if decision.action == "skip"]
-        story.forecast, story.warnings = outlook.forecast, outlook.warnings
-        if going and (quiet := silence(node)):
-            story.warnings.append(f"{name}: {quiet}")
-        targets = [Target.of(pod, decision.reason) for pod, decision in decisions if decision.action == "evict"]
-        for target in targets:
-            target.budgets = keys_of(target.labels, target.namespace, outlook.budgets)
-        gates, budgets_version = [Gate(budget) for budget in outlook.budgets], outlook.version
-        node, story.changed = _set_unschedulable(client, node, True, run=run, phase=None, check_mode=check_mode)
-        story.cordoned = story.changed and not story.before
-        if check_mode:
-            story.rows += [_row(pod, decision) for pod, decision in decisions if decision.action == "evict"]
-            story.changed = story.changed or bool(targets)
-            return _result(node, before=story.before, after=True, **story.facts(None))
-        if story.cordoned or targets:
-            who = f"{run['holder']}: " if run else ""
-            events.tell("DrainStarted", f"{who}cordoned, {len(targets)} pods to evict, {len(story.rows)} left alone")
+def _first(client: Client, params: dict[str, Any]) -> Start:
+    """Reads and judges everything before the first change; raises DrainError for pods that mustn't be evicted."""
+    name = params["name"]
+    node, pods, version = _look(client, name, params["_run"])
+    story = Story(name, Events(client, name), before=bool(node["spec"].get("unschedulable")))
+    decisions = decide(client, pods, _permissions(params))
+    going = [(pod, decision) for pod, decision in decisions if decision.action == "evict"]
+    # Refused pods, too: whoever allows them the next time wants to know now. DaemonSets' pods only where they go.
+    refused = [pod for pod, decision in decisions if decision.action == "refuse" and not daemonset_of(pod)]
+    evicted = [pod for pod, _decision in going]
+    outlook = look_ahead(client, name, evicted + refused, budgets_count=not params["disable_eviction"])
+    _refuse(name, decisions, outlook)
+    story.rows = [_row(pod, decision) for pod, decision in decisions if decision.action == "skip"]
+    story.forecast, story.warnings = outlook.forecast, outlook.warnings
+    if going and (quiet := silence(node)):
+        story.warnings.append(f"{name}: {quiet}")
+    targets = [Target.of(pod, decision.reason) for pod, decision in going]
+    for target in targets:
+        target.budgets = keys_of(target.labels, target.namespace, outlook.budgets)
+    gates = [Gate(budget) for budget in outlook.budgets]
+    return Start(node, pods, version, Limits.of(params), story, targets, gates, outlook.version)
+
+
+def _next(client: Client, params: dict[str, Any]) -> Start:
+    """Takes over from the slice before."""
+    name, earlier = params["name"], params["_state"]
+    (node, pods, version), limits = patiently(
+        lambda: _look(client, name, params["_run"]),
+        subject=name,
+        limits=Limits.of(params),
+        retry_on=TRANSIENT,
+        state=earlier,
+    )
+    story = Story(
+        name,
+        Events(client, name),
+        **{key: earlier[key] for key in ("before", "cordoned", "rows", "forecast", "warnings")},
+    )
+    targets = [Target(**target) for target in earlier["targets"]]
+    gates = [Gate.taken_over(gate) for gate in earlier["gates"]]
+    return Start(node, pods, version, limits, story, targets, gates, earlier["budgets_version"])
+
+
+def _cordon(client: Client, start: Start, run: dict[str, Any] | None, *, check_mode: bool) -> None:
+    """The first change: nothing new comes to the node. Tells that the drain has begun."""
+    story = start.story
+    start.node, story.changed = _set_unschedulable(client, start.node, True, run=run, phase=None, check_mode=check_mode)
+    story.cordoned = story.changed and not story.before
+    if not check_mode and (story.cordoned or start.targets):
+        who = f"{run['holder']}: " if run else ""
+        words = f"{who}cordoned, {len(start.targets)} pods to evict, {len(story.rows)} left alone"
+        story.events.tell("DrainStarted", words)
+
+
+def _evictor(client: Client, params: dict[str, Any], start: Start) -> Evictor:
+    """What evicts the pods, and judges those that come after the cordon."""
+    permissions = _permissions(params)
 
     def arrived(pod: dict[str, Any]) -> Target | None:
         """A pod that came to the node after the cordon, if it has to go, too."""
@@ -412,12 +447,12 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     def blocked(gate: Gate, pod: str) -> None:
         """Tells of a budget that keeps pods, once."""
         words = f"PodDisruptionBudget {gate.budget.key} keeps {pod}: {gate.budget.words()}"
-        events.tell("DrainBlocked", words, warning=True)
+        start.story.events.tell("DrainBlocked", words, warning=True)
 
-    evictor = Evictor(
+    return Evictor(
         client,
-        name,
-        targets,
+        params["name"],
+        start.targets,
         options=Options(
             max_parallel=params["max_parallel"],
             grace_period=params["grace_period"],
@@ -425,39 +460,60 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
             by_priority=params["order"] == "priority",
             skip_wait=permissions.skip_wait,
         ),
-        limits=limits,
-        gates={gate.budget.key: gate for gate in gates},
-        budgets_version=budgets_version,
+        limits=start.limits,
+        gates={gate.budget.key: gate for gate in start.gates},
+        budgets_version=start.budgets_version,
         arrived=arrived,
         blocked=blocked,
     )
+
+
+def _stamp(client: Client, start: Start, evictor: Evictor, run: dict[str, Any] | None) -> None:
+    """Notes in the record, if there is one, that the node is drained."""
+    if _record.parse(start.node) is None:
+        return
+
+    def stamp() -> tuple[dict[str, Any], bool]:
+        # Read anew: a controller has put the cordon's taint on the Node since, and the write would be a conflict.
+        node = _node.read(client, start.story.name)
+        return _set_unschedulable(client, node, True, run=run, phase="drained", check_mode=False)
+
+    limits = replace(start.limits.after(evictor.now), slice=None)
+    (start.node, stamped), _limits = patiently(stamp, subject=start.story.name, limits=limits, retry_on=TRANSIENT)
+    start.story.changed = start.story.changed or stamped
+
+
+def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result of state=drained; raises DrainError (refused, or not in time) or Unfinished (a slice is over)."""
+    name, run = params["name"], params["_run"]
+    if Limits.of(params).resumed:
+        start = _next(client, params)
+    else:
+        start = _first(client, params)
+        _cordon(client, start, run, check_mode=check_mode)
+    story = start.story
+    if check_mode:
+        story.rows += [_target_row(target, "pending") for target in start.targets]
+        story.changed = story.changed or bool(start.targets)
+        return _result(start.node, before=story.before, after=True, **story.facts(None))
+    evictor = _evictor(client, params, start)
     try:
-        evictor.run(pods, version)
+        evictor.run(start.pods, start.version)
     except HitlessError as exc:
         # A wrong token, a missing right: nothing that waiting would heal.
         if not isinstance(exc, Unauthorized):
-            events.tell("DrainFailed", exc.msg, warning=True)
+            story.events.tell("DrainFailed", exc.msg, warning=True)
         left = f"{len(evictor.pending)} of {len(evictor.targets)} pods are still there, and the node stays cordoned"
         exc.msg = f"{name}: {left}: {exc.msg}; run it again when that is mended"
         exc.facts = {**story.facts(evictor), "pending": _pending(evictor), **exc.facts}
         raise
-    if evictor.pending and evictor.now < limits.timeout and evictor.active:
+    if evictor.pending and evictor.now < start.limits.timeout and evictor.active:
         state = story.state() | evictor.handover()
         raise Unfinished(name, progress(evictor), state=state, changed=story.changed or evictor.evicted)
     if evictor.pending:
         raise _given_up(client, story, evictor, params)
-    if _record.parse(node) is not None:
-        # Read anew: a controller has put the cordon's taint on the Node since, and the write would be a conflict.
-        (node, stamped), _limits = patiently(
-            lambda: _set_unschedulable(
-                client, _node.read(client, name), True, run=run, phase="drained", check_mode=check_mode
-            ),
-            subject=name,
-            limits=replace(limits.after(evictor.now), slice=None),
-            retry_on=TRANSIENT,
-        )
-        story.changed = story.changed or stamped
-    if story.cordoned or targets:
+    _stamp(client, start, evictor, run)
+    if story.cordoned or start.targets:
         gone = sum(target.state != SKIPPED for target in evictor.targets.values())
-        events.tell("DrainFinished", f"{gone} pods gone in {evictor.now:.0f} s")
-    return _result(node, before=story.before, after=True, **story.facts(evictor))
+        story.events.tell("DrainFinished", f"{gone} pods gone in {evictor.now:.0f} s")
+    return _result(start.node, before=story.before, after=True, **story.facts(evictor))
