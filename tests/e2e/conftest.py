@@ -27,6 +27,11 @@ TOP = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 
 
+def lab_name(name: str) -> str:
+    """The name of a lab of this process: the tests run in several ones side by side."""
+    return name + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+
+
 @dataclass
 class Play:
     """How a playbook ended."""
@@ -155,7 +160,7 @@ IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}
 class LabKeeper:
     """Keeps one lab up for all tests, and makes it new where a test has left it damaged."""
 
-    settings = LabSettings("e2e", scenario="hard-reset")
+    settings = LabSettings(lab_name("e2e"), scenario="hard-reset")
 
     def __init__(self) -> None:
         self.lab = lifecycle.up(self.settings)

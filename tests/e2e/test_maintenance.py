@@ -6,26 +6,29 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from conftest import IN_SERVICE, TOP, Cluster
+from conftest import IN_SERVICE, Cluster, lab_name
 from lab import demo, lifecycle
 from lab.probing import Probing
 from lab.settings import LabSettings
 
 
 @pytest.mark.parametrize("scenario", ["off", "hard-reset", "stale"])
-def test_maintenance_loses_nothing_and_the_control_does(scenario: str) -> None:
-    assert demo.demo(LabSettings("e2e2", scenario=scenario)) == 0
+def test_maintenance_loses_nothing_and_the_control_does(scenario: str, tmp_path: Path) -> None:
+    settings = LabSettings(lab_name("e2ed"), scenario=scenario)
 
-    figures = json.loads((TOP / "build/demo.json").read_text())
+    assert demo.demo(settings, tmp_path) == 0
+
+    figures = json.loads((tmp_path / "demo.json").read_text())
     assert figures["graceful_restart"] == scenario
     assert figures["maintenance"]["udp_sent"] >= 10_000
     assert figures["maintenance"]["udp_lost"] == 0
     assert figures["maintenance"]["tcp_new"] > 0
     assert figures["maintenance"]["tcp_failed"] == 0
     assert figures["control"]["udp_lost"] > 0
-    assert lifecycle.leftovers("e2e2") == []
+    assert lifecycle.leftovers(settings.name) == []
 
 
 @pytest.mark.newest

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import lab_name
 from lab import bgp_source, lifecycle, network
 from lab import settings as s
 from lab.bgp_source import Source
@@ -21,6 +22,8 @@ from lab.machines import Machine
 from lab.settings import LabSettings
 from lab.state import Lab
 
+# One process makes the lab for all of them.
+pytestmark = pytest.mark.xdist_group("sessions")
 TOP = Path(__file__).resolve().parents[2]
 ANSIBLE = str(Path(sys.executable).with_name("ansible"))
 LINK = "p2p"
@@ -58,7 +61,7 @@ class Router:
 @pytest.fixture(scope="module", params=["8.4", "10"])
 def router(request: pytest.FixtureRequest) -> Iterator[Router]:
     """A router with an unnumbered link to worker-1, a range for dynamic neighbours, and a VRF without a device."""
-    settings = LabSettings("e2es", form="plain", frr=request.param)
+    settings = LabSettings(lab_name("e2es"), form="plain", frr=request.param)
     found = Router(lifecycle.up(settings, network_only=True, announce=True))
     netns = found.machine.netns
     node = found.lab.machines[settings.machine("worker-1")]

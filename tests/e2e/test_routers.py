@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import IN_SERVICE, Cluster
+from conftest import IN_SERVICE, Cluster, lab_name
 from lab import lifecycle
 from lab.probing import Probing
 from lab.settings import LabSettings
@@ -20,7 +20,7 @@ DRAINED = "graceful-shutdown"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    settings = LabSettings("e2er", form="plain", scenario="stale", frr="10", restart_time=8)
+    settings = LabSettings(lab_name("e2er"), form="plain", scenario="stale", frr="10", restart_time=8)
     yield lifecycle.up(settings)
     lifecycle.down(settings.name)
 
@@ -42,6 +42,7 @@ def configurations(cluster: Cluster) -> dict[str, str]:
     return {name: router.run(["vtysh", "-c", "show running-config"]).stdout for name, router in routers}
 
 
+@pytest.mark.xdist_group("frr10")
 def test_routes_are_drained_and_stale_ones_flushed_without_loss(frr10: Cluster) -> None:
     options = {"bgp_router_drain": True, "bgp_flush": True, "bgp_flush_after": 2, "maintenance_order": "withdraw_first"}
     with Probing(frr10.lab, frr10.reports.parent / "probe.json") as probe:
@@ -55,6 +56,7 @@ def test_routes_are_drained_and_stale_ones_flushed_without_loss(frr10: Cluster) 
     assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
 
 
+@pytest.mark.xdist_group("frr10")
 def test_a_run_that_is_killed_while_routers_are_drained_is_undone_by_the_next(frr10: Cluster) -> None:
     process = frr10.start("node-out.yml", target=frr10.node, maintenance_action="none", bgp_router_drain=True)
     frr10.kill_when(lambda: DRAINED in "".join(configurations(frr10).values()), process)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,36 +40,38 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-def demo(settings: LabSettings) -> int:
-    """Runs both, prints and writes build/demo.json, removes the lab."""
+def demo(settings: LabSettings, build: Path = BUILD) -> int:
+    """Runs both, prints and writes demo.json and the report into that folder, removes the lab."""
     started = time.monotonic()
     lab = lifecycle.up(settings)
     print(f"-- lab up after {time.monotonic() - started:.0f} s: scenario {settings.scenario}, FRR {settings.frr}")
     try:
         node = next(iter(lab.nodes))
         result: dict[str, Any] = {
-            "maintenance": maintenance(lab, node),
-            "control": control(lab, node),
+            "maintenance": maintenance(lab, node, build),
+            "control": control(lab, node, build),
             "speaker": f"GoBGP {_version(lab, node, 'gobgpd')}",
             "frr": _version(lab, next(iter(lab.routers)), "frr"),
             "graceful_restart": settings.scenario,
         }
     finally:
         lifecycle.down(settings.name)
-    (BUILD / "demo.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    figures = build / "demo.json"
+    figures.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(table(result))
-    page = next((BUILD / "demo").glob("*.html")).relative_to(TOP)
-    print(f"\nreport {page}, figures build/demo.json; {time.monotonic() - started:.0f} s in all")
+    page = next((build / "demo").glob("*.html"))
+    shown = [os.path.relpath(path, TOP) for path in (page, figures)]
+    print(f"\nreport {shown[0]}, figures {shown[1]}; {time.monotonic() - started:.0f} s in all")
     kept = result["maintenance"]["udp_lost"] == result["maintenance"]["tcp_failed"] == 0
     return 0 if kept and result["control"]["udp_lost"] > 0 else 1
 
 
-def maintenance(lab: Lab, node: str) -> dict[str, Any]:
+def maintenance(lab: Lab, node: str, build: Path) -> dict[str, Any]:
     """What the prober counted while the shipped playbook took the node out, off, on and back."""
-    reports = BUILD / "demo"
+    reports = build / "demo"
     shutil.rmtree(reports, ignore_errors=True)
     print(f"-- ansible-playbook node-maintenance.yml -e target={node}, under the prober", flush=True)
-    with Probing(lab, BUILD / "demo-maintenance-probe.json") as probe:
+    with Probing(lab, build / "demo-maintenance-probe.json") as probe:
         if code := playbook(lab, "playbooks/node-maintenance.yml", {"target": node, "report_dir": str(reports)}):
             raise LabError(f"the playbook failed with exit code {code}; its output is above")
         # So that a loss right after the last step would be counted, and the sample is large enough to mean something.
@@ -81,12 +84,12 @@ def maintenance(lab: Lab, node: str) -> dict[str, Any]:
     return {key: probe.result[key] for key in FIGURES}
 
 
-def control(lab: Lab, node: str) -> dict[str, Any]:
+def control(lab: Lab, node: str, build: Path) -> dict[str, Any]:
     """What the prober counted when the same node's power was cut at once, until no router sent to it any more."""
     print("-- control: the same node switched off at once, without flip and wait", flush=True)
     hops = lab.machines[node].address4, lab.machines[node].address6
     limit = lab.settings.hold_time + (lab.settings.graceful_restart or 0) + 10
-    with Probing(lab, BUILD / "demo-control-probe.json") as probe:
+    with Probing(lab, build / "demo-control-probe.json") as probe:
         probe.wait(seconds=2)
         if playbook(lab, "tests/lab/files/force-off.yml", {"target": node}):
             raise LabError("the control could not switch the node off; the playbook's output is above")
