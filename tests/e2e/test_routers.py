@@ -20,7 +20,7 @@ DRAINED = "graceful-shutdown"
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    settings = LabSettings(lab_name("e2er"), form="plain", scenario="stale", frr="10", restart_time=8)
+    settings = LabSettings(lab_name("e2er"), form="plain", scenario="stale", frr="10", restart_time=30)
     yield lifecycle.up(settings)
     lifecycle.down(settings.name)
 
