@@ -227,11 +227,21 @@ def by_kubectl(cluster: Cluster, kubeconfig: Path) -> Json:
 
 
 def by_ansible(cluster: Cluster, kubeconfig: Path, action: str, arguments: Json) -> Json:
-    """One task of a playbook: from its start in ansible-playbook until its result is there."""
-    book = cluster.folder / "playbook.json"
-    task = {"name": "Drain", action: {"kubeconfig": str(kubeconfig), "name": NODE, **arguments}}
-    book.write_text(json.dumps([{"name": "Drain", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-    rows = cluster.folder / "task.json"
+    """One task of a playbook that drains."""
+    with peak_memory(f"AnsiballZ_{action.rpartition('.')[2]}") as peak:
+        row = task_row(cluster.folder, action, {"kubeconfig": str(kubeconfig), "name": NODE, **arguments})
+    # k8s_drain turns a timeout into a warning: that is no drain.
+    late = any("timeout reached" in warning for warning in row["warnings"])
+    error = "timeout" if late else "" if row["ok"] else row["msg"]
+    return {"seconds": row["seconds"], "max_rss_mb": peak[0], "ok": row["ok"] and not late, "error": error}
+
+
+def task_row(folder: Path, action: str, arguments: Json) -> Json:
+    """One task of a playbook: its result, and seconds from its start in ansible-playbook until the result is there."""
+    book = folder / "playbook.json"
+    task = {"name": "Measured", action: arguments}
+    book.write_text(json.dumps([{"name": "Measured", "hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    rows = folder / "task.json"
     rows.unlink(missing_ok=True)
     environment = os.environ | {
         "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback"),
@@ -239,15 +249,11 @@ def by_ansible(cluster: Cluster, kubeconfig: Path, action: str, arguments: Json)
         "TASK_SECONDS": str(rows),
     }
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(book)]
-    with peak_memory(f"AnsiballZ_{action.rpartition('.')[2]}") as peak:
-        done = subprocess.run(argv, cwd=TOP, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=TOP, env=environment, capture_output=True, text=True, check=False)
     if not rows.exists():
         raise LabError(f"ansible-playbook came to no task: {(done.stderr or done.stdout)[-500:]}")
-    row = json.loads(rows.read_text().splitlines()[-1])
-    # k8s_drain turns a timeout into a warning: that is no drain.
-    late = any("timeout reached" in warning for warning in row["warnings"])
-    error = "timeout" if late else "" if row["ok"] else row["msg"]
-    return {"seconds": row["seconds"], "max_rss_mb": peak[0], "ok": row["ok"] and not late, "error": error}
+    row: Json = json.loads(rows.read_text().splitlines()[-1])
+    return row
 
 
 def by_node_drain(cluster: Cluster, kubeconfig: Path) -> Json:
@@ -297,6 +303,21 @@ def run(cluster: Cluster, tool: str) -> Json:
         "error": error,
         "emulator_busy": round(busy, 2),
     }
+
+
+def overhead(runs: int) -> str:
+    """What a task of Ansible costs here before it does anything, and what importing the Kubernetes package does."""
+    with tempfile.TemporaryDirectory(prefix="bench-drain-") as folder:
+        empty = [task_row(Path(folder), "ansible.builtin.ping", {})["seconds"] for _number in range(runs)]
+    imports = []
+    for _number in range(runs):
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import kubernetes.config"], check=True)
+        imports.append(time.monotonic() - started)
+    return (
+        f"an empty task (ansible.builtin.ping) takes {statistics.median(empty):.2f} s here, "
+        f"a process that imports kubernetes.config {statistics.median(imports):.2f} s"
+    )
 
 
 def bench(cases: list[Case], tools: list[str], runs: int, slow_runs: int) -> list[Json]:
@@ -356,6 +377,7 @@ def main(argv: list[str] | None = None) -> int:
     slow_runs = options.runs if options.slow_runs is None else options.slow_runs
     try:
         rows = bench(cases, options.tool or list(TOOLS), options.runs, slow_runs)
+        words = overhead(options.runs)
     except (LabError, AssertionError) as error:
         print(f"bench-drain: {error}", file=sys.stderr)
         return 1
@@ -364,6 +386,7 @@ def main(argv: list[str] | None = None) -> int:
     path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     print(table(rows))
     few = f", {slow_runs} of kubectl with 500 pods" if slow_runs < options.runs else ""
+    print(words)
     print(f"{options.runs} runs of each{few}; load average {os.getloadavg()[0]:.1f}; {path}")
     return 0 if all(row["ok"] for row in rows if row["tool"] == "node_drain") else 1
 
