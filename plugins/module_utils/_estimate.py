@@ -70,8 +70,8 @@ def estimate(
 
     routers: router -> neighbors as frr_bgp_info returns them, read BEFORE the event; None = it couldn't be asked.
     peers: {name, peer_config (spec of the CiliumBGPPeerConfig, None = unknown), hold_time (as the agent reports it is
-    applied, None = unknown), graceful_restart (as the agent itself has it, None = unknown)} of each peer that Cilium has
-    for the node.
+    applied, None = unknown), graceful_restart (as the agent has it, None = unknown)} of each peer that Cilium has for
+    the node.
     """
     if event not in EVENTS:
         raise HitlessError(f"no estimate for event {event!r}: one of {', '.join(EVENTS)}")
@@ -98,7 +98,7 @@ def with_measured(bound: dict[str, Any], measured: dict[str, Any] | None, *, unc
             **bound,
             "seconds": seconds,
             "unbounded": False,
-            "reason": f"measured {where}, with the same Cilium and the same settings, {PROCESSING} s for the routers to act",
+            "reason": f"measured {where}, with the same Cilium and settings, {PROCESSING} s for the routers to act",
         }
     if bound["unbounded"] or seconds <= bound["seconds"]:
         return bound

@@ -77,11 +77,20 @@ POWER = """
       vars:
         power_method: os
         power_phase: {phase}
+        power_withdrawn_by: "{by}"
+        power_evidence: {asked}
 """
 
 
 @pytest.mark.parametrize("entry", ["'off'", "reboot"])
 def test_no_power_command_before_the_withdrawal_was_verified(entry: str, tmp_path: Path) -> None:
     playbook = tmp_path / "play.yml"
-    playbook.write_text(POWER.format(entry=entry, phase="drained"), encoding="utf-8")
+    playbook.write_text(POWER.format(entry=entry, phase="drained", by="router", asked="router"), encoding="utf-8")
     refused(play(playbook, tmp_path), "no power command, since its record says phase drained")
+
+
+@pytest.mark.parametrize(("by", "asked"), [("estimate", "router"), ("estimate", "cilium"), ("", "estimate")])
+def test_no_power_command_by_less_evidence_than_was_asked_for(by: str, asked: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(POWER.format(entry="'off'", phase="withdrawn", by=by, asked=asked), encoding="utf-8")
+    refused(play(playbook, tmp_path), f"proven by {by or 'nobody'}, and power_evidence is {asked}")

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The estimate for a node from what Cilium alone knows, and what was once measured of it (annotation of the Node)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _estimate, _sessions
+from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
+from ansible_collections.hitless.nodes.plugins.module_utils._readiness import AGENT_CONTAINER
+
+ANNOTATION = "hitless.nodes/measured"
+VERSION = 1
+# How each kind of evidence other than the routers' reads the agent: where, and what.
+READS = {"cilium": ("agent", ("peers", "routes")), "estimate": ("auto", ("peers",))}
+# Seconds for the agent to close its sessions once its CiliumBGPNodeConfig is gone, where nobody can ask whether it has.
+UNSEEN = 5
+
+
+def peers(client: Client, api_version: str | None, sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What _estimate wants to know of each session's peer, in the order of the sessions."""
+    specs: dict[str, dict[str, Any] | None] = {}
+
+    def spec(session: dict[str, Any]) -> dict[str, Any] | None:
+        name = session["peer_config"]
+        if not name:
+            # Cilium gives a peer that names none its defaults, without graceful restart. Of one that isn't in the
+            # CiliumBGPNodeConfig (legacy policy, leftover) nothing is known.
+            return {} if session["peer"] and session["instance"] else None
+        if name not in specs:
+            found = _cilium.peer_config(client, api_version, name)
+            specs[name] = None if found is None else found.get("spec") or {}
+        return specs[name]
+
+    return [
+        {
+            "name": session["peer"] or session["address"],
+            "peer_config": spec(session),
+            "hold_time": session["hold_time"],
+            "graceful_restart": session["graceful_restart"],
+        }
+        for session in sessions
+    ]
+
+
+def conditions(node: _sessions.Node, peers_: list[dict[str, Any]]) -> str:
+    """A fingerprint of what decides on the time, as far as the cluster knows it: Cilium's image, peers and settings."""
+    images = sorted(
+        {
+            status.get("imageID") or status.get("image") or ""
+            for pod in node.agents or []
+            for status in (pod.get("status") or {}).get("containerStatuses") or []
+            if status.get("name") == AGENT_CONTAINER
+        }
+    )
+    spec = (node.node_config or {}).get("spec") or {}
+    settings = [[peer["name"], peer["peer_config"]] for peer in peers_]
+    text = json.dumps([images, spec, sorted(settings, key=lambda each: str(each[0]))], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def measured(node: dict[str, Any]) -> dict[str, Any] | None:
+    """What was measured of a Node once, None if nothing was, or it can't be read: then the worst case counts."""
+    text = (node["metadata"].get("annotations") or {}).get(ANNOTATION)
+    try:
+        found = json.loads(text) if text else None
+    except ValueError:
+        return None
+    wanted = {"version", "event", "seconds", "at", "router", "family", "conditions"}
+    if not isinstance(found, dict) or not wanted <= found.keys() or found["version"] != VERSION:
+        return None
+    return found if isinstance(found["seconds"], int | float) and found["seconds"] >= 0 else None
+
+
+def estimates(
+    event: str,
+    node: dict[str, Any],
+    seen: _sessions.Node,
+    peers_: list[dict[str, Any]],
+    *,
+    use_measured: bool = True,
+) -> dict[str, Any]:
+    """{event, seconds, unbounded, reason}: for how long routers may send to a node, by Cilium's word alone."""
+    bound = _estimate.estimate(event, {}, peers_)
+    known = measured(node) if use_measured else None
+    if known is not None:
+        bound = _estimate.with_measured(bound, known, unchanged=known["conditions"] == conditions(seen, peers_))
+    return {key: bound[key] for key in ("event", "seconds", "unbounded", "reason")}
+
+
+def withdrawal(bound: dict[str, Any], evidence: str, override: int) -> dict[str, Any]:
+    """The bound to wait for once a node is deselected: {seconds, unbounded, reason, overridden}.
+
+    override: the seconds that the user gives where the estimate has no bound; 0 = none.
+    """
+    result = {key: bound[key] for key in ("seconds", "unbounded", "reason")} | {"overridden": False}
+    if bound["unbounded"] and override > 0:
+        return result | {
+            "seconds": override,
+            "overridden": True,
+            "reason": f"there is no bound ({bound['reason']}), and estimate_override says {override} s",
+        }
+    if evidence == "estimate" and not bound["unbounded"]:
+        return result | {
+            "seconds": bound["seconds"] + UNSEEN,
+            "reason": f"{bound['reason']}, {UNSEEN} s for the agent to close the sessions, which nobody sees",
+        }
+    return result
