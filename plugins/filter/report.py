@@ -27,6 +27,7 @@ OUTCOMES = {
     "maintenance": "back in service",
     "in": "back in service",
     "out": "out of service",
+    "probe": "measured, back in service",
     "check": "check mode: nothing was changed",
     "put back": "failed, put back as it was",
     "left": "failed, and putting it back failed too",
@@ -301,7 +302,7 @@ def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: 
         left = f"putting it back failed as well: {failure['left']}"
         return f"{what}; {left}; its record is kept, go on with: {back}"
     again = f"run ansible-playbook hitless.nodes.node_{direction} -e target={host} again, or "
-    then = f"{'' if direction == 'in' else again}bring it back with: {back}"
+    then = f"{'' if direction in ('in', 'probe') else again}bring it back with: {back}"
     return f"{what}; it stays out of service and its record is kept; to go on, {then}"
 
 

@@ -18,6 +18,7 @@ ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
     "out": ("poweroff", "none"),
     "in": ("poweroff", "reboot", "none", "pause"),
+    "probe": ("none",),
 }
 ORDERS = ("drain_first", "withdraw_first")
 EVIDENCE = ("router", "cilium", "estimate")
@@ -79,8 +80,8 @@ def maintenance_problems(
 ) -> list[str]:
     """What is wrong with the input, one line each; [] = go on.
 
-    request: direction (maintenance | out | in), target (as given, None if it wasn't), hosts (that it matches), action,
-    tasks (path of the task file or ""), order, evidence.
+    request: direction (maintenance | out | in | probe), target (as given, None if it wasn't), hosts (that it matches),
+    action, tasks (path of the task file or ""), order, evidence.
     """
     problems = [
         *_target_problems(request, groups),
@@ -90,7 +91,7 @@ def maintenance_problems(
     if not problems:
         for host in request["hosts"]:
             problems += _host_problems(host, hostvars[host], request["action"])
-            problems += _router_option_problems(host, hostvars[host], request["evidence"])
+            problems += _router_option_problems(host, hostvars[host], request)
     return problems
 
 
@@ -125,7 +126,7 @@ def _choice_problems(request: Mapping[str, Any]) -> list[str]:
     for name, value, choices in (
         ("maintenance_action", request["action"], actions),
         ("maintenance_order", request["order"], ORDERS),
-        ("evidence", request["evidence"], EVIDENCE),
+        ("evidence", request["evidence"], ("router",) if request["direction"] == "probe" else EVIDENCE),
     ):
         if value not in choices:
             kind = "" if isinstance(value, str) else f" ({_kind(value)})"
@@ -168,17 +169,20 @@ def _host_problems(host: str, variables: Mapping[str, Any], action: str) -> list
     return problems
 
 
-def _router_option_problems(host: str, variables: Mapping[str, Any], evidence: str) -> list[str]:
-    """What is asked for of routers that nobody asks, and evidence that a host has of its own."""
+def _router_option_problems(host: str, variables: Mapping[str, Any], request: Mapping[str, Any]) -> list[str]:
+    """What is asked for of routers that nobody asks or that are measured, and evidence that a host has of its own."""
+    evidence = request["evidence"]
     own = variables.get("evidence", evidence)
     if own != evidence:
         return [
             f"{host}: evidence is {own!r} for it and {evidence!r} for the run: give one for all, such as -e evidence"
         ]
-    if evidence == "router":
+    probing = request["direction"] == "probe"
+    if evidence == "router" and not probing:
         return []
+    why = "would change what is to be measured" if probing else f"evidence={evidence} doesn't log in to any"
     return [
-        f"{host}: {name} changes settings of routers, and evidence={evidence} doesn't log in to any: leave it out"
+        f"{host}: {name} changes settings of routers, and {why}: leave it out"
         for name in ("bgp_router_drain", "bgp_flush")
         if variables.get(name) not in (None, False, "", "false", "False", "no")
     ]

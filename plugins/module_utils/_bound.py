@@ -12,8 +12,9 @@ import hashlib
 import json
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _estimate, _sessions
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _estimate, _node, _record, _sessions
 from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._readiness import AGENT_CONTAINER
 
 ANNOTATION = "hitless.nodes/measured"
@@ -113,3 +114,64 @@ def withdrawal(bound: dict[str, Any], evidence: str, override: int) -> dict[str,
             "reason": f"{bound['reason']}, {UNSEEN} s for the agent to close the sessions, which nobody sees",
         }
     return result
+
+
+def _annotation(kept: dict[str, Any] | None) -> dict[str, Any]:
+    """The merge patch of a Node that writes what was measured."""
+    text = None if kept is None else json.dumps(kept, separators=(",", ":"), sort_keys=True)
+    return {"metadata": {"annotations": {ANNOTATION: text}}}
+
+
+def checked(given: dict[str, Any]) -> dict[str, Any]:
+    """What a measurement has to say; raises HitlessError where it doesn't."""
+    wanted = ("event", "seconds", "at", "router", "family")
+    lacking = [key for key in wanted if given.get(key) in (None, "")]
+    if lacking or given["event"] not in _estimate.EVENTS:
+        raise HitlessError(
+            f"measured has to say {', '.join(wanted)}, with an event of {', '.join(_estimate.EVENTS)}: it is {given!r}"
+        )
+    try:
+        seconds = float(given["seconds"])
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise HitlessError(f"measured: {given['seconds']!r} isn't a number of seconds")
+    return {key: str(given[key]) for key in wanted} | {"seconds": seconds}
+
+
+def node_estimate(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result of node_estimate."""
+    name, given = params["name"], params["measured"]
+    node = _node.read(client, name)
+    _record.ensure_ours(name, _record.parse(node), params["_run"])
+    api_version = _cilium.configs(client).api_version
+    agents = _sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    (seen,) = _sessions.read(client, agents, [name], api_version=api_version)
+    facts = _sessions.facts(agents, seen, backend="auto", gather=("peers",))
+    peers_ = peers(client, api_version, facts["sessions"])
+    before = measured(node)
+    kept = before
+    patch = None
+    if given is not None:
+        if seen.node_config is None:
+            raise HitlessError(
+                f"{name}: it has no CiliumBGPNodeConfig, so the settings that were measured aren't known: measure it "
+                f"while it is in service"
+            )
+        kept = {"version": VERSION, **checked(given), "conditions": conditions(seen, peers_)}
+        wanted = kept
+        node, patch = _node.write(
+            client,
+            node,
+            lambda current: None if measured(current) == wanted else _annotation(wanted),
+            check_mode=check_mode,
+        )
+    known = {"metadata": {"annotations": _annotation(kept)["metadata"]["annotations"] if kept else {}}}
+    return {
+        "changed": patch is not None,
+        "name": name,
+        "unmeasured": {each: estimates(each, known, seen, peers_, use_measured=False) for each in _estimate.EVENTS},
+        "estimates": {each: estimates(each, known, seen, peers_) for each in _estimate.EVENTS},
+        "measured": kept,
+        "diff": {"before": {"measured": before}, "after": {"measured": kept}},
+    }

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils import _bound, _record
 from ansible_collections.hitless.nodes.plugins.module_utils._cilium_wait import NotKnown, wait
 from ansible_collections.hitless.nodes.plugins.module_utils._claim import ClaimError
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Unfinished
 from api_calls import NODE, RUN, bgp, claimed, labels, writes
 from conftest import Agent
@@ -159,6 +160,58 @@ def test_estimate_rests_on_the_status_and_the_peer_configs(api, cilium, speaker)
     bound = claimed(api, routes=None, **options)["withdrawal"]
     assert bound["seconds"] == 3 + _bound.UNSEEN
     assert "which nobody sees" in bound["reason"]
+
+
+def estimated(api, measured=None, *, check_mode=False):
+    params = {"name": "worker-3", "measured": measured, "cilium_namespace": "kube-system", "_run": RUN}
+    return _bound.node_estimate(api.client, params, check_mode=check_mode)
+
+
+MEASURED = {"event": "deselected", "seconds": 8.4, "at": "2026-03-02T22:00:00Z", "router": "tor-1", "family": "ipv6"}
+
+
+def test_what_was_measured_is_kept_and_counts_until_something_changes(api, cilium, speaker):
+    assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
+    assert estimated(api, MEASURED, check_mode=True)["changed"]
+    assert writes(api) == []
+    first, again = estimated(api, MEASURED), estimated(api, MEASURED)
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert again["estimates"]["deselected"]["seconds"] == 9 + 2
+    assert again["estimates"]["deselected"]["reason"].startswith("measured 8.4 s on router tor-1, ipv6, at 2026-03-02")
+    assert (again["unmeasured"]["deselected"]["seconds"], again["estimates"]["agent_stops"]["seconds"]) == (3, 3)
+    assert claimed(api, routes=None, evidence="cilium")["withdrawal"]["seconds"] == 11
+    api.client.patch(NODE, {"metadata": {"annotations": {_record.ANNOTATION: None}}})
+    # Shorter than the worst case, it counts only as long as nothing has changed.
+    estimated(api, MEASURED | {"seconds": 0.2})
+    spec = {"gracefulRestart": {"enabled": True, "restartTimeSeconds": 30}}
+    assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
+    api.client.patch(f"{cilium.bgp}/ciliumbgppeerconfigs/p", {"spec": spec})
+    assert estimated(api)["estimates"]["deselected"]["seconds"] == 32
+    estimated(api, MEASURED | {"seconds": 0.2})
+    assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
+    status = {"containerStatuses": [{"name": "cilium-agent", "image": "newer", "imageID": "newer"}]}
+    api.client.patch("/api/v1/namespaces/kube-system/pods/cilium-x/status", {"status": status})
+    assert estimated(api)["estimates"]["deselected"]["seconds"] == 32
+    assert speaker
+
+
+@pytest.mark.usefixtures("speaker")
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": None}, {"seconds": "soon"}, {"seconds": -1}, {"seconds": "inf"}, {"event": "x"}, {"at": ""}]
+)
+def test_what_is_no_measurement_is_refused(api, wrong):
+    with pytest.raises(HitlessError, match="measured"):
+        estimated(api, MEASURED | wrong)
+    assert writes(api) == []
+
+
+@pytest.mark.usefixtures("speaker")
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"version": 2}', json.dumps(MEASURED | {"version": 1, "conditions": "x"})]
+)
+def test_an_annotation_that_cannot_be_used_leaves_the_worst_case(api, text):
+    api.client.patch(NODE, {"metadata": {"annotations": {_bound.ANNOTATION: text.replace("8.4", "0.1")}}})
+    assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
 
 
 def test_fault_31_without_routers_other_agents_are_counted(api, speaker):

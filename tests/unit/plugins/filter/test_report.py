@@ -336,6 +336,7 @@ def test_failure_reason(result: dict[str, Any], reason: str) -> None:
             "maintenance",
             "run ansible-playbook hitless.nodes.node_maintenance -e target=worker-3 again, or bring it",
         ),
+        ("stopped", "probe", "to go on, bring it back with: ansible-playbook hitless.nodes.node_in -e target=worker-3"),
         ("stopped", "in", "to go on, bring it back with: ansible-playbook hitless.nodes.node_in -e target=worker-3"),
     ],
 )

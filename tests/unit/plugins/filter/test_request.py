@@ -93,6 +93,11 @@ def test_good_input_has_no_problem() -> None:
         ({"action": "halt"}, "maintenance_action is 'halt', and must be one of: poweroff, reboot, none, pause"),
         ({"action": False}, "maintenance_action is False (a boolean)"),
         ({"action": "reboot", "direction": "out"}, "must be one of: poweroff, none"),
+        ({"action": "poweroff", "direction": "probe"}, "maintenance_action is 'poweroff', and must be one of: none"),
+        (
+            {"action": "none", "direction": "probe", "evidence": "cilium"},
+            "evidence is 'cilium', and must be one of: router",
+        ),
         ({"order": "any"}, "maintenance_order is 'any'"),
         ({"evidence": "hope"}, "evidence is 'hope', and must be one of: router, cilium, estimate"),
         (
