@@ -94,3 +94,12 @@ def test_no_power_command_by_less_evidence_than_was_asked_for(by: str, asked: st
     playbook = tmp_path / "play.yml"
     playbook.write_text(POWER.format(entry="'off'", phase="withdrawn", by=by, asked=asked), encoding="utf-8")
     refused(play(playbook, tmp_path), f"proven by {by or 'nobody'}, and power_evidence is {asked}")
+
+
+@pytest.mark.parametrize(("by", "asked"), [("router", "estimate"), ("cilium", "cilium"), ("estimate", "estimate")])
+def test_as_much_evidence_as_was_asked_for_allows_a_power_command(by: str, asked: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    text = POWER.format(entry="'off'", phase="withdrawn", by=by, asked=asked).replace("method: os", "method: none")
+    playbook.write_text(text, encoding="utf-8")
+    done = play(playbook, tmp_path)
+    assert done.returncode == 0, done.stdout
