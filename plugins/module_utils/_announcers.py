@@ -32,17 +32,20 @@ def addresses(service: dict[str, Any]) -> list[str]:
 
 def vips(prefixes: Iterable[str], services: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Of some prefixes those that hold an address of a Service -> these Services. The rest is the node's own."""
-    named = [
-        (ipaddress.ip_address(address), f"{service['metadata'].get('namespace')}/{service['metadata']['name']}")
-        for service in services
-        for address in addresses(service)
-    ]
+    named: dict[Any, set[str]] = {}
+    for service in services:
+        name = f"{service['metadata'].get('namespace')}/{service['metadata']['name']}"
+        for address in addresses(service):
+            named.setdefault(ipaddress.ip_address(address), set()).add(name)
     found = {}
     for prefix in prefixes:
         network = ipaddress.ip_network(prefix)
-        names = sorted({name for address, name in named if address in network})
+        if network.num_addresses == 1:
+            names = named.get(network.network_address, set())
+        else:
+            names = {name for address, of in named.items() if address in network for name in of}
         if names:
-            found[prefix] = names
+            found[prefix] = sorted(names)
     return found
 
 

@@ -177,7 +177,8 @@ def _withdrawn(
             f"routers may go on sending to it (estimated, not observed)"
         )
         raise Unfinished(node.name, words, state={"gone": vars(gone)})
-    return {"seconds": round(now, 3), "remaining": []}
+    words = f"estimated, not observed: taken as withdrawn {bound['seconds']} s after {_closed(node)}; {bound['reason']}"
+    return {"seconds": round(now, 3), "remaining": [], "msg": f"{node.name}: {words}"}
 
 
 def _closed(node: _Node) -> str:
