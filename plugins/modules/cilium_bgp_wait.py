@@ -102,8 +102,8 @@ msg:
   description: For O(state=withdrawn), that it was estimated, and on what that rests.
   type: str
   returned: success
-  sample: "worker-3: estimated, not observed: taken as withdrawn 122 s after its sessions are closed; peer tor-1: perhaps
-    kept as stale for the restart time of 120 s (of the CiliumBGPPeerConfig), 2 s for the routers to act"
+  sample: "worker-3: estimated, not observed: taken as withdrawn 122 s after its sessions are closed; peer tor-1:
+    perhaps kept as stale for the restart time of 120 s (of the CiliumBGPPeerConfig), 2 s for the routers to act"
 observed:
   description: Never true. What the routers do was estimated, not observed.
   type: bool

@@ -67,6 +67,37 @@ def test_a_retyped_name_is_taken_back_and_no_cluster_is_one_line(tmp_path: Path)
     assert "0123: " in done.stdout.partition("PLAY RECAP")[0]
 
 
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"maintenance_action": "poweroff"}, "maintenance_action is 'poweroff', and must be one of: none"),
+        ({"evidence": "estimate"}, "evidence is 'estimate', and must be one of: router"),
+        ({"bgp_flush": True}, "bgp_flush changes settings of routers, and would change what is to be measured"),
+    ],
+)
+def test_probe_refuses_what_it_could_not_measure(variables: dict[str, Any], words: str, tmp_path: Path) -> None:
+    refused(play(MAINTENANCE.with_name("probe.yml"), tmp_path, target="worker-1", **variables), words)
+
+
+BGP = """
+- hosts: worker-1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: hitless.nodes.bgp
+        tasks_from: {entry}
+      vars:
+        bgp_record: {{before: {{evidence: cilium}}}}
+"""
+
+
+@pytest.mark.parametrize("entry", ["withdraw", "announce"])
+def test_a_record_that_was_made_for_other_evidence_is_refused(entry: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(BGP.format(entry=entry), encoding="utf-8")
+    refused(play(playbook, tmp_path), "its record was made with evidence cilium, and bgp_evidence is router")
+
+
 POWER = """
 - hosts: worker-1
   gather_facts: false
