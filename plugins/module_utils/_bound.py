@@ -25,16 +25,21 @@ READS = {"cilium": ("agent", ("peers", "routes")), "estimate": ("auto", ("peers"
 UNSEEN = 5
 
 
-def peers(client: Client, api_version: str | None, sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def peers(
+    client: Client, api_version: str | None, node_config: dict[str, Any] | None, sessions: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """What _estimate wants to know of each session's peer, in the order of the sessions."""
+    asked_for = {(peer["instance"], peer["name"]) for peer in _cilium.peers(node_config)}
     specs: dict[str, dict[str, Any] | None] = {}
 
     def spec(session: dict[str, Any]) -> dict[str, Any] | None:
         name = session["peer_config"]
+        if (session["instance"], session["peer"]) not in asked_for:
+            # Of a legacy policy, or left over: what its router was asked for isn't known.
+            return None
         if not name:
-            # Cilium gives a peer that names none its defaults, without graceful restart. Of one that isn't in the
-            # CiliumBGPNodeConfig (legacy policy, leftover) nothing is known.
-            return {} if session["peer"] and session["instance"] else None
+            # Cilium gives a peer that names none its defaults, which are without graceful restart.
+            return {}
         if name not in specs:
             found = _cilium.peer_config(client, api_version, name)
             specs[name] = None if found is None else found.get("spec") or {}
@@ -148,7 +153,7 @@ def node_estimate(client: Client, params: dict[str, Any], *, check_mode: bool) -
     agents = _sessions.Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = _sessions.read(client, agents, [name], api_version=api_version)
     facts = _sessions.facts(agents, seen, backend="auto", gather=("peers",))
-    peers_ = peers(client, api_version, facts["sessions"])
+    peers_ = peers(client, api_version, seen.node_config, facts["sessions"])
     before = measured(node)
     kept = before
     patch = None

@@ -92,7 +92,7 @@ def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) ->
     agents = _sessions.Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = _sessions.read(client, agents, [name], api_version=api_version)
     facts = _sessions.facts(agents, seen, backend=backend, gather=gather)
-    peers = _bound.peers(client, api_version, facts["sessions"])
+    peers = _bound.peers(client, api_version, seen.node_config, facts["sessions"])
     found = _announced.kept(facts)
     problems = _announced.problems(name, facts, peers)
     bound = _bound.withdrawal(

@@ -81,7 +81,7 @@ def test_without_routers_the_run_waits_until_they_are_done_and_says_that_it_esti
     assert back.code == 0, back.output
     assert frr10.state() == IN_SERVICE
     assert frr10.routers_send_to_node()
-    assert "s left of the 10 s that routers may go on sending to it (estimated, not observed)" in out.output
+    assert "estimated, not observed: taken as gone 10 s after the agent had closed the sessions" in out.output
     report = max(frr10.reports.glob("*.json"), key=lambda path: path.stat().st_mtime)
     evidence = json.loads(report.read_text())["evidence"]
     assert (evidence["kind"], evidence["observed"], evidence["seconds"]) == ("cilium", False, 10)

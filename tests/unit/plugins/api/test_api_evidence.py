@@ -162,6 +162,33 @@ def test_estimate_rests_on_the_status_and_the_peer_configs(api, cilium, speaker)
     assert "which nobody sees" in bound["reason"]
 
 
+def test_a_session_that_nobody_asked_for_has_no_bound(api, speaker):
+    """Left over from another config, or of a legacy policy: what its router was asked for isn't known."""
+    other = {"local-asn": 65432, "peer-asn": 62112, "peer-address": "192.0.2.9", "session-state": "established"}
+    say = speaker.say
+
+    def more(node, argv):
+        rc, stdout, stderr = say(node, argv)
+        return rc, json.dumps([*json.loads(stdout), other]) if argv[2] == "peers" else stdout, stderr
+
+    speaker.say = more
+    refused(api, "has no bound (peer 192.0.2.9: perhaps kept as stale for the restart time of 4095", evidence="cilium")
+
+
+def test_a_peer_that_names_no_peer_config_has_ciliums_defaults(api, cilium, speaker):
+    (config,) = api.client.list(f"{cilium.bgp}/ciliumbgpclusterconfigs")[0]
+    (instance,) = config["spec"]["bgpInstances"]
+    (peer,) = instance["peers"]
+    bare = {key: value for key, value in peer.items() if key != "peerConfigRef"}
+    spec = {"bgpInstances": [{**instance, "peers": [bare]}]}
+    api.client.patch(f"{cilium.bgp}/ciliumbgpnodeconfigs/worker-3", {"spec": spec})
+    cilium.status(routeCount=[{"afi": "ipv4", "safi": "unicast", "advertised": 2, "received": 0}])
+    assert estimated(api)["estimates"]["deselected"]["reason"].endswith(
+        "removed at once (no graceful restart), 2 s for the routers to act"
+    )
+    assert speaker
+
+
 def estimated(api, measured=None, *, check_mode=False):
     params = {"name": "worker-3", "measured": measured, "cilium_namespace": "kube-system", "_run": RUN}
     return _bound.node_estimate(api.client, params, check_mode=check_mode)
