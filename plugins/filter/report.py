@@ -27,6 +27,7 @@ OUTCOMES = {
     "maintenance": "back in service",
     "in": "back in service",
     "out": "out of service",
+    "probe": "measured, back in service",
     "check": "check mode: nothing was changed",
     "put back": "failed, put back as it was",
     "left": "failed, and putting it back failed too",
@@ -82,6 +83,7 @@ def maintenance_summary(
         "seconds": _seconds(history[0]["at"], history[-1]["at"]) if history else 0.0,
         "phases": phases,
         "routers": _routers(history),
+        "evidence": _evidence(history),
         "before": {key: before[key] for key in ("unschedulable", "label", "addresses") if key in before},
         "restored": dict(restored),
         "failure": dict(failure) if failure else None,
@@ -125,6 +127,18 @@ def _routers(history: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(routers.values())
 
 
+def _evidence(history: list[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What proved the withdrawal: {kind, observed, seconds, unbounded, reason, overridden}; None if nothing did yet.
+
+    Only routers are observed. With the other kinds the seconds are those that were waited, and the reason says why.
+    """
+    noted = [entry for entry in history if "evidence" in entry]
+    if not noted:
+        return None
+    kind, estimate = noted[-1]["evidence"], noted[-1].get("estimate") or {}
+    return {"kind": kind, "observed": kind == "router", **estimate}
+
+
 def _loss(probe: Mapping[str, Any]) -> dict[str, Any]:
     keys = (
         "missing",
@@ -152,6 +166,8 @@ def summary_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list
         lines.append(f"  {phase['at'][11:23]}  {phase['phase']:<11}{took}".rstrip())
     for router in summary["routers"]:
         lines.append(f"  router {router['router']}: {_router_words(router)}")
+    if _estimated_words(summary):
+        lines.append(f"  routes:  {_estimated_words(summary)}")
     if summary["restored"]:
         lines.append(f"  restored: {_restored_words(summary['restored'])}")
     if summary["loss"]:
@@ -169,6 +185,7 @@ def maintenance_plan(
     if not claimed.get("before"):
         return []
     before, label = claimed["before"], info["bgp"]["label"] or {}
+    evidence = before["evidence"]
     routers = ", ".join(before["routes"])
     prefixes = f"{len(claimed['prefixes'])} prefixes ({_some(claimed['prefixes'])})"
     steps = []
@@ -178,15 +195,34 @@ def maintenance_plan(
         steps.append(f"cordon it and evict {len(pods)} pods ({_some(names)})")
         steps.append(f"change label {_label(label.get('key'), label.get('deselect_value'))}")
         bound = claimed["withdrawal"]
-        how_long = "there is no bound" if bound["unbounded"] else f"at most {bound['seconds']} s"
+        how_long = "there is no bound" if bound["seconds"] is None else f"at most {bound['seconds']} s"
         estimate = f"estimated, not observed: {how_long}; {bound['reason']}"
-        steps.append(f"wait until {prefixes} are gone from {routers} ({estimate})")
+        if evidence == "router":
+            steps.append(f"wait until {prefixes} are gone from {routers} ({estimate})")
+        else:
+            closed = "ask its agent until its sessions are closed, and " if evidence == "cilium" else ""
+            steps.append(f"{closed}wait for as long as routers may go on ({estimate})")
         steps += {"poweroff": ["switch it off"], "reboot": ["reboot it"], "pause": ["wait for people"]}.get(action, [])
     if direction != "out":
         steps.append(f"wait until it is Ready, and restore label {_label(**before['label'])}")
-        steps.append(f"wait until the routes are back on {routers}")
+        back = (
+            f"the routes are back on {routers}" if evidence == "router" else "Cilium announces as many routes as before"
+        )
+        steps.append(f"wait until {back}")
         steps.append("leave it cordoned, as it was" if before["unschedulable"] else "uncordon it")
     return steps
+
+
+def _estimated_words(summary: Mapping[str, Any]) -> str:
+    """That the withdrawal was estimated, and on what that rests; "" where the routers were asked."""
+    evidence = summary["evidence"]
+    if not evidence or evidence["observed"]:
+        return ""
+    since = {"cilium": "the agent had closed the sessions", "estimate": "the node was deselected"}[evidence["kind"]]
+    return (
+        f"estimated, not observed: taken as gone {evidence['seconds']} s after {since} "
+        f"(evidence {evidence['kind']}; {evidence['reason']})"
+    )
 
 
 def _label(key: str | None, value: str | None) -> str:
@@ -266,7 +302,7 @@ def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: 
         left = f"putting it back failed as well: {failure['left']}"
         return f"{what}; {left}; its record is kept, go on with: {back}"
     again = f"run ansible-playbook hitless.nodes.node_{direction} -e target={host} again, or "
-    then = f"{'' if direction == 'in' else again}bring it back with: {back}"
+    then = f"{'' if direction in ('in', 'probe') else again}bring it back with: {back}"
     return f"{what}; it stays out of service and its record is kept; to go on, {then}"
 
 
@@ -307,6 +343,7 @@ def report_page(summary: Mapping[str, Any]) -> dict[str, Any]:
             }
             for router in summary["routers"]
         ],
+        "estimated": _estimated_words(summary),
         "restored": _restored_words(summary["restored"]),
         "loss": {"words": _loss_words(probe), "tone": "bad" if lost else "good"} if probe else None,
         "timeline": _timeline(summary),

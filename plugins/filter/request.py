@@ -18,8 +18,10 @@ ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
     "out": ("poweroff", "none"),
     "in": ("poweroff", "reboot", "none", "pause"),
+    "probe": ("none",),
 }
 ORDERS = ("drain_first", "withdraw_first")
+EVIDENCE = ("router", "cilium", "estimate")
 # The same as power_method in roles/power/defaults, which can't be read before the role runs (a test compares them).
 DEFAULT_POWER_METHOD = "redfish"
 POWER_METHODS = ("redfish", "os", "none")
@@ -78,8 +80,8 @@ def maintenance_problems(
 ) -> list[str]:
     """What is wrong with the input, one line each; [] = go on.
 
-    request: direction (maintenance | out | in), target (as given, None if it wasn't), hosts (that it matches), action,
-    tasks (path of the task file or ""), order, evidence.
+    request: direction (maintenance | out | in | probe), target (as given, None if it wasn't), hosts (that it matches),
+    action, tasks (path of the task file or ""), order, evidence.
     """
     problems = [
         *_target_problems(request, groups),
@@ -89,6 +91,7 @@ def maintenance_problems(
     if not problems:
         for host in request["hosts"]:
             problems += _host_problems(host, hostvars[host], request["action"])
+            problems += _router_option_problems(host, hostvars[host], request)
     return problems
 
 
@@ -105,10 +108,11 @@ def _target_problems(request: Mapping[str, Any], groups: Mapping[str, list[str]]
         )
     elif not hosts:
         problems.append(f"target={target} matches no host of the inventory (hosts: {_some(groups.get('all', []))})")
-    if not routers:
+    if not routers and request["evidence"] == "router":
         problems.append(
             "the inventory has no group 'routers', or it is empty: list there the FRR routers that the nodes announce "
-            "their routes to, since no node is powered off before every one of them has been asked"
+            "their routes to, since no node is powered off before every one of them has been asked; where nobody may "
+            "ask them, evidence=cilium makes do with Cilium and an estimate"
         )
     both = [host for host in hosts if host in routers]
     if both:
@@ -122,7 +126,7 @@ def _choice_problems(request: Mapping[str, Any]) -> list[str]:
     for name, value, choices in (
         ("maintenance_action", request["action"], actions),
         ("maintenance_order", request["order"], ORDERS),
-        ("evidence", request["evidence"], ("router",)),
+        ("evidence", request["evidence"], ("router",) if request["direction"] == "probe" else EVIDENCE),
     ):
         if value not in choices:
             kind = "" if isinstance(value, str) else f" ({_kind(value)})"
@@ -163,6 +167,25 @@ def _host_problems(host: str, variables: Mapping[str, Any], action: str) -> list
                 "or power_method=os"
             )
     return problems
+
+
+def _router_option_problems(host: str, variables: Mapping[str, Any], request: Mapping[str, Any]) -> list[str]:
+    """What is asked for of routers that nobody asks or that are measured, and evidence that a host has of its own."""
+    evidence = request["evidence"]
+    own = variables.get("evidence", evidence)
+    if own != evidence:
+        return [
+            f"{host}: evidence is {own!r} for it and {evidence!r} for the run: give one for all, such as -e evidence"
+        ]
+    probing = request["direction"] == "probe"
+    if evidence == "router" and not probing:
+        return []
+    why = "would change what is to be measured" if probing else f"evidence={evidence} doesn't log in to any"
+    return [
+        f"{host}: {name} changes settings of routers, and {why}: leave it out"
+        for name in ("bgp_router_drain", "bgp_flush")
+        if variables.get(name) not in (None, False, "", "false", "False", "no")
+    ]
 
 
 def _some(names: Iterable[str], limit: int = 8) -> str:
@@ -209,6 +232,12 @@ def may_put_back(node: Mapping[str, Any], record: Mapping[str, Any] | None) -> b
     return record["phase"] in ("claimed", "drained", "withdrawn") and node.get("ready") is True
 
 
+def withdrawn_by(record: Mapping[str, Any] | None) -> str:
+    """By which evidence a record says that the node's routes are withdrawn, as noted last; "" if it doesn't say."""
+    noted = [entry["evidence"] for entry in (record or {}).get("history", []) if "evidence" in entry]
+    return noted[-1] if noted else ""
+
+
 def was_off(record: Mapping[str, Any] | None) -> bool:
     """Whether the node was switched off or rebooted since the claim, so that it must come back with a new boot id."""
     return any(entry["phase"] == "off" for entry in (record or {}).get("history", []))
@@ -226,4 +255,5 @@ class FilterModule:
             "may_put_back": may_put_back,
             "same_uuid": same_uuid,
             "was_off": was_off,
+            "withdrawn_by": withdrawn_by,
         }

@@ -54,10 +54,11 @@ def by_router(loop: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def router_seconds(loop: Mapping[str, Any], since: str, again: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Router -> {seconds, at_most}: seconds from a moment (RFC 3339) until it was seen to have reached the state.
+    """Router -> {seconds, at_most, families}: seconds from a moment (RFC 3339) until it had reached the state.
 
     The routers are asked one after the other: if a later one was done when it was first looked at, the number is an
-    upper bound and at_most is true. again: the second round, in which a router that had lost the state reached it anew.
+    upper bound and at_most is true. families: the same for each, where the waits say it. again: the second round, in
+    which a router that had lost the state reached it anew.
     """
     start = datetime.fromisoformat(since)
     result: dict[str, dict[str, Any]] = {}
@@ -66,7 +67,13 @@ def router_seconds(loop: Mapping[str, Any], since: str, again: Mapping[str, Any]
         first = each.get(ROUTER) not in result
         if "seconds" in each and (first or waited > 0):
             asked = (datetime.fromisoformat(each["asked_at"]) - start).total_seconds()
-            result[each[ROUTER]] = {"seconds": round(asked + waited, 1), "at_most": bool(result) and waited < 1}
+            at_most = bool(result) and waited < 1
+            families = {kind: round(asked + seconds, 1) for kind, seconds in (each.get("families") or {}).items()}
+            result[each[ROUTER]] = {
+                "seconds": round(asked + waited, 1),
+                "at_most": at_most,
+                **({"families": families} if families else {}),
+            }
     return result
 
 
@@ -161,6 +168,32 @@ def with_baseline(routers: Iterable[str], record: Mapping[str, Any]) -> list[str
     return [router for router in routers if baseline(record, router)]
 
 
+def slowest(routers: Mapping[str, Mapping[str, Any]], event: str, at: str) -> dict[str, Any]:
+    """The longest of what router_seconds measured of an event, as node_estimate keeps it: {event, seconds, ...}."""
+    found = [
+        {"event": event, "seconds": seconds, "at": at, "router": router, "family": kind}
+        for router, measured in routers.items()
+        for kind, seconds in (measured.get("families") or {"all families": measured["seconds"]}).items()
+    ]
+    return max(found, key=lambda each: each["seconds"])
+
+
+def measured_lines(
+    routers: Mapping[str, Mapping[str, Any]], by_routers: Mapping[str, Any], by_cilium: Mapping[str, Any], node: str
+) -> list[str]:
+    """What was measured, for the terminal, beside the estimates from what routers negotiated and from Cilium alone."""
+    lines = [f"{node}: from the change of the label until a router had no path to it any more"]
+    for router, measured in routers.items():
+        bound = "at most " if measured["at_most"] else ""
+        families = measured.get("families") or {"all families": measured["seconds"]}
+        words = ", ".join(f"{kind} {bound}{seconds} s" for kind, seconds in families.items())
+        lines.append(f"  router {router}: {words}")
+    for source, estimate in (("the routers' capabilities", by_routers), ("Cilium alone", by_cilium)):
+        seconds = "without a bound" if estimate["unbounded"] else f"{estimate['seconds']} s"
+        lines.append(f"  estimated from {source}: {seconds} ({estimate['reason']})")
+    return lines
+
+
 class FilterModule:
     """The filters about routers."""
 
@@ -181,4 +214,6 @@ class FilterModule:
             "to_note": to_note,
             "with_stale": with_stale,
             "seconds_left": seconds_left,
+            "slowest": slowest,
+            "measured_lines": measured_lines,
         }

@@ -124,6 +124,8 @@ def _session(peer: dict[str, Any], instance: str | None) -> Row:
             "restart_time": restart.get("restart-time-seconds")
             or _whole_seconds(restart.get("restart-time-nanoseconds")),
         },
+        # The agent doesn't say it.
+        "peer_config": None,
         "routes": [
             {
                 "afi": _word(family.get("afi"), AFIS),

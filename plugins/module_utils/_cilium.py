@@ -155,6 +155,7 @@ def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
                 "uptime": None,
                 "hold_time": (seen.get("timers") or {}).get("appliedHoldTimeSeconds"),
                 "graceful_restart": None,
+                "peer_config": peer["peer_config"],
                 "routes": [
                     {key: count.get(key) for key in ("afi", "safi", "advertised", "received")}
                     for count in seen.get("routeCount") or []

@@ -8,10 +8,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _estimate, _info, _node, _record
+from ansible_collections.hitless.nodes.plugins.module_utils import (
+    _announced,
+    _announcers,
+    _bound,
+    _cilium,
+    _estimate,
+    _info,
+    _node,
+    _record,
+    _sessions,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils._baseline import Baseline, baseline, prefixes
 from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
@@ -21,7 +32,18 @@ class ClaimError(HitlessError):
     """The node can't be claimed or released, with every reason found."""
 
 
-def reasons_against(picture: _info.Picture, routers: Baseline) -> list[str]:
+EVIDENCE = ("router", "cilium", "estimate")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What can't be read back later of a node's routes, by the kind of evidence, and why that isn't enough."""
+
+    kept: dict[str, Any]
+    problems: list[str]
+
+
+def reasons_against(picture: _info.Picture, routes: Before) -> list[str]:
     """Why a node that nobody holds mustn't be claimed now; empty if it may."""
     reasons = list(picture.problems)
     if not picture.selection.selected:
@@ -30,10 +52,82 @@ def reasons_against(picture: _info.Picture, routers: Baseline) -> list[str]:
         reasons.append("no label takes it out of BGP")
     if not picture.addresses:
         reasons.append("it has no InternalIP, by which routers could be asked for it")
-    return [*reasons, *routers.problems]
+    return [*reasons, *routes.problems]
 
 
-def before(node: dict[str, Any], key: str, picture: _info.Picture, routers: Baseline) -> dict[str, Any]:
+def by_routers(client: Client, params: dict[str, Any]) -> Before:
+    """What the routers have of a node, by their answers."""
+    name, minimum = params["name"], params["min_announcers"]
+    found: Baseline = baseline(name, params["routes"])
+    problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
+    if minimum > 0 and found.routes:
+        services, unknown = _announcers.services(client)
+        vips = _announcers.vips(prefixes(found.routes), services)
+        counts = _announcers.by_router(params["routes"], found.routes, vips)
+        problems += unknown or _announcers.problems(vips, counts, minimum)
+    return Before({"routes": found.routes, "sessions": found.sessions}, problems)
+
+
+def _long_lived(found: Baseline, override: int) -> list[str]:
+    """That routers may keep the node's routes for hours or days, unless somebody says that this will do."""
+    kept = {
+        router
+        for router, sessions in found.sessions.items()
+        for session in sessions
+        if session["established"] and (session["graceful_restart"] or {}).get("long_lived")
+    }
+    if not kept or override > 0:
+        return []
+    return [
+        f"long-lived graceful restart is negotiated with {' and '.join(sorted(kept))}, so there is no bound to how "
+        f"long its stale routes stay: switch it off there, or say estimate_override to try all the same"
+    ]
+
+
+def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) -> Before:
+    """What Cilium says that the node announces, and the bound to wait for once it doesn't any more."""
+    name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
+    api_version = (picture.api_version or "").rpartition("/")[2] or None
+    backend, gather = _bound.READS[evidence]
+    agents = _sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    (seen,) = _sessions.read(client, agents, [name], api_version=api_version)
+    facts = _sessions.facts(agents, seen, backend=backend, gather=gather)
+    peers = _bound.peers(client, api_version, seen.node_config, facts["sessions"])
+    found = _announced.kept(facts)
+    problems = _announced.problems(name, facts, peers)
+    bound = _bound.withdrawal(
+        _bound.estimates("deselected", picture.node, seen, peers), evidence, params["estimate_override"]
+    )
+    if bound["unbounded"] and not bound["overridden"]:
+        problems.append(
+            f"for how long routers may go on sending to it has no bound ({bound['reason']}): let them be asked "
+            f"(evidence router), or say with estimate_override how many seconds are to be waited"
+        )
+    if minimum > 0 and not problems:
+        problems += _other_announcers(client, agents, name, api_version, found["prefixes"], minimum)
+    return Before({"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound}, problems)
+
+
+def _other_announcers(
+    client: Client,
+    agents: _sessions.Agents,
+    name: str,
+    api_version: str | None,
+    announced: list[str] | None,
+    minimum: int,
+) -> list[str]:
+    if announced is None:
+        return [
+            "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: say "
+            "min_announcers 0 to go on without knowing"
+        ]
+    services, unknown = _announcers.services(client)
+    vips = _announcers.vips(announced, services)
+    counts = _announcers.by_agents(client, agents, name, api_version, vips, minimum)
+    return unknown or _announcers.problems(vips, counts, minimum)
+
+
+def before(node: dict[str, Any], key: str, picture: _info.Picture, evidence: str, routes: Before) -> dict[str, Any]:
     """What has to be true again at the end, and what can't be read back later."""
     info = node.get("status", {}).get("nodeInfo", {})
     return {
@@ -42,8 +136,8 @@ def before(node: dict[str, Any], key: str, picture: _info.Picture, routers: Base
         "boot_id": info.get("bootID"),
         "system_uuid": info.get("systemUUID"),
         "addresses": picture.addresses,
-        "routes": routers.routes,
-        "sessions": routers.sessions,
+        "evidence": evidence,
+        **routes.kept,
     }
 
 
@@ -58,8 +152,8 @@ def _result(
         "resumed": False,
         "record": record,
         "addresses": kept.get("addresses") or [],
-        "prefixes": prefixes(kept.get("routes") or {}),
-        "withdrawal": _withdrawal_bound(kept.get("sessions")),
+        "prefixes": (kept.get("cilium") or {}).get("prefixes") or prefixes(kept.get("routes") or {}),
+        "withdrawal": kept.get("withdrawal") or _withdrawal_bound(kept.get("sessions")),
         "before": kept,
         "history": (record or {}).get("history") or [],
         "restored": None,
@@ -73,7 +167,7 @@ def _withdrawal_bound(sessions: dict[str, list[dict[str, Any]]] | None) -> dict[
     if not sessions:
         return None
     bound = _estimate.estimate("deselected", dict(sessions))
-    return {key: bound[key] for key in ("seconds", "unbounded", "reason")}
+    return {key: bound[key] for key in ("seconds", "unbounded", "reason")} | {"overridden": False}
 
 
 def _diff(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
@@ -107,8 +201,10 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
             f"{name}: there is no record in which phase {params['phase']} could be noted: claim the node first"
         )
     picture = _info.look(client, name, label=params["label"], cilium_namespace=params["cilium_namespace"])
-    routers = baseline(name, params["routes"])
-    reasons = reasons_against(picture, routers)
+    evidence = params["evidence"] or "router"
+    asked = {**params, "evidence": evidence}
+    routes = by_routers(client, asked) if evidence == "router" else by_cilium(client, picture, asked)
+    reasons = reasons_against(picture, routes)
     flip = picture.selection.flip
     if reasons or flip is None:
         raise ClaimError(f"{name} can't be claimed, and nothing was changed: {'; '.join(reasons)}", reasons=reasons)
@@ -123,7 +219,9 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
         if (_cilium.labels(current) or {}).get(flip.key) != flip.selected_value:
             raise ClaimError(f"{name}: its labels changed while it was being claimed: run again")
         record.update(
-            _record.new(run, before(current, flip.key, picture, routers), params["note"] or {}, datetime.now(UTC))
+            _record.new(
+                run, before(current, flip.key, picture, evidence, routes), params["note"] or {}, datetime.now(UTC)
+            )
         )
         return _record.annotation(record)
 
@@ -146,6 +244,13 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         )
         if objection:
             raise _record.HeldError(objection, record=record)
+        claimed_by = record["before"].get("evidence")
+        if params["evidence"] not in (None, claimed_by):
+            raise ClaimError(
+                f"{name} was claimed with evidence {claimed_by}, and {params['evidence']} is asked for now: its record "
+                f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
+                record=record,
+            )
         old.clear()
         old.update(record)
         new.clear()

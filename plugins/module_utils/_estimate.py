@@ -12,6 +12,7 @@ counts as its worst case. RFC 4271 (hold time), 4724 (graceful restart), 8538 (N
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -64,24 +65,44 @@ def estimate(
     event: str,
     routers: dict[str, list[dict[str, Any]] | None],
     peers: list[dict[str, Any]] | None = None,
-    *,
-    hard_reset: bool = False,
 ) -> dict[str, Any]:
     """{event, seconds, unbounded, reason, sessions}: the bound over all sessions, and each one's (seconds None: none).
 
     routers: router -> neighbors as frr_bgp_info returns them, read BEFORE the event; None = it couldn't be asked.
     peers: {name, peer_config (spec of the CiliumBGPPeerConfig, None = unknown), hold_time (as the agent reports it is
-    applied, None = unknown)} of each peer that Cilium has for the node.
-    hard_reset: it is known, not guessed from a version, that the node closes its sessions with Hard Reset.
+    applied, None = unknown), graceful_restart (as the agent has it, None = unknown)} of each peer that Cilium has for
+    the node.
     """
     if event not in EVENTS:
         raise HitlessError(f"no estimate for event {event!r}: one of {', '.join(EVENTS)}")
     rows = []
     for session in _sessions(routers, peers or []):
-        seconds, reason = _bound(event, session, hard_reset=hard_reset)
+        seconds, reason = _bound(event, session)
         rows.append({**session.row, "seconds": seconds, "unbounded": seconds is None, "reason": reason})
     worst = max(rows, key=lambda row: float("inf") if row["unbounded"] else row["seconds"])
     return {"event": event, **{key: worst[key] for key in ("seconds", "unbounded", "reason")}, "sessions": rows}
+
+
+def with_measured(bound: dict[str, Any], measured: dict[str, Any] | None, *, unchanged: bool) -> dict[str, Any]:
+    """A bound with what was measured once on the routers for the same event: never shorter than that.
+
+    measured: {event, seconds, at, router, family}. unchanged: what decides on the time is as it was when it was
+    measured, so that the measured time (and the routers' own) counts instead of the worst case.
+    """
+    if measured is None or measured["event"] != bound["event"]:
+        return bound
+    seconds = math.ceil(measured["seconds"]) + PROCESSING
+    where = f"{measured['seconds']} s on router {measured['router']}, {measured['family']}, at {measured['at']}"
+    if unchanged:
+        return {
+            **bound,
+            "seconds": seconds,
+            "unbounded": False,
+            "reason": f"measured {where}, with the same Cilium and settings, {PROCESSING} s for the routers to act",
+        }
+    if bound["unbounded"] or seconds <= bound["seconds"]:
+        return bound
+    return {**bound, "seconds": seconds, "reason": f"{bound['reason']}; but measured {where}, with other settings"}
 
 
 def _sessions(routers: dict[str, list[dict[str, Any]] | None], peers: list[dict[str, Any]]) -> Iterator[Session]:
@@ -121,10 +142,14 @@ def _offer(peers: list[dict[str, Any]]) -> Offer:
     specs = [peer.get("peer_config") for peer in peers]
     if any(spec is None for spec in specs):
         return Offer(hold_time=hold)
-    restarts = [restart for spec in specs if (restart := (spec or {}).get("gracefulRestart") or {}).get("enabled")]
+    wanted = [restart for spec in specs if (restart := (spec or {}).get("gracefulRestart") or {}).get("enabled")]
+    times = [restart.get("restartTimeSeconds", DEFAULT_RESTART) for restart in wanted]
+    # A session that is up was opened with what the PeerConfig said then, which the agent still has.
+    applied = [restart for peer in peers if (restart := peer.get("graceful_restart") or {}).get("enabled")]
+    times += [restart.get("restart_time") or LONGEST_RESTART for restart in applied]
     return Offer(
-        graceful_restart=bool(restarts),
-        restart_time=max((restart.get("restartTimeSeconds", DEFAULT_RESTART) for restart in restarts), default=0),
+        graceful_restart=bool(times),
+        restart_time=max(times, default=0),
         hold_time=hold,
         # Cilium has no setting for it.
         long_lived=False,
@@ -171,7 +196,7 @@ def _either(first: Any, second: Any) -> Any:
     return second if first is None else first
 
 
-def _bound(event: str, session: Session, *, hard_reset: bool) -> tuple[int | None, str]:
+def _bound(event: str, session: Session) -> tuple[int | None, str]:
     """Seconds (None = unbounded) until one session's paths are gone, and why."""
     parts = []
     noticed: int | None = 0
@@ -182,7 +207,7 @@ def _bound(event: str, session: Session, *, hard_reset: bool) -> tuple[int | Non
         if event == "silent_loss":
             noticed, why = _noticed(session)
             parts.append(why)
-        kept, why = _stale(event, session, hard_reset=hard_reset)
+        kept, why = _stale(event, session)
         parts.append(why)
     if noticed is None or kept is None:
         return None, f"{session.where}: {', '.join(parts)}"
@@ -198,7 +223,7 @@ def _noticed(session: Session) -> tuple[int | None, str]:
     return session.hold_time, f"noticed after the hold time of {session.hold_time} s ({session.hold_from})"
 
 
-def _stale(event: str, session: Session, *, hard_reset: bool) -> tuple[int | None, str]:
+def _stale(event: str, session: Session) -> tuple[int | None, str]:
     """For how many seconds (None = unbounded) the router keeps the paths once the session has ended, and why."""
     if session.negotiated is False:
         return 0, "removed at once (no graceful restart)"
@@ -206,8 +231,6 @@ def _stale(event: str, session: Session, *, hard_reset: bool) -> tuple[int | Non
     notified = event in ("deselected", "silent_loss")
     if notified and session.notification is False:
         return 0, "removed at once (the node didn't send the N bit: a NOTIFICATION ends graceful restart)"
-    if event == "deselected" and hard_reset:
-        return 0, "removed at once (closed with Hard Reset)"
     sure = session.negotiated and (session.notification or not notified)
     words = f"{'' if sure else 'perhaps '}kept as stale for the restart time of {session.restart_time} s"
     words += f" ({session.restart_from})"

@@ -69,6 +69,7 @@ def _path(path: Any, wanted: str) -> dict[str, Any]:
             # All addresses of the next hop: over IPv6 a global one and perhaps a link-local one.
             "next_hops": [address(hop) for hop in hops],
             "from": peer.get("peerId"),
+            "internal": peer.get("type") == "internal",
             "stale": bool(path.get("stale", False)),
             "valid": bool(path.get("valid", False)),
             # In this answer an object, {"overall": true}; in tables true.

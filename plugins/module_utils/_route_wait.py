@@ -36,8 +36,16 @@ class Pauses:
     """The pauses between the looks of one wait: cut short when things move, so that their end is seen soon after it."""
 
     def __init__(
-        self, wait: RouteWait, soon: float, held: float, clock: Callable[[], float], sleep: Callable[[float], None]
+        self,
+        wait: RouteWait,
+        soon: float,
+        held: float,
+        reached: dict[str, float],
+        elapsed: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
     ) -> None:
+        """reached, elapsed: of the slices before, see RouteWait.wait()."""
         self.wait = wait
         self.soon = soon
         self.clock = clock
@@ -47,13 +55,20 @@ class Pauses:
         self.held = held > 0
         self.held_before = held
         self.ups: dict[tuple[str, str], int | None] = {}
+        # Family -> second of the whole wait since which nothing of it is in the way.
+        self.reached = reached
+        self.started = clock() - elapsed
 
     def look(self) -> dict[str, list[dict[str, Any]]]:
         """A view of the router."""
         # Of an unknown router nothing is known to move.
         self.before, self.found = self.found or None, []
+        reached, self.reached = self.reached, {}
         view = self.wait.view()
         self.found = self.wait.remaining(view)
+        now = round(self.clock() - self.started, 3)
+        left = {entry["family"] for entry in self.found}
+        self.reached = {kind: reached.get(kind, now) for kind in self.wait.families if kind not in left}
         return view
 
     def holds(self, view: dict[str, list[dict[str, Any]]]) -> bool:
@@ -115,6 +130,7 @@ class RouteWait:
         self.node = node
         self.name = name
         self.total = sum(len(prefixes) for prefixes in wanted.values())
+        self.families = sorted({family(each) for prefixes in wanted.values() for each in prefixes})
 
     def remaining(self, view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """What still keeps the state from being reached; [] = reached."""
@@ -153,7 +169,7 @@ class RouteWait:
     def look(self) -> dict[str, Any]:
         """The result of looking once, as in check mode."""
         remaining = self.remaining(self.view())
-        return {"changed": False, "remaining": remaining, "seconds": 0.0, "settled": False}
+        return {"changed": False, "remaining": remaining, "seconds": 0.0, "families": {}, "settled": False}
 
     def wait(
         self,
@@ -162,15 +178,17 @@ class RouteWait:
         settle: float,
         interval: float,
         held: float = 0.0,
+        reached: dict[str, float] | None = None,
         soon: float = SOON,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> dict[str, Any]:
         """The result once the state has held for settle seconds; HitlessError after the timeout.
 
-        held: seconds for which an earlier wait saw that it held. soon: seconds of the shortest pause between looks.
+        held: seconds for which an earlier wait saw that it held. reached: since when, in this wait, earlier slices saw
+        it of each family. soon: seconds of the shortest pause between looks.
         """
-        pauses = Pauses(self, soon, held, clock, sleep)
+        pauses = Pauses(self, soon, held, dict(reached or {}), limits.elapsed, clock, sleep)
         try:
             met: Met[Any] = poll(
                 pauses.look,
@@ -184,11 +202,12 @@ class RouteWait:
                 sleep=pauses.pause,
             )
         except SliceOver as pause:
-            handover = {"link_locals": sorted(self.router.link_locals)}
+            handover = {"link_locals": sorted(self.router.link_locals), "reached": pauses.reached}
             raise Unfinished(self.node, f"router {self.name}: {self.progress(pause)}", state=handover) from pause
         except TimedOut as end:
             raise self.failure(end) from end
-        return {"changed": False, "remaining": [], "seconds": round(met.seconds, 3), "settled": True}
+        seconds = round(met.seconds, 3)
+        return {"changed": False, "remaining": [], "seconds": seconds, "families": pauses.reached, "settled": True}
 
     def progress(self, pause: NotMet) -> str:
         """What is waited for, in words."""

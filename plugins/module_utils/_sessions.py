@@ -163,7 +163,7 @@ def from_agent(node_config: dict[str, Any] | None, answer: list[Row]) -> Answer:
             found.append(wanted)
             continue
         rest.remove(row)
-        found.append({**row, "instance": wanted["instance"], "peer": wanted["peer"]})
+        found.append({**row, **{key: wanted[key] for key in ("instance", "peer", "peer_config")}})
     found += rest
     missing = [row for row in found if row["established"] is None]
     return Answer("agent", found, f"its agent's answer says nothing of {_names(missing)}" if missing else None)

@@ -12,7 +12,7 @@ A look ("view") is a dict of lists, made by _router.py, and holds only what conc
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
   fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
-  others     {vrf, prefix}: prefixes with a fresh and valid path over somebody else
+  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over somebody else, and over whom
 """
 
 from __future__ import annotations
@@ -111,10 +111,17 @@ def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
     return _entry(source, "bgp", paths=count)
 
 
-def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, str]]:
-    """The prefix, if traffic to it has another way than the node."""
-    usable = [path for path in paths if path["valid"] and not path["stale"]]
-    return [{"vrf": vrf, "prefix": wanted}] if any(not addresses.intersection(p["next_hops"]) for p in usable) else []
+def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
+    """The prefix, if traffic to it has another way than the node, with the next hops of the other ways."""
+    usable = [
+        path
+        for path in paths
+        if path["valid"] and not path["stale"] and path["next_hops"] and not addresses & set(path["next_hops"])
+    ]
+    # Of a pair, the first is the global one, by which a path from another router names the same node. A router that
+    # puts itself there (next-hop-self) is another way, but behind it may be this very node.
+    hops = {path["next_hops"][0] for path in usable if not (path["internal"] and path["from"] in path["next_hops"])}
+    return [{"vrf": vrf, "prefix": wanted, "next_hops": sorted(hops)}] if usable else []
 
 
 def not_unused(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:

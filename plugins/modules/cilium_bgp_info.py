@@ -158,6 +158,9 @@ nodes:
             restart_time:
               description: Seconds that the node announces.
               type: int
+        peer_config:
+          description: Name of the CiliumBGPPeerConfig. V(null) for a peer that names none or isn't one of Cilium's.
+          type: str
         routes:
           description: Numbers of routes advertised and received for each address family.
           type: list
@@ -249,6 +252,7 @@ nodes:
           instance: main
           local_asn: 65432
           peer: tor-1
+          peer_config: rack-1
           routes: [{advertised: 3, afi: ipv4, received: 0, safi: unicast}]
           state: established
           uptime: null

@@ -258,6 +258,27 @@ fib:
       description: The node's address.
       type: str
       sample: 192.0.2.13
+others:
+  description:
+    - Who else announces the prefixes that were looked up. Only fresh and valid paths count.
+    - A prefix that only the node announces isn't in the list.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF.
+      type: str
+      sample: default
+    prefix:
+      description: The prefix.
+      type: str
+      sample: 198.51.100.10/32
+    next_hops:
+      description: The next hops, each once, without the node's.
+      type: list
+      elements: str
+      sample: [192.0.2.11, 192.0.2.12]
 """
 
 import socket
@@ -300,6 +321,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "neighbors": view["neighbors"],
         "routes": _withdrawal.with_installed(view),
         "fib": view["fib"],
+        "others": view["others"],
     }
 
 

@@ -202,6 +202,11 @@ seconds:
   type: float
   returned: always
   sample: 20.4
+families:
+  description: Seconds until nothing of each family was in the way any more. Empty in check mode.
+  type: dict
+  returned: success
+  sample: {ipv4: 20.4, ipv6: 20.4}
 settled:
   description: Whether the state held for O(settle) seconds. Never in check mode, which looks once.
   type: bool
@@ -265,7 +270,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     limits = Limits.of(params)
     # What an earlier wait saw says nothing about a later slice of this one: its first look found something else.
     held = 0.0 if limits.resumed else params["held"]
-    return wait.wait(limits, settle=params["settle"], interval=params["interval"], held=held)
+    reached = (params["_state"] or {}).get("reached")
+    return wait.wait(limits, settle=params["settle"], interval=params["interval"], held=held, reached=reached)
 
 
 def main() -> None:

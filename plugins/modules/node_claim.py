@@ -18,8 +18,9 @@ description:
     Any other is left alone, unless O(takeover=true).
   - The first claim is refused, with every reason found and before anything is written, when the node is unknown, when
     Cilium's objects don't select it or no single label takes it out, when a router's answer is missing, when no
-    router has
-    an established session with it, or when no router has a route to it.
+    router has an established session with it, or when no router has a route to it.
+  - It is also refused when too few others announce one of its VIPs, or when O(evidence) rests on an estimate that has
+    no bound.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -51,6 +52,32 @@ options:
       - What each router has of the node, as name of the router and result of M(hitless.nodes.frr_bgp_info).
       - Required for the first claim. Ignored when there is a record, which has its own from before the first change.
     type: dict
+  evidence:
+    description:
+      - What is going to prove that the node's routes are gone and back, and therefore what a first claim has to keep.
+      - V(router) needs the routers' answers, O(routes).
+      - V(cilium) asks the node's agent by a command in its container what it announces (rights to C(get) and C(create)
+        C(pods/exec) in O(cilium_namespace)), and estimates for how long routers may keep that.
+      - V(estimate) is the same without the agent. Its sessions and numbers of routes come from the status of the
+        CiliumBGPNodeConfig, or where that is unknown from the agent.
+      - By default V(router) for a first claim. A record that was claimed with another one is not continued.
+    type: str
+    choices: [router, cilium, estimate]
+  estimate_override:
+    description:
+      - Seconds to wait for where the estimate has no bound, which otherwise is refused. A bound is never made shorter.
+      - With O(evidence=router), where nothing is waited for by estimate, any number above 0 allows a claim although
+        long-lived graceful restart is negotiated.
+    type: int
+    default: 0
+  min_announcers:
+    description:
+      - How many others must announce each VIP that the node announces, as the routers (or, with O(evidence=cilium), the
+        agents of other nodes) have it now. A VIP is a prefix that holds an address of a Service.
+      - A VIP that would be left with fewer, or with an unknown number, is refused and its Services are named.
+      - With V(0) nobody is counted.
+    type: int
+    default: 1
   label:
     description:
       - Name of the label that is going to be flipped.
@@ -161,6 +188,7 @@ record:
     before:
       addresses: [192.0.2.13, "2001:db8::13"]
       boot_id: 5b2f6a52-6f2c-4e6f-9b0e-0d3bd02ff52e
+      evidence: router
       label: {key: enable-bgp, value: "true"}
       routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: [198.51.100.10/32]}}}
       sessions: {tor-1: [{address: 192.0.2.13, established: true, graceful_restart: {}, hold_time: 90, vrf: default}]}
@@ -188,7 +216,9 @@ addresses:
   returned: success
   sample: [192.0.2.13, "2001:db8::13"]
 prefixes:
-  description: The prefixes that any router had of the node when it was claimed.
+  description:
+    - The prefixes that any router had of the node when it was claimed, or that its agent announced. Empty with
+      O(evidence=estimate), if nobody named them.
   type: list
   elements: str
   returned: success
@@ -196,8 +226,8 @@ prefixes:
 withdrawal:
   description:
     - For how long the routers may keep the node's routes once it is deselected, by what each session had negotiated
-      before the claim. Estimated, not observed, and often longer than what happens.
-      V(null) for a node without a record.
+      before the claim, or (O(evidence=cilium) and O(evidence=estimate)) by what Cilium knows. Estimated, not observed,
+      and often longer than what happens. V(null) for a node without a record.
   type: dict
   returned: success
   contains:
@@ -210,7 +240,11 @@ withdrawal:
     reason:
       description: Which session it is of, and why.
       type: str
+    overridden:
+      description: Whether the seconds are those of O(estimate_override).
+      type: bool
   sample:
+    overridden: false
     reason: "router tor-1, session 192.0.2.13: kept as stale for the restart time of 120 s (received by the router),
       2 s for the routers to act"
     seconds: 122
@@ -242,7 +276,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._claim import claim, release
+from ansible_collections.hitless.nodes.plugins.module_utils._claim import EVIDENCE, claim, release
 from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils._record import RANK
 
@@ -263,6 +297,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
             "phase": {"type": "str", "choices": list(RANK)},
             "routes": {"type": "dict"},
+            "evidence": {"type": "str", "choices": list(EVIDENCE)},
+            "estimate_override": {"type": "int", "default": 0},
+            "min_announcers": {"type": "int", "default": 1},
             "label": {"type": "str"},
             "takeover": {"type": "bool", "default": False},
             "note": {"type": "dict"},

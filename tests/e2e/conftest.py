@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes import config, dynamic
 from lab import cli, lifecycle, network, rights
 from lab.settings import LabSettings
@@ -87,6 +89,15 @@ class Cluster:
             start_new_session=True,
         )
 
+    @staticmethod
+    def when(condition: Callable[[], bool], process: subprocess.Popen[str], *, timeout: float = 120) -> None:
+        """Returns as soon as the condition holds, while the playbook runs on."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert process.poll() is None, f"the playbook ended before it was so:\n{process.communicate()[0]}"
+            assert time.monotonic() < deadline, "it was never so"
+            time.sleep(0.05)
+
     def kill_when(self, condition: Callable[[], bool], process: subprocess.Popen[str], *, timeout: float = 120) -> str:
         """Kills a playbook, with all that it has started, as soon as the condition holds; returns what it had said."""
         deadline = time.monotonic() + timeout
@@ -124,11 +135,39 @@ class Cluster:
         record = self.state()["record"]
         return record["phase"] if record else None
 
+    def deselected(self) -> bool:
+        """Whether Cilium's operator has followed the label."""
+        return self.get("CiliumBGPNodeConfig", self.node, api_version="cilium.io/v2") is None
+
     def patch_node(self, patch: dict[str, Any]) -> None:
         """A merge patch of the node by somebody else."""
         self._client.resources.get(api_version="v1", kind="Node").patch(
             body=patch, name=self.node, content_type="application/merge-patch+json"
         )
+
+    def allow_agents_to_be_asked(self) -> None:
+        """Gives the playbooks the right to run commands in the pods of Cilium's agents."""
+        namespace, name = self.lab.settings.name, "node-maintenance-agents"
+        rules = [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}]
+        account = {"kind": "ServiceAccount", "name": "node-maintenance", "namespace": "hitless"}
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+        for kind, more in (
+            ("Role", {"rules": rules}),
+            ("RoleBinding", {"roleRef": role, "subjects": [account]}),
+        ):
+            body = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}, **more}
+            resource = self._client.resources.get(api_version=body["apiVersion"], kind=kind)
+            with contextlib.suppress(dynamic.exceptions.ConflictError):
+                resource.create(body=body, namespace=namespace)
+
+    def inventory_without_routers(self, folder: Path) -> Path:
+        """The lab's inventory for somebody who can't log in to its routers."""
+        content = yaml.safe_load((self.lab.dir / "inventory.yml").read_text())
+        del content["routers"]
+        path = folder / "inventory-without-routers.yml"
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(content))
+        return path
 
     def last_request(self) -> int:
         """The number of the latest request in the emulator's log."""

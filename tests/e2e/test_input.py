@@ -70,6 +70,12 @@ def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None
     refused(cluster, router, "nreachable", inventory=changed_inventory(cluster, tmp_path, move))
 
 
+def test_fault_31_a_vip_that_too_few_others_announce(cluster: Cluster) -> None:
+    # Two other nodes announce all VIPs; of the node's own PodCIDR it is the only announcer, which is no fault.
+    name = cluster.lab.settings.name
+    refused(cluster, f"of Service {name}/web:", "others: 2 on", "min_announcers: 3", claim_min_announcers=3)
+
+
 def test_a_router_user_who_may_not_ask_frr(cluster: Cluster, tmp_path: Path) -> None:
     def demote(content: dict[str, Any]) -> None:
         content["routers"]["vars"]["ansible_user"] = "guest"

@@ -77,6 +77,65 @@ def test_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_put_back(
     assert "198.51.100.10/32" in line
 
 
+def test_fault_15_an_operator_that_dies_in_mid_run_is_named_and_the_label_is_put_back(cluster: Cluster) -> None:
+    process = cluster.start("node-maintenance.yml", target=cluster.node, bgp_flip_timeout=4)
+    # After the claim, which would refuse it; its Lease is still fresh when the label is flipped.
+    cluster.when(lambda: cluster.state()["unschedulable"], process)
+    cluster.knob("operator.dead=true")
+    cluster.when(lambda: cluster.state()["label"] == "false", process)
+    cluster.when(lambda: cluster.state()["label"] == "true", process)
+    cluster.knob("operator.dead=false")
+    output, _none = process.communicate(timeout=300)
+
+    assert process.returncode != 0
+    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert "stuck at the hop NodeConfig" in line
+    assert "cilium-operator" in line
+    assert cluster.lab.machines[cluster.node].running()
+    assert cluster.state() == IN_SERVICE
+
+
+def test_fault_22_a_router_that_is_unreachable_in_mid_wait_is_unknown_and_the_label_is_put_back(
+    cluster: Cluster,
+) -> None:
+    # This router keeps a session, so the run waits for it, and then nobody can log in to it any more.
+    router, machine = next(iter(cluster.lab.routers.items()))
+    cluster.knob(f'agents.{cluster.node}.keep_peers=["{machine.address4}"]')
+    process = cluster.start("node-maintenance.yml", target=cluster.node, bgp_undo_timeout=20)
+    cluster.when(cluster.deselected, process)
+    cluster.when(lambda: machine.run(["pgrep", "-x", "vtysh"]).returncode == 0, process)
+    machine.run(["systemctl", "stop", "ssh"])
+    machine.run(["pkill", "-x", "sshd"])
+    try:
+        output, _none = process.communicate(timeout=300)
+    finally:
+        machine.run(["systemctl", "start", "ssh"])
+
+    assert process.returncode != 0
+    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert f"router {router} is unreachable by SSH, so its routes are unknown" in line
+    assert cluster.lab.machines[cluster.node].running()
+    assert cluster.state() == IN_SERVICE
+
+
+def test_fault_19_without_routers_a_dead_agent_proves_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.allow_agents_to_be_asked()
+    inventory = cluster.inventory_without_routers(tmp_path)
+    options = {"evidence": "cilium", "bgp_flip_timeout": 8, "bgp_undo_timeout": 60}
+    process = cluster.start("node-maintenance.yml", inventory=inventory, target=cluster.node, **options)
+    cluster.when(cluster.deselected, process)
+    cluster.knob(f"agents.{cluster.node}.dead=true")
+    cluster.when(lambda: cluster.state()["label"] == "true", process)
+    cluster.knob(f"agents.{cluster.node}.dead=false")
+    output, _none = process.communicate(timeout=300)
+
+    assert process.returncode != 0
+    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert "unknown: its agent can't be asked" in line
+    assert cluster.lab.machines[cluster.node].running()
+    assert cluster.state() == IN_SERVICE
+
+
 def test_check_mode_writes_nothing_and_says_what_would_happen(cluster: Cluster) -> None:
     since = cluster.last_request()
 

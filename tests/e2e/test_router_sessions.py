@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,23 @@ def test_a_dynamic_neighbour_that_is_not_listed_proves_nothing(router: Router) -
     assert gone.get("remaining") == [], gone
     away = router.module("frr_bgp_wait", check=True, **look, state="present", sessions=sessions)["remaining"]
     assert [each["state"] for each in away if each["where"] == "session"] == ["not there"]
+
+
+def test_fault_29_long_lived_graceful_restart_is_told_from_the_other(router: Router) -> None:
+    source = Source(CLIENT, s.access_addresses("tor-1")[0], CLIENT, ASN, restart_time=15)  # type: ignore[index]
+    option = "bgp long-lived-graceful-restart stale-time 3600"
+    found = {}
+    for seconds in (0, 3600):
+        router.configure("router bgp 62112", option if seconds else f"no {option}")
+        with bgp_source.running(router.lab.client, replace(source, long_lived_time=seconds)) as session:
+            session.ask("withdraw")
+            (neighbor,) = router.module("frr_bgp_info", addresses=[CLIENT])["neighbors"]
+            found[seconds] = neighbor["graceful_restart"]
+    router.configure("router bgp 62112", f"no {option}")
+
+    # What a claim does with it: tests/unit/plugins/api.
+    assert {seconds: restart["long_lived"] for seconds, restart in found.items()} == {0: False, 3600: True}
+    assert found[3600]["long_lived_stale_time"] in (None, 3600)
 
 
 def test_a_vrf_that_frr_knows_and_the_kernel_does_not_is_unknown(router: Router) -> None:

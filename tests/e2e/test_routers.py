@@ -1,10 +1,13 @@
 # Copyright (c) 2026, hitless.nodes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the playbooks change on routers, in a lab with FRR 10 whose speakers leave stale routes behind."""
+"""What the playbooks change on routers, measure there, or estimate without them: FRR 10, and speakers that leave stale
+routes behind."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +57,80 @@ def test_routes_are_drained_and_stale_ones_flushed_without_loss(frr10: Cluster) 
     for router in frr10.lab.routers:
         assert f"router {router}: stale routes of the node outlived their time" in play.output
     assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+
+
+@pytest.mark.xdist_group("frr10")
+def test_without_routers_the_run_waits_until_they_are_done_and_says_that_it_estimated(
+    frr10: Cluster, tmp_path: Path
+) -> None:
+    """Cilium's word is not that of the routers, which keep the routes for 8 s after the sessions are closed."""
+    frr10.allow_agents_to_be_asked()
+    inventory = frr10.inventory_without_routers(tmp_path)
+    options = {"inventory": inventory, "target": frr10.node, "maintenance_action": "none", "evidence": "cilium"}
+    with Probing(frr10.lab, frr10.reports.parent / "probe.json") as probe:
+        out = frr10.play("node-out.yml", **options)
+        assert out.code == 0, out.output
+        assert not frr10.routers_send_to_node()
+        # The record doesn't hold what routers would be compared with.
+        other = frr10.play("node-in.yml", target=frr10.node, maintenance_action="none")
+        assert other.code != 0
+        assert "was claimed with evidence cilium, and router is asked for now" in other.output
+        assert frr10.phase() == "withdrawn"
+        back = frr10.play("node-in.yml", **options)
+
+    assert back.code == 0, back.output
+    assert frr10.state() == IN_SERVICE
+    assert frr10.routers_send_to_node()
+    assert "estimated, not observed: taken as gone 10 s after the agent had closed the sessions" in out.output
+    report = max(frr10.reports.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    evidence = json.loads(report.read_text())["evidence"]
+    assert (evidence["kind"], evidence["observed"], evidence["seconds"]) == ("cilium", False, 10)
+    assert "estimated, not observed" in report.with_suffix(".html").read_text()
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+
+
+@pytest.mark.xdist_group("frr10")
+def test_by_estimate_alone_nobody_is_asked(frr10: Cluster, tmp_path: Path) -> None:
+    inventory = frr10.inventory_without_routers(tmp_path)
+    options = {"inventory": inventory, "target": frr10.node, "maintenance_action": "none", "evidence": "estimate"}
+    refused = frr10.play("node-out.yml", **options)
+    assert refused.code != 0
+    assert "say min_announcers 0 to go on without knowing" in refused.output
+    assert frr10.state() == IN_SERVICE
+
+    out = frr10.play("node-out.yml", claim_min_announcers=0, **options)
+    assert out.code == 0, out.output
+    assert "routes:  estimated, not observed: taken as gone 15 s after the node was deselected" in out.output
+    assert not frr10.routers_send_to_node()
+    back = frr10.play("node-in.yml", **options)
+    assert back.code == 0, back.output
+    assert frr10.state() == IN_SERVICE
+
+
+@pytest.mark.xdist_group("frr10")
+def test_the_probe_measures_without_loss_and_later_estimates_are_no_shorter(frr10: Cluster, tmp_path: Path) -> None:
+    with Probing(frr10.lab, frr10.reports.parent / "probe.json") as probe:
+        play = frr10.play("probe.yml", target=frr10.node, probe_store=True)
+
+    assert play.code == 0, play.output
+    assert frr10.state() == IN_SERVICE
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+    for router in frr10.lab.routers:
+        assert re.search(rf"router {router}: ipv4 (at most )?[\d.]+ s, ipv6 (at most )?[\d.]+ s", play.output), (
+            play.output
+        )
+    assert "estimated from the routers' capabilities: 10 s" in play.output
+    assert "estimated from Cilium alone: 10 s" in play.output
+    node = frr10.get("Node", frr10.node)
+    assert node
+    measured = json.loads(node["metadata"]["annotations"]["hitless.nodes/measured"])
+    assert (measured["event"], measured["seconds"] >= 8) == ("deselected", True)
+
+    frr10.allow_agents_to_be_asked()
+    inventory = frr10.inventory_without_routers(tmp_path)
+    checked = frr10.play("node-out.yml", "--check", inventory=inventory, target=frr10.node, evidence="cilium")
+    assert f"measured {measured['seconds']} s on router" in checked.output, checked.output
+    frr10.patch_node({"metadata": {"annotations": {"hitless.nodes/measured": None}}})
 
 
 @pytest.mark.xdist_group("frr10")

@@ -50,6 +50,8 @@ class Source:
     hop6: list[str] = field(default_factory=list)
     # Seconds for which the routes are to be kept when the session is lost without a word; 0 = no graceful restart.
     restart_time: int = 0
+    # And for how long after that (RFC 9494); 0 = no long-lived graceful restart.
+    long_lived_time: int = 0
 
 
 class Session:
@@ -106,6 +108,9 @@ def opening(source: Source) -> bytes:
     if source.restart_time:
         families = b"".join(struct.pack("!HBB", afi, 1, 0x80) for afi in (1, 2))
         capabilities += capability(64, struct.pack("!H", source.restart_time) + families)
+    if source.long_lived_time:
+        time_ = source.long_lived_time.to_bytes(3, "big")
+        capabilities += capability(71, b"".join(struct.pack("!HBB", afi, 1, 0x80) + time_ for afi in (1, 2)))
     parameter = bytes([2, len(capabilities)]) + capabilities
     # AS_TRANS stands for a number of four octets (RFC 6793).
     asn = source.asn if source.asn < 65536 else 23456

@@ -67,6 +67,37 @@ def test_a_retyped_name_is_taken_back_and_no_cluster_is_one_line(tmp_path: Path)
     assert "0123: " in done.stdout.partition("PLAY RECAP")[0]
 
 
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"maintenance_action": "poweroff"}, "maintenance_action is 'poweroff', and must be one of: none"),
+        ({"evidence": "estimate"}, "evidence is 'estimate', and must be one of: router"),
+        ({"bgp_flush": True}, "bgp_flush changes settings of routers, and would change what is to be measured"),
+    ],
+)
+def test_probe_refuses_what_it_could_not_measure(variables: dict[str, Any], words: str, tmp_path: Path) -> None:
+    refused(play(MAINTENANCE.with_name("probe.yml"), tmp_path, target="worker-1", **variables), words)
+
+
+BGP = """
+- hosts: worker-1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: hitless.nodes.bgp
+        tasks_from: {entry}
+      vars:
+        bgp_record: {{before: {{evidence: cilium}}}}
+"""
+
+
+@pytest.mark.parametrize("entry", ["withdraw", "announce"])
+def test_a_record_that_was_made_for_other_evidence_is_refused(entry: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(BGP.format(entry=entry), encoding="utf-8")
+    refused(play(playbook, tmp_path), "its record was made with evidence cilium, and bgp_evidence is router")
+
+
 POWER = """
 - hosts: worker-1
   gather_facts: false
@@ -77,11 +108,29 @@ POWER = """
       vars:
         power_method: os
         power_phase: {phase}
+        power_withdrawn_by: "{by}"
+        power_evidence: {asked}
 """
 
 
 @pytest.mark.parametrize("entry", ["'off'", "reboot"])
 def test_no_power_command_before_the_withdrawal_was_verified(entry: str, tmp_path: Path) -> None:
     playbook = tmp_path / "play.yml"
-    playbook.write_text(POWER.format(entry=entry, phase="drained"), encoding="utf-8")
+    playbook.write_text(POWER.format(entry=entry, phase="drained", by="router", asked="router"), encoding="utf-8")
     refused(play(playbook, tmp_path), "no power command, since its record says phase drained")
+
+
+@pytest.mark.parametrize(("by", "asked"), [("estimate", "router"), ("estimate", "cilium"), ("", "estimate")])
+def test_no_power_command_by_less_evidence_than_was_asked_for(by: str, asked: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(POWER.format(entry="'off'", phase="withdrawn", by=by, asked=asked), encoding="utf-8")
+    refused(play(playbook, tmp_path), f"proven by {by or 'nobody'}, and power_evidence is {asked}")
+
+
+@pytest.mark.parametrize(("by", "asked"), [("router", "estimate"), ("cilium", "cilium"), ("estimate", "estimate")])
+def test_as_much_evidence_as_was_asked_for_allows_a_power_command(by: str, asked: str, tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    text = POWER.format(entry="'off'", phase="withdrawn", by=by, asked=asked).replace("method: os", "method: none")
+    playbook.write_text(text, encoding="utf-8")
+    done = play(playbook, tmp_path)
+    assert done.returncode == 0, done.stdout

@@ -39,6 +39,7 @@ def bgp(client, state, *, check_mode=False, **changes):
 
 def claim_params(**changes):
     params = {"name": "worker-3", "phase": None, "routes": ROUTES, "label": None, "takeover": False, "note": None}
+    params |= {"evidence": None, "estimate_override": 0, "min_announcers": 1}
     return {**params, "cilium_namespace": "kube-system", "_run": RUN, **changes}
 
 

@@ -89,6 +89,7 @@ def test_claim_writes_what_was_before(api):
         "boot_id": "boot-1",
         "system_uuid": "uuid-3",
         "addresses": ["192.0.2.13", "2001:db8::13"],
+        "evidence": "router",
         "routes": {"tor-1": {"default": {"bgp": ["198.51.100.10/32"], "fib": ["198.51.100.10/32"]}}},
         "sessions": {
             "tor-1": [
@@ -135,6 +136,45 @@ def test_claim_names_every_reason_and_writes_nothing(api):
         "no router has a route to worker-3 (tor-2)",
     ]
     assert len(writes(api)) == before
+
+
+@pytest.mark.usefixtures("cilium")
+def test_fault_29_claim_refuses_long_lived_graceful_restart_unless_it_is_overridden(api):
+    (session,) = ROUTES["tor-1"]["neighbors"]
+    restart = {"negotiated": True, "families": ["ipv4"], "long_lived": True, "long_lived_stale_time": None}
+    answers = {"tor-1": {**ROUTES["tor-1"], "neighbors": [{**session, "graceful_restart": restart}]}}
+    with pytest.raises(ClaimError, match="long-lived graceful restart is negotiated with tor-1, so there is no bound"):
+        claimed(api, routes=answers)
+    assert writes(api) == []
+    bound = claimed(api, routes=answers, estimate_override=1)["withdrawal"]
+    assert (bound["unbounded"], "is negotiated, for a time that isn't known" in bound["reason"]) == (True, True)
+
+
+@pytest.mark.usefixtures("cilium")
+def test_fault_31_claim_refuses_the_last_announcer_of_a_vip(api):
+    path = "/api/v1/namespaces/shop/services"
+    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
+    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    with pytest.raises(ClaimError, match=r"VIP 198.51.100.10/32 of Service shop/web: its last announcer is this node"):
+        claimed(api)
+    assert writes(api) == []
+    other = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
+    answers = {"tor-1": {**ROUTES["tor-1"], "others": [other]}}
+    with pytest.raises(ClaimError, match="too few others announce it"):
+        claimed(api, routes=answers, min_announcers=2)
+    assert claimed(api, routes=answers)["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+def test_fault_31_services_that_may_not_be_listed_are_unknown(api):
+    rules = [
+        {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list", "patch"]},
+        {"apiGroups": ["cilium.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
+    ]
+    user = api.user("blind", rules)
+    with pytest.raises(ClaimError, match=r"since Services can't be listed .* or say min_announcers 0"):
+        claim(user, claim_params(), check_mode=False)
+    assert claim(user, claim_params(min_announcers=0), check_mode=False)["changed"]
 
 
 def test_fault_13_claim_refuses_two_configs(api, cilium):

@@ -218,6 +218,7 @@ def test_ticks_are_few_and_round(hours: int) -> None:
 
 CLAIMED = {
     "before": {
+        "evidence": "router",
         "unschedulable": False,
         "label": {"key": "enable-bgp", "value": "true"},
         "routes": {"tor-1": {}, "tor-2": {}},
@@ -265,6 +266,40 @@ def test_plan_says_where_a_withdrawal_has_no_bound() -> None:
     assert step.endswith("(estimated, not observed: there is no bound; long-lived)")
 
 
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        ("cilium", "ask its agent until its sessions are closed, and wait for as long as routers may go on"),
+        ("estimate", "wait for as long as routers may go on"),
+    ],
+)
+def test_plan_without_routers_says_what_is_waited_for(evidence: str, words: str) -> None:
+    claimed = {**CLAIMED, "before": {**CLAIMED["before"], "evidence": evidence, "routes": {}}}
+    steps = report.maintenance_plan(claimed, INFO, DRAINED, "maintenance", "none")
+    assert steps[2] == f"{words} (estimated, not observed: at most 22 s; router tor-1: kept as stale)"
+    assert "wait until Cilium announces as many routes as before" in steps
+
+
+def test_an_estimated_withdrawal_is_said_to_be_one() -> None:
+    bound = {"seconds": 22, "unbounded": False, "reason": "peer tor-1: kept as stale", "overridden": False}
+    withdrawn = {**HISTORY[2], "routers": {}, "evidence": "cilium", "estimate": bound}
+    found = summary({"history": [*HISTORY[:2], withdrawn]})
+    assert found["evidence"] == {"kind": "cilium", "observed": False, **bound}
+    words = (
+        "estimated, not observed: taken as gone 22 s after the agent had closed the sessions (evidence cilium; "
+        "peer tor-1: kept as stale)"
+    )
+    assert f"  routes:  {words}" in report.summary_lines(found)
+    assert report.report_page(found)["estimated"] == words
+
+
+def test_a_withdrawal_that_routers_proved_is_no_estimate() -> None:
+    found = summary({"history": [*HISTORY[:2], {**HISTORY[2], "evidence": "router", "estimate": {}}]})
+    assert found["evidence"] == {"kind": "router", "observed": True}
+    assert report.report_page(found)["estimated"] == ""
+    assert not any("estimated" in line for line in report.summary_lines(found))
+
+
 def test_plan_without_a_claim_is_empty() -> None:
     assert report.maintenance_plan({}, INFO, {}, "maintenance", "poweroff") == []
 
@@ -301,6 +336,7 @@ def test_failure_reason(result: dict[str, Any], reason: str) -> None:
             "maintenance",
             "run ansible-playbook hitless.nodes.node_maintenance -e target=worker-3 again, or bring it",
         ),
+        ("stopped", "probe", "to go on, bring it back with: ansible-playbook hitless.nodes.node_in -e target=worker-3"),
         ("stopped", "in", "to go on, bring it back with: ansible-playbook hitless.nodes.node_in -e target=worker-3"),
     ],
 )

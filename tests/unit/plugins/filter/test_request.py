@@ -93,8 +93,21 @@ def test_good_input_has_no_problem() -> None:
         ({"action": "halt"}, "maintenance_action is 'halt', and must be one of: poweroff, reboot, none, pause"),
         ({"action": False}, "maintenance_action is False (a boolean)"),
         ({"action": "reboot", "direction": "out"}, "must be one of: poweroff, none"),
+        ({"action": "poweroff", "direction": "probe"}, "maintenance_action is 'poweroff', and must be one of: none"),
+        (
+            {"action": "none", "direction": "probe", "evidence": "cilium"},
+            "evidence is 'cilium', and must be one of: router",
+        ),
         ({"order": "any"}, "maintenance_order is 'any'"),
-        ({"evidence": "estimate"}, "evidence is 'estimate'"),
+        ({"evidence": "hope"}, "evidence is 'hope', and must be one of: router, cilium, estimate"),
+        (
+            {"evidence": "cilium", "hostvars": {"power_method": "os", "evidence": "cilium", "bgp_flush": True}},
+            "worker-1: bgp_flush changes settings of routers, and evidence=cilium doesn't log in to any",
+        ),
+        (
+            {"hostvars": {"power_method": "os", "evidence": "estimate"}},
+            "evidence is 'estimate' for it and 'router' for",
+        ),
         ({"tasks": "/nowhere/tasks.yml"}, "there is no file /nowhere/tasks.yml"),
         ({"tasks": 83}, "maintenance_tasks is 83 (a number)"),
         ({"hostvars": {"power_method": "os", "bgp_label_value": 1.3}}, "bgp_label_value arrived as 1.3 (a number)"),
@@ -116,6 +129,25 @@ def test_bad_input_is_one_line(more: dict[str, Any], words: str) -> None:
 def test_no_routers_is_a_problem(groups: dict[str, list[str]]) -> None:
     (line,) = problems(groups=groups)
     assert "no group 'routers'" in line
+
+
+@pytest.mark.parametrize("evidence", ["cilium", "estimate"])
+def test_no_routers_is_no_problem_where_nobody_asks_them(evidence: str) -> None:
+    assert problems(groups={"all": ["worker-1"]}, evidence=evidence) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "evidence"),
+    [
+        ([], ""),
+        ([{"phase": "claimed"}], ""),
+        ([{"phase": "withdrawn", "evidence": "cilium"}, {"phase": "off"}], "cilium"),
+        ([{"phase": "withdrawn", "evidence": "cilium"}, {"phase": "withdrawn", "evidence": "router"}], "router"),
+    ],
+)
+def test_withdrawn_by_is_what_was_noted_last(history: list[dict[str, Any]], evidence: str) -> None:
+    assert request.withdrawn_by({"history": history}) == evidence
+    assert request.withdrawn_by(None) == ""
 
 
 @pytest.mark.parametrize("value", ["false", "out", "", False, True])

@@ -14,6 +14,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._estimate import (
     LONGEST_RESTART,
     PROCESSING,
     estimate,
+    with_measured,
 )
 from ansible_collections.hitless.nodes.tests.unit.plugins import frr_samples as samples
 from hypothesis import given
@@ -88,12 +89,6 @@ def test_estimate_is_no_shorter_than_measured(
 
 def test_defaults_of_cilium_black_hole_for_210_seconds_after_a_power_cut() -> None:
     assert seconds("silent_loss", session(hold=90, restart_time=120)) == 210 + PROCESSING
-
-
-def test_hard_reset_ends_a_deselected_nodes_paths_and_nothing_else() -> None:
-    assert seconds("deselected", WITH_N, hard_reset=True) == PROCESSING
-    assert seconds("agent_stops", WITH_N, hard_reset=True) == RESTART + PROCESSING
-    assert seconds("silent_loss", WITH_N, hard_reset=True) == HOLD + RESTART + PROCESSING
 
 
 def test_family_that_the_node_does_not_ask_for_goes_at_once() -> None:
@@ -252,9 +247,9 @@ offers = st.lists(
 )
 
 
-@given(events, sessions, offers, st.booleans(), times, st.integers(0, 100))
+@given(events, sessions, offers, times, st.integers(0, 100))
 def test_longer_timers_never_shorten(
-    event: str, facts: dict[str, Any], peers: list[dict[str, Any]], hard: bool, restart: int, more: int
+    event: str, facts: dict[str, Any], peers: list[dict[str, Any]], restart: int, more: int
 ) -> None:
     short = facts | {
         "hold_time": 3 + restart,
@@ -262,7 +257,7 @@ def test_longer_timers_never_shorten(
     }
     long = short | {"hold_time": 3 + restart + more}
     longer = long | {"graceful_restart": facts["graceful_restart"] | {"restart_time": restart + more}}
-    found = [seconds(event, each, peers=peers, hard_reset=hard) for each in (short, long, longer)]
+    found = [seconds(event, each, peers=peers) for each in (short, long, longer)]
     assert found == sorted(found)
 
 
@@ -283,6 +278,46 @@ def test_slowest_session_decides(
     assert seconds(event, one, other, peers=peers) == max(alone)
 
 
-@given(events, sessions, offers)
-def test_hard_reset_never_lengthens(event: str, facts: dict[str, Any], peers: list[dict[str, Any]]) -> None:
-    assert seconds(event, facts, peers=peers, hard_reset=True) <= seconds(event, facts, peers=peers)
+MEASURED = {"event": "deselected", "seconds": 0.4, "at": "2026-03-02", "router": "tor-1", "family": "ipv6"}
+
+
+def bound(unchanged: bool, *, facts: dict[str, Any] = WITH_N, event: str = "deselected", **changes: Any) -> Any:
+    found = with_measured(estimate(event, {"tor-1": [facts]}), MEASURED | changes, unchanged=unchanged)
+    assert found["unbounded"] is (found["seconds"] is None)
+    return found["seconds"]
+
+
+def test_what_was_measured_counts_as_long_as_nothing_has_changed() -> None:
+    assert bound(True) == 1 + PROCESSING
+    assert bound(True, seconds=40.0) == 40 + PROCESSING
+    assert bound(True, facts=session(long_lived=True)) == 1 + PROCESSING
+
+
+def test_what_was_measured_with_other_settings_only_lengthens() -> None:
+    assert bound(False) == RESTART + PROCESSING
+    assert bound(False, seconds=40.0) == 40 + PROCESSING
+    assert bound(False, facts=session(long_lived=True)) is None
+
+
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_what_was_measured_says_nothing_of_other_events(unchanged: bool) -> None:
+    assert bound(unchanged, event="agent_stops", seconds=40.0) == RESTART + PROCESSING
+
+
+@given(sessions, offers, st.floats(0, 5000), st.booleans())
+def test_no_bound_is_shorter_than_measured(
+    facts: dict[str, Any], peers: list[dict[str, Any]], measured: float, unchanged: bool
+) -> None:
+    found = with_measured(
+        estimate("deselected", {"tor-1": [facts]}, peers), MEASURED | {"seconds": measured}, unchanged=unchanged
+    )
+    assert found["unbounded"] or found["seconds"] >= measured
+
+
+def test_restart_time_that_the_agent_still_has_counts_beside_the_peer_config() -> None:
+    applied = peer({"enabled": True}) | {"graceful_restart": {"enabled": True, "restart_time": 300}}
+    assert seconds("deselected", peers=[applied]) == 300 + PROCESSING
+    applied = peer(None) | {"graceful_restart": {"enabled": True, "restart_time": None}}
+    assert seconds("deselected", peers=[applied]) == LONGEST_RESTART + PROCESSING
+    applied = peer(None) | {"graceful_restart": {"enabled": False, "restart_time": None}}
+    assert seconds("deselected", peers=[applied]) == PROCESSING

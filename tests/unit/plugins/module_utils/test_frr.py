@@ -98,6 +98,7 @@ def test_paths_when_flags_are_written_as_in_tables() -> None:
         {
             "next_hops": [NODE6, "fe80::1"],
             "from": None,
+            "internal": False,
             "stale": False,
             "valid": False,
             "bestpath": True,

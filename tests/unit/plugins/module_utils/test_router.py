@@ -242,6 +242,7 @@ def test_wait_when_stale_paths_expire(bench: Bench, version: str) -> None:
     bench.at(20.0, version, "expired")
     result = bench.wait()
     assert (result["seconds"], result["settled"], result["remaining"]) == (20.0, True, [])
+    assert result["families"] == {"ipv4": 20.0, "ipv6": 20.0}
     assert bench.now == 22.0
 
 
@@ -277,7 +278,29 @@ def test_wait_when_routes_come_back_while_settling_begins_anew(bench: Bench, ver
     bench.state(version, "expired")
     bench.at(1.0, version, "established")
     bench.at(5.0, version, "expired")
-    assert bench.wait(interval=1.0)["seconds"] == 5.0
+    result = bench.wait(interval=1.0)
+    assert (result["seconds"], result["families"]) == (5.0, {"ipv4": 5.0, "ipv6": 5.0})
+
+
+def test_wait_keeps_since_when_each_family_is_gone_from_slice_to_slice(bench: Bench) -> None:
+    gone6 = {f"show bgp ipv6 unicast {VIP6} json": (0, "{}", ""), "show bgp nexthop json": (0, "{}", "")}
+    gone6[f"show bgp neighbors {NODE4} json"] = recorded("10.3", "expired.neighbor")
+    bench.vtysh.answers(bgp_answers("10.3", "stale") | gone6)
+    bench.ip.answers(ip_answers(node=True) | {"route get fibmatch fd77::128": kernel("fd77::128", ["fd99::13"])})
+    with pytest.raises(Unfinished) as pause:
+        bench.wait(slice=3.0)
+    assert pause.value.state["reached"] == {"ipv6": 0.0}
+    bench.state("10.3", "expired")
+    limits = Limits(timeout=30.0, elapsed=12.0)
+    result = bench.waiting().wait(
+        limits,
+        settle=0,
+        interval=1.0,
+        reached=pause.value.state["reached"],
+        clock=lambda: bench.now,
+        sleep=bench.sleep,
+    )
+    assert result["families"] == {"ipv4": 12.0, "ipv6": 0.0}
 
 
 @both

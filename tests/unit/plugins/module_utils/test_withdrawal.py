@@ -249,18 +249,32 @@ def test_present_when_a_session_that_was_down_before_still_is(version: str) -> N
 
 def test_unused_when_only_prefixes_without_another_way_are_forwarded() -> None:
     own = [{"next_hops": [NODE4], "valid": True, "stale": False}]
-    other = {"next_hops": ["192.168.99.13"], "valid": True, "stale": False}
+    other = {"next_hops": ["192.168.99.13"], "valid": True, "stale": False, "internal": False, "from": "192.168.99.13"}
     ways = [
         *_withdrawal.over_others("default", VIP4, [*own, other], {NODE4}),
         *_withdrawal.over_others("default", POD_CIDR, own, {NODE4}),
         *_withdrawal.over_others("default", "10.9.0.0/24", [*own, {**other, "stale": True}], {NODE4}),
         *_withdrawal.over_others("default", "10.8.0.0/24", [*own, {**other, "valid": False}], {NODE4}),
     ]
-    assert ways == [{"vrf": "default", "prefix": VIP4}]
+    assert ways == [{"vrf": "default", "prefix": VIP4, "next_hops": ["192.168.99.13"]}]
     fib = _withdrawal.forwarded([route(VIP4, [NODE4, "192.168.99.13"]), route(POD_CIDR, [NODE4])], {NODE4})
     left = _withdrawal.not_unused({"fib": fib, "others": ways})
     assert [(e["prefix"], e["where"]) for e in left] == [(VIP4, "fib")]
     assert _withdrawal.not_unused({"fib": fib[1:], "others": ways}) == []
+
+
+@pytest.mark.parametrize("version", samples.VERSIONS)
+def test_others_are_counted_by_next_hop(version: str) -> None:
+    paths = _frr.paths(samples.document(version, "established.vip"), VIP4)
+    (found,) = _withdrawal.over_others("default", VIP4, paths, samples.ADDRESSES)
+    assert found["next_hops"] == ["192.168.99.13", "192.168.99.14"]
+
+
+def test_router_that_names_itself_as_next_hop_is_another_way_but_no_announcer() -> None:
+    path = {"next_hops": ["192.168.99.2"], "valid": True, "stale": False, "internal": True, "from": "192.168.99.2"}
+    assert _withdrawal.over_others("default", VIP4, [path], {NODE4}) == [
+        {"vrf": "default", "prefix": VIP4, "next_hops": []}
+    ]
 
 
 @pytest.mark.parametrize(

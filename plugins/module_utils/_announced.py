@@ -1,0 +1,93 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What a node announces by Cilium's own word, for those who can't ask the routers: before a change, and back after it.
+
+Pure functions over what _sessions.facts() returns of a node. What a router made of it isn't in there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Facts = dict[str, Any]
+
+
+def kept(facts: Facts) -> dict[str, Any]:
+    """What a claim remembers: where it was read, each session with its numbers of routes, and the prefixes.
+
+    prefixes None: the source says only how many there are.
+    """
+    routes = (facts["routes"] or {}).get("advertised")
+    return {
+        "source": facts["source"],
+        "sessions": [
+            {
+                **{key: session[key] for key in ("instance", "peer", "address", "established")},
+                "advertised": {
+                    f"{family['afi']}/{family['safi']}": family["advertised"] or 0 for family in session["routes"]
+                },
+            }
+            for session in facts["sessions"]
+        ],
+        "prefixes": None if routes is None else sorted({route["prefix"] for route in routes}),
+    }
+
+
+def problems(name: str, facts: Facts, peers: list[dict[str, Any]]) -> list[str]:
+    """Why this can't be a baseline; empty if it can. peers: of the sessions, in their order, see _estimate.estimate."""
+    if not facts["known"]:
+        return [f"what {name} announces is unknown: {facts['reason']}"]
+    up = [(session, peer) for session, peer in zip(facts["sessions"], peers, strict=True) if session["established"]]
+    if not up:
+        names = ", ".join(f"{_name(session)} {session['state']}" for session in facts["sessions"])
+        return [f"{name} has no established session by Cilium's word ({names or 'no peers'})"]
+    if not any(_announces(session, peer) for session, peer in up):
+        return [f"{name} announces no route by Cilium's word: there is nothing that could be withdrawn"]
+    return []
+
+
+def _announces(session: dict[str, Any], peer: dict[str, Any]) -> bool:
+    """Whether a session has routes. With graceful restart GoBGP counts the End-of-RIB of each family as one."""
+    wanted = ((peer["peer_config"] or {}).get("gracefulRestart") or {}).get("enabled")
+    applied = (peer["graceful_restart"] or {}).get("enabled")
+    marks = 1 if wanted or applied or peer["peer_config"] is None else 0
+    return any((family["advertised"] or 0) > marks for family in session["routes"])
+
+
+def missing(before: list[dict[str, Any]], facts: Facts) -> list[str]:
+    """What is not yet as it was before, in words; [] means that all is announced again."""
+    if not facts["known"]:
+        return [f"unknown: {facts['reason']}"]
+    now = {(session["instance"], session["peer"], session["address"]): session for session in facts["sessions"]}
+    lacking = []
+    for session in before:
+        if not session["established"]:
+            # It was down before, so it isn't waited for.
+            continue
+        found = now.get((session["instance"], session["peer"], session["address"]))
+        if found is None or not found["established"]:
+            lacking.append(f"session with {_name(session)} is {found['state'] if found else 'not there'}")
+            continue
+        counts = {f"{family['afi']}/{family['safi']}": family["advertised"] or 0 for family in found["routes"]}
+        for family, number in session["advertised"].items():
+            if counts.get(family, 0) < number:
+                lacking.append(
+                    f"{counts.get(family, 0)} of {number} routes of {family} are announced to {_name(session)}"
+                )
+    return lacking
+
+
+def left(facts: Facts) -> str | None:
+    """Why a node's sessions aren't known to be closed, None if they are: the agent itself says that it has none."""
+    if not facts["known"]:
+        return f"unknown: {facts['reason']}"
+    open_ = [f"{_name(session)} {session['state']}" for session in facts["sessions"]]
+    return f"its agent still has sessions: {', '.join(open_)}" if open_ else None
+
+
+def _name(session: dict[str, Any]) -> str:
+    return f"{session['peer'] or session['address']}"

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Who else announces a node's VIPs: taking out the last one would take the Service away, however well it is done."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _sessions
+from ansible_collections.hitless.nodes.plugins.module_utils._baseline import Routes, is_answer
+from ansible_collections.hitless.nodes.plugins.module_utils._client import Client, Forbidden
+
+# Place (a router, or Cilium) -> VIP -> how many others announce it there.
+Counts = dict[str, dict[str, int]]
+
+
+def addresses(service: dict[str, Any]) -> list[str]:
+    """The addresses of a Service that can be announced: of its load balancer, external ones, its own."""
+    spec = service.get("spec") or {}
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    found = [entry.get("ip") for entry in ingress]
+    found += spec.get("externalIPs") or []
+    found += spec.get("clusterIPs") or [spec.get("clusterIP")]
+    return [address for address in found if address and address != "None"]
+
+
+def vips(prefixes: Iterable[str], services: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Of some prefixes those that hold an address of a Service -> these Services. The rest is the node's own."""
+    named: dict[Any, set[str]] = {}
+    for service in services:
+        name = f"{service['metadata'].get('namespace')}/{service['metadata']['name']}"
+        for address in addresses(service):
+            named.setdefault(ipaddress.ip_address(address), set()).add(name)
+    found = {}
+    for prefix in prefixes:
+        network = ipaddress.ip_network(prefix)
+        if network.num_addresses == 1:
+            names = named.get(network.network_address, set())
+        else:
+            names = {name for address, of in named.items() if address in network for name in of}
+        if names:
+            found[prefix] = sorted(names)
+    return found
+
+
+def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str]) -> Counts:
+    """Router -> VIP -> how many others it could send to, for the routers that have the node's route to that VIP."""
+    wanted = set(wanted)
+    counts: Counts = {}
+    for router, vrfs in routes.items():
+        answer = answers[router]
+        if not is_answer(answer):
+            continue
+        others: dict[tuple[str, str], set[str]] = {}
+        for entry in answer.get("others") or []:
+            others.setdefault((entry.get("vrf") or "default", entry["prefix"]), set()).update(entry["next_hops"])
+        for vrf, tables in vrfs.items():
+            for prefix in wanted.intersection(tables["bgp"]):
+                number = len(others.get((vrf, prefix), set()))
+                counts.setdefault(router, {})[prefix] = min(number, counts.get(router, {}).get(prefix, number))
+    return counts
+
+
+def problems(found: dict[str, list[str]], counts: Counts, minimum: int) -> list[str]:
+    """One line for each VIP that would be left with fewer announcers than the minimum; its Services are named."""
+    lines = []
+    for prefix, services in found.items():
+        numbers = {place: by_vip[prefix] for place, by_vip in counts.items() if prefix in by_vip}
+        short = {place: number for place, number in numbers.items() if number < minimum}
+        if short or not numbers:
+            where = ", ".join(f"{number} on {place}" for place, number in sorted(short.items())) or "unknown"
+            what = "its last announcer is this node" if 0 in short.values() else "too few others announce it"
+            lines.append(
+                f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; min_announcers: {minimum})"
+            )
+    return lines
+
+
+def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
+    """All Services, or why they can't be listed."""
+    try:
+        return client.list("/api/v1/services")[0], []
+    except Forbidden as exc:
+        return [], [
+            f"whether other nodes announce its VIPs is unknown, since Services can't be listed ({exc.msg}): give that "
+            f"right, or say min_announcers 0 to go on without knowing"
+        ]
+
+
+def by_agents(
+    client: Client, agents: _sessions.Agents, name: str, api_version: str | None, wanted: Iterable[str], minimum: int
+) -> Counts:
+    """Place "Cilium" -> VIP -> how many other nodes' agents say that they announce it; counted up to the minimum.
+
+    Agents are asked a few at a time until there are enough: as a rule the first ones announce all that there is. One
+    that gives no answer announces nothing.
+    """
+    counts = dict.fromkeys(wanted, 0)
+    items = client.list(f"{_cilium.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
+    names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] != name]
+    size = minimum
+    while names and any(number < minimum for number in counts.values()):
+        batch, names = names[:size], names[size:]
+        size = _sessions.AT_ONCE
+        for prefixes in _sessions.each(lambda node: _advertised(agents, node), batch):
+            for prefix in prefixes.intersection(counts):
+                counts[prefix] += 1
+    return {"Cilium's agents": counts}
+
+
+def _advertised(agents: _sessions.Agents, name: str) -> set[str]:
+    """The prefixes that a node's agent announces; none if it doesn't say."""
+    try:
+        pod = _sessions.agent_pod(_sessions.Node(name, None, None, agents.pods([name])[name]))
+        return {route["prefix"] for route in agents.routes(pod)["advertised"]}
+    except _sessions.UNANSWERED:
+        return set()

@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cilium_bgp_wait
+short_description: Wait for a node's withdrawal or return where the routers can't be asked
+version_added: 0.1.0
+description:
+  - The counterpart of M(hitless.nodes.frr_bgp_wait) for those who can't log in to the routers. It knows what Cilium
+    says, and estimates the rest. Its results are estimated, not observed.
+  - The node has to be claimed with O(hitless.nodes.node_claim#module:evidence=cilium) or
+    O(hitless.nodes.node_claim#module:evidence=estimate). The record says which, for how long routers may go on sending
+    to the node once it is deselected, and what was announced before.
+  - Withdrawn means that the node's CiliumBGPNodeConfig was gone, and (with V(cilium)) the agent itself said that it has
+    no sessions, for as long as that time without a break. What comes back, or can't be told, makes the time begin anew.
+  - Present means that each session that was established before is established again and announces as many routes of
+    each family as before, by the agent's own answer (V(cilium)), or by the status of the CiliumBGPNodeConfig
+    (V(estimate)).
+  - An agent that gives no answer, a status that may be stale and a peer that is missing are unknown, and never good
+    news.
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.reader
+  - hitless.nodes.attributes.sliced
+  - hitless.nodes.attributes.held
+options:
+  name:
+    description:
+      - Name of the Node.
+    type: str
+    required: true
+  state:
+    description:
+      - V(withdrawn) waits for as long as routers may keep the node's routes.
+      - V(present) waits until they are announced again.
+    type: str
+    choices: [withdrawn, present]
+    required: true
+  timeout:
+    description:
+      - Seconds for O(state=present) to be reached.
+      - For O(state=withdrawn) the seconds for which it may at a time not be known that the sessions are closed. The
+        estimated time comes on top of it.
+    type: float
+    default: 300
+  settle:
+    description:
+      - Seconds for which O(state=present) must hold without a break. With V(estimate) 5 more, for two writes of the
+        status.
+    type: float
+    default: 2
+  interval:
+    description:
+      - Seconds between two looks.
+    type: float
+    default: 2
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents.
+    type: str
+    default: kube-system
+seealso:
+  - module: hitless.nodes.frr_bgp_wait
+  - module: hitless.nodes.node_bgp
+  - module: hitless.nodes.node_claim
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Take worker-3 out of BGP
+  hitless.nodes.node_bgp:
+    name: worker-3
+    state: withdrawn
+    sessions: required
+  delegate_to: localhost
+
+- name: Wait for as long as routers may go on sending to it
+  hitless.nodes.cilium_bgp_wait:
+    name: worker-3
+    state: withdrawn
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+name:
+  description: Name of the Node.
+  type: str
+  returned: success
+  sample: worker-3
+evidence:
+  description: By which evidence it was claimed.
+  type: str
+  returned: success
+  sample: cilium
+msg:
+  description: For O(state=withdrawn), that it was estimated, and on what that rests.
+  type: str
+  returned: success
+  sample: "worker-3: estimated, not observed: taken as withdrawn 122 s after its sessions are closed; peer tor-1:
+    perhaps kept as stale for the restart time of 120 s (of the CiliumBGPPeerConfig), 2 s for the routers to act"
+observed:
+  description: Never true. What the routers do was estimated, not observed.
+  type: bool
+  returned: success
+  sample: false
+estimate:
+  description: The time that was waited for O(state=withdrawn), as RV(hitless.nodes.node_claim#module:withdrawal).
+  type: dict
+  returned: success
+  sample:
+    overridden: false
+    reason: "peer tor-1: perhaps kept as stale for the restart time of 120 s (of the CiliumBGPPeerConfig), 2 s for the
+      routers to act"
+    seconds: 122
+    unbounded: false
+remaining:
+  description: What isn't as wanted, in words.
+  type: list
+  elements: str
+  returned: success, or after the timeout
+  sample: []
+seconds:
+  description: Seconds until it was so.
+  type: float
+  returned: success
+  sample: 122.9
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._cilium_wait import wait
+from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    return wait(_client.connect(module), module.params, check_mode=module.check_mode)
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            **RUN_OPTIONS,
+            **SLICE_OPTIONS,
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["withdrawn", "present"], "required": True},
+            "timeout": {"type": "float", "default": 300.0},
+            "settle": {"type": "float", "default": 2.0},
+            "interval": {"type": "float", "default": 2.0},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

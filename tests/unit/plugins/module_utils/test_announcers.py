@@ -1,0 +1,84 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.hitless.nodes.plugins.module_utils import _announcers
+
+VIP, VIP6, CIDR = "198.51.100.10/32", "2001:db8:100::10/128", "10.1.3.0/24"
+
+
+def service(name: str, **changes: Any) -> dict[str, Any]:
+    return {"metadata": {"namespace": "shop", "name": name}, "spec": {}, **changes}
+
+
+def balancer(*addresses: str) -> dict[str, Any]:
+    return {"status": {"loadBalancer": {"ingress": [{"ip": address} for address in addresses]}}}
+
+
+SERVICES = [
+    service("web", **balancer("198.51.100.10", "2001:db8:100::10")),
+    service("web-2", **balancer("198.51.100.10")),
+    service("headless", spec={"clusterIPs": ["None"]}),
+    service("by-name", status={"loadBalancer": {"ingress": [{"hostname": "x.example.org"}]}}),
+]
+
+
+def test_a_vip_is_a_prefix_with_an_address_of_a_service() -> None:
+    found = _announcers.vips([VIP, VIP6, CIDR], SERVICES)
+    assert found == {VIP: ["shop/web", "shop/web-2"], VIP6: ["shop/web"]}
+
+
+@pytest.mark.parametrize(
+    "spec", [{"externalIPs": ["198.51.100.10"]}, {"clusterIPs": ["198.51.100.10"]}, {"clusterIP": "198.51.100.10"}]
+)
+def test_external_and_cluster_addresses_count(spec: dict[str, Any]) -> None:
+    assert _announcers.vips(["198.51.100.0/24"], [service("web", spec=spec)]) == {"198.51.100.0/24": ["shop/web"]}
+
+
+def answer(*next_hops: str, prefix: str = VIP) -> dict[str, Any]:
+    others = [{"vrf": "default", "prefix": prefix, "next_hops": list(next_hops)}] if next_hops else []
+    return {"neighbors": [], "routes": [], "fib": [], "others": others}
+
+
+ROUTES = {router: {"default": {"bgp": [VIP, CIDR], "fib": [VIP]}} for router in ("tor-1", "tor-2")}
+
+
+def lines(minimum: int, **answers: Any) -> list[str]:
+    found = {name.replace("_", "-"): each for name, each in answers.items()}
+    routes = {router: ROUTES[router] for router in found}
+    vips = _announcers.vips([VIP, CIDR], SERVICES)
+    return _announcers.problems(vips, _announcers.by_router(found, routes, vips), minimum)
+
+
+def test_fault_31_the_last_announcer_is_refused_and_the_services_are_named() -> None:
+    assert lines(1, tor_1=answer("192.0.2.11"), tor_2=answer()) == [
+        f"VIP {VIP} of Service shop/web and shop/web-2: its last announcer is this node (others: 0 on tor-2; "
+        "min_announcers: 1)"
+    ]
+
+
+def test_fault_31_fewer_than_wanted_is_refused_on_the_router_that_has_fewest() -> None:
+    (line,) = lines(2, tor_1=answer("192.0.2.11", "192.0.2.12"), tor_2=answer("192.0.2.11"))
+    assert "too few others announce it (others: 1 on tor-2; min_announcers: 2)" in line
+
+
+def test_enough_others_on_every_router_are_enough() -> None:
+    assert lines(2, tor_1=answer("192.0.2.11", "192.0.2.12"), tor_2=answer("192.0.2.11", "192.0.2.12")) == []
+
+
+def test_what_no_router_says_is_refused() -> None:
+    without = {key: value for key, value in answer("192.0.2.11").items() if key != "others"}
+    assert "0 on tor-1" in lines(1, tor_1=without)[0]
+    assert "others: unknown" in lines(1, tor_1={"unreachable": True})[0]
+
+
+def test_other_prefixes_and_vrfs_do_not_count() -> None:
+    assert len(lines(1, tor_1=answer("192.0.2.11", prefix=CIDR))) == 1
+    blue = answer("192.0.2.11")
+    blue["others"][0]["vrf"] = "blue"
+    assert len(lines(1, tor_1=blue)) == 1
