@@ -24,6 +24,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._client import (
     segment,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._doctor_advertisement import prefixes
+from ansible_collections.hitless.nodes.plugins.module_utils._doctor_service import vips
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
 Facts = dict[str, Any]
@@ -386,6 +387,7 @@ def vip_info(
     return {
         "changed": False,
         **found,
+        "vips": [each["address"] for one in services or [] for each in vips(one)],
         "prefixes": prefixes(services or [], found["advertisements"], found["peer_configs"]),
         "addresses": sorted({address for each in found["nodes"] for address in each["addresses"]}),
         "logs": logs,
