@@ -25,6 +25,8 @@ STAGES = {
     10: "forwarded by the kernel",
     11: "answers",
 }
+# Findings of one level that are kept of a stage: a cluster with many Services, nodes and routers has thousands of them.
+MOST = 40
 # A defect is wrong in a configuration, but not what loses a VIP just now. A note says what was left out, and why.
 LEVELS = ("fail", "unknown", "defect", "pass", "note")
 
@@ -66,7 +68,7 @@ def note(stage: int, subject: str, reason: str, remedy: str = "") -> Finding:
 
 
 def diagnosis(findings: Iterable[Finding], *, strict: bool) -> dict[str, Any]:
-    """{verdict, stage, reason, remedy, stages: [{number, name, status, findings}]} of all that was found.
+    """{verdict, stage, reason, remedy, stages: [{number, name, status, findings, left_out}]} of all that was found.
 
     strict: a defect is a failure as well, as it is where a configuration is checked and not the way of one VIP.
     The stage of the verdict is the first one that fails, or else the first one that is unknown.
@@ -98,12 +100,13 @@ def _stage(number: int, findings: list[Finding], *, strict: bool) -> dict[str, A
     else:
         # Only the last stage may be left out (by not asking for it); of any other, nothing found is nothing known.
         status = "skipped" if number == max(STAGES) else "unknown"
-    ordered = sorted(findings, key=lambda each: LEVELS.index(each.level))
+    ordered = [each for level in LEVELS for each in [one for one in findings if one.level == level][:MOST]]
     return {
         "number": number,
         "name": STAGES[number],
         "status": status,
         "findings": [{key: value for key, value in asdict(each).items() if key != "stage"} for each in ordered],
+        "left_out": len(findings) - len(ordered),
     }
 
 

@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import (
     _doctor_router,
     _doctor_service,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._chain import Finding, diagnosis, passed, unknown
+from ansible_collections.hitless.nodes.plugins.module_utils._chain import Finding, diagnosis, note, passed, unknown
 from ansible_collections.hitless.nodes.plugins.module_utils._doctor_links import Facts, announcing, links
 
 
@@ -47,7 +47,17 @@ def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
         services = []
         cluster = {**cluster, "services": []}
     else:
-        found = _doctor_service.existence(services, asked)
+        found = []
+        if whole:
+            # Others announce these, for instance L2 announcements; only who asks for one of them wants to know.
+            found += [
+                note(1, _doctor_service.title(each), f"left out: its loadBalancerClass is {each['class']}")
+                for each in services
+                if _doctor_service.is_of_others(each)
+            ]
+            services = [each for each in services if not _doctor_service.is_of_others(each)]
+            cluster = {**cluster, "services": services}
+        found += _doctor_service.existence(services, asked)
         nodes = {node["name"] for node in announcing(cluster)}
         reachable = None if unread.get("node_configs") or unread.get("configs") else nodes
         if services or whole:

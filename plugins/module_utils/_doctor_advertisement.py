@@ -279,7 +279,7 @@ def _agent(each: Expected, agents: dict[str, Facts], routers: dict[str, Facts]) 
     routes: dict[str, list[dict[str, Any]]] | None = (agents.get(node) or {}).get("routes")
     if routes is None:
         known = ((routers.get(each.link.router or "") or {}).get("policy") or {}).get("paths") or []
-        if from_node([path for path in known if path["prefix"] == each.prefix], each.link.node):
+        if from_node(known, each.prefix, each.link):
             yield passed(7, who, "announced: the router has it")
             return
         reason = (agents.get(node) or {}).get("reason") or "it wasn't asked"

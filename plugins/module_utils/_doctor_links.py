@@ -131,9 +131,10 @@ def _other_side(router: Facts | None, node: Facts, address: str | None) -> tuple
     return None, None, live
 
 
-def from_node(paths: list[Facts], node: Facts) -> list[Facts]:
-    """Those of a router's paths that came from the node itself, over whatever next hop."""
-    return [path for path in paths if any(same(path["from"], own) for own in node["addresses"])]
+def from_node(paths: list[Facts], prefix: str, link: Link) -> list[Facts]:
+    """Those of a router's paths to a prefix that came over this session, whatever their next hop."""
+    own = [*link.node["addresses"], (link.live or {}).get("address")]
+    return [path for path in paths if path["prefix"] == prefix and any(same(path["from"], each) for each in own)]
 
 
 def unasked(routers: dict[str, Facts]) -> list[str]:

@@ -53,7 +53,7 @@ def _away(stage: int, routers: dict[str, Facts]) -> list[Finding]:
 
 def _received(each: Expected, router: Facts) -> Finding:
     who = f"{each.prefix} from {each.link.node['name']} on {each.link.router}"
-    direct = from_node([path for path in router["policy"]["paths"] if path["prefix"] == each.prefix], each.link.node)
+    direct = from_node(router["policy"]["paths"], each.prefix, each.link)
     if direct:
         stale = ", stale: kept by graceful restart only" if all(path["stale"] for path in direct) else ""
         return passed(8, who, f"received and accepted{stale}")

@@ -45,6 +45,11 @@ def selector_labels(service: Service) -> Labels:
     }
 
 
+def is_of_others(service: Service) -> bool:
+    """Whether a load balancer other than Cilium's BGP control plane is to announce the Service."""
+    return service["type"] == "LoadBalancer" and service["class"] not in (None, BGP_CLASS)
+
+
 def is_gateway(service: Service) -> bool:
     """Whether Cilium made the Service for a Gateway."""
     return service["name"].startswith("cilium-gateway-") or "io.cilium.gateway/owning-gateway" in service["labels"]
@@ -90,7 +95,7 @@ def _existence(service: Service) -> Iterable[Finding]:
     who = title(service)
     found = vips(service)
     kind = service["type"]
-    if kind == "LoadBalancer" and service["class"] not in (None, BGP_CLASS):
+    if is_of_others(service):
         yield failed(
             1,
             who,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.hitless.nodes.plugins.module_utils._chain import (
+    MOST,
     STAGES,
     defect,
     diagnosis,
@@ -57,3 +58,10 @@ def test_the_first_failure_is_named_before_an_earlier_unknown():
 def test_findings_are_told_once_and_the_worst_first():
     found = diagnosis([passed(1, "a", "b"), passed(1, "a", "b"), failed(1, "c", "d", "e")], strict=False)
     assert [each["level"] for each in found["stages"][0]["findings"]] == ["fail", "pass"]
+
+
+def test_of_thousands_of_findings_some_are_kept_and_the_others_counted():
+    many = [*(passed(5, str(number), "fine") for number in range(1000)), failed(5, "x", "bad", "do")]
+    stage = diagnosis(many, strict=False)["stages"][4]
+    assert [each["level"] for each in stage["findings"]] == ["fail", *["pass"] * MOST]
+    assert stage["left_out"] == 1000 - MOST

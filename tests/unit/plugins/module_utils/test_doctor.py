@@ -225,6 +225,10 @@ def test_service_without_an_address_says_what_the_operator_says(picture):
 def test_service_of_another_class_or_type(picture):
     picture.service["spec"]["loadBalancerClass"] = "example.org/other"
     fails(picture, 1, "loadBalancerClass is example.org/other")
+    picture.asked = WHOLE
+    assert picture.diagnose()["verdict"] == "pass"
+    assert "left out: its loadBalancerClass is example.org/other" in picture.found(1, "note")[0]
+    picture.asked = {"service": "shop/web", "vip": None}
     del picture.service["spec"]["loadBalancerClass"]
     picture.service["spec"].update(type="ExternalName", clusterIP="", clusterIPs=[])
     picture.service["status"] = {}
