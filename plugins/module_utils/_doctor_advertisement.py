@@ -244,7 +244,7 @@ def _vip(service: Facts, vip: Facts, linked: list[Link], advertisements: list[Fa
     """Whether the configuration announces a VIP to at least one peer of each node, and by no mistake not to others."""
     who = f"{title(service)}, {vip['address']}"
     nodes = local_nodes(service)
-    own = [link for link in linked if nodes is None or link.node["name"] in nodes]
+    own = _carrying([link for link in linked if nodes is None or link.node["name"] in nodes], afi(vip["address"]))
     judged = [
         (link, match(service, vip, link.peer_config, advertisements)) for link in own if link.peer_config is not None
     ]
@@ -257,7 +257,6 @@ def _vip(service: Facts, vip: Facts, linked: list[Link], advertisements: list[Fa
         yield passed(
             7, who, f"by configuration announced as {', '.join(sorted(filter(None, told)))} by {len(by)} nodes"
         )
-    # A family that only some peers carry, such as IPv4 over one session and IPv6 over another, is no mistake.
     bad = dict.fromkeys(
         each for link, each in judged if not each.prefix and (each.dangling or not _carried(link, judged))
     )
@@ -265,6 +264,16 @@ def _vip(service: Facts, vip: Facts, linked: list[Link], advertisements: list[Fa
         yield failed(7, who, each.reason, each.remedy)
     for each in dict.fromkeys(each for _link, each in judged if not each.prefix and each not in bad):
         yield note(7, who, each.reason)
+
+
+def _carrying(linked: list[Link], kind: str) -> list[Link]:
+    """Of each node the sessions that carry a family, all if none does.
+
+    IPv4 over one session and IPv6 over another is no mistake.
+    """
+    able = [link for link in linked if link.peer_config is None or families(link.peer_config, kind)]
+    nodes = {link.node["name"] for link in able if link.peer_config}
+    return [link for link in linked if link in able or link.node["name"] not in nodes]
 
 
 def _carried(link: Link, judged: list[tuple[Link, Match]]) -> bool:

@@ -86,6 +86,7 @@ class Picture:
             "advertisements": {"matchLabels": {"advertise": "bgp"}},
         }
         self.peer_config: dict[str, Any] = {"metadata": meta("tor"), "spec": {"families": [self.family]}}
+        self.more_peer_configs: list[dict[str, Any]] = []
         self.instance: dict[str, Any] = {
             "name": "main",
             "localASN": 65432,
@@ -156,7 +157,7 @@ class Picture:
                     "conditions": list(selector.conditions),
                 }
             ],
-            "peer_configs": [_vip.peer_config(self.peer_config)],
+            "peer_configs": [_vip.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)],
             "nodes": [self._node(item) for item in self.nodes],
             "secrets": self.secrets,
             "unread": self.unread,

@@ -459,6 +459,27 @@ def test_a_link_of_labels_that_is_missing(picture, change, words):
     fails(picture, 7, *words)
 
 
+def test_a_family_over_another_session_is_no_mistake(picture):
+    six = {**picture.family, "afi": "ipv6"}
+    picture.more_peer_configs = [{"metadata": {"name": "tor6"}, "spec": {"families": [six]}}]
+    for name, address in (("r1-6", "fd99::10"), ("r2-6", "fd99::11")):
+        peer = {"name": name, "peerASN": 62112, "peerAddress": address, "peerConfigRef": {"name": "tor6"}}
+        picture.instance["peers"].append(peer)
+    assert picture.found(7, "note") == picture.found(7, "fail") == []
+    # One that carries the family and selects others is worth a word, as long as another peer is told.
+    picture.more_peer_configs[0]["spec"]["families"] = [
+        {**picture.family, "advertisements": {"matchLabels": {"a": "b"}}}
+    ]
+    assert "by a=b" in picture.found(7, "fail")[0]
+    picture.advertisements.append({**picture.advertisement, "metadata": {"name": "others", "labels": {"a": "b"}}})
+    picture.advertisements[1] = {
+        **picture.advertisements[1],
+        "spec": {"advertisements": [{**picture.entry, "selector": {"matchLabels": {"bgp": "red"}}}]},
+    }
+    assert picture.found(7, "fail") == []
+    assert "selects Services by bgp=red" in picture.found(7, "note")[0]
+
+
 def test_a_gateways_service_lacks_the_gateways_label(picture):
     picture.service["metadata"].update(
         name="cilium-gateway-shop",
