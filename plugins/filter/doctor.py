@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.filter.report import failure_reason
+from ansible_collections.hitless.nodes.plugins.module_utils._answers import excerpt
 from ansible_collections.hitless.nodes.plugins.module_utils._doctor import examine, strict
 
 ROUTER = "__router"
@@ -22,7 +23,8 @@ def bgp_diagnosis(read: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The diagnosis as plain data: {version, at, asked, nodes, verdict, stage, reason, remedy, stages, logs, ...}.
 
     read: the registered results cluster (of vip_info), cilium (of cilium_bgp_info), routes, policies and answers (of
-    loops of frr_bgp_info, frr_policy_info and port_info), and targets, the names of nodes that people asked for.
+    loops of frr_bgp_info, frr_policy_info and port_info), asked ({service, vip}) and targets, the names of nodes
+    that people asked for.
     """
     cluster = read["cluster"] if "asked" in read["cluster"] else None
     found = examine(
@@ -38,7 +40,7 @@ def bgp_diagnosis(read: Mapping[str, Any], at: str) -> dict[str, Any]:
     return {
         "version": 1,
         "at": at,
-        "asked": cluster["asked"] if cluster else {"service": None, "vip": None},
+        "asked": cluster["asked"] if cluster else dict(read["asked"]),
         "strict": strict(cluster) if cluster else False,
         "nodes": [node["name"] for node in cluster["nodes"]] if cluster else [],
         **found,
@@ -92,7 +94,7 @@ def diagnosis_subject(diagnosis: Mapping[str, Any]) -> str:
     asked = diagnosis["asked"]
     if asked["service"]:
         return f"Service {asked['service']}"
-    return f"VIP {asked['vip']}" if asked["vip"] else "all Services and the configuration"
+    return f"VIP {asked['vip']}" if asked["vip"] else "the configuration"
 
 
 def diagnosis_verdict(diagnosis: Mapping[str, Any]) -> str:
@@ -138,7 +140,8 @@ def _first(stage: Mapping[str, Any]) -> str:
     if not telling:
         return "" if stage["status"] == "skipped" else "nothing could be looked at"
     more = f" (and {len(telling) - 1} more)" if len(telling) > 1 else ""
-    return f"{telling[0]['subject']}: {telling[0]['reason']}{more}"
+    # The whole of what is wrong follows below the table.
+    return excerpt(f"{telling[0]['subject']}: {telling[0]['reason']}") + more
 
 
 def node_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -96,7 +96,7 @@ def test_a_lab_that_is_well_passes_every_stage_and_nothing_is_written(doctor: Do
 
 
 def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -> None:
-    config = doctor.cluster.get("CiliumBGPClusterConfig", doctor.name, api_version="cilium.io/v2")
+    config = doctor.cluster.get("CiliumBGPClusterConfig", f"{doctor.name}-bgp", api_version="cilium.io/v2")
     assert config
     before = config["spec"]
     with_role = {"metadata": {"labels": {ROLE: ""}}}
@@ -122,7 +122,9 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
         until(lambda: all(_has_role(doctor, node) for node in doctor.lab.nodes))
         selector = {"matchLabels": {**before["nodeSelector"]["matchLabels"], ROLE: ""}}
         doctor.patch(
-            "CiliumBGPClusterConfig", doctor.name, {"spec": {"nodeSelector": selector, "bgpInstances": [instance]}}
+            "CiliumBGPClusterConfig",
+            f"{doctor.name}-bgp",
+            {"spec": {"nodeSelector": selector, "bgpInstances": [instance]}},
         )
         address = next(iter(doctor.lab.nodes.values())).address4
         doctor.configure(
@@ -141,7 +143,9 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
         play, found = doctor.run()
         one, of_vip = doctor.run(vip=VIPS4[0].split("/")[0])
     finally:
-        doctor.patch("CiliumBGPClusterConfig", doctor.name, {"spec": {**before, "nodeSelector": _without_role(before)}})
+        doctor.patch(
+            "CiliumBGPClusterConfig", f"{doctor.name}-bgp", {"spec": {**before, "nodeSelector": _without_role(before)}}
+        )
         for node in doctor.lab.nodes:
             doctor.patch("Node", node, {"metadata": {"labels": {ROLE: None}}}, "v1")
         doctor.delete("CiliumBGPPeerConfig", "example", api_version="cilium.io/v2")

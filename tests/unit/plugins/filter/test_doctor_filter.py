@@ -28,6 +28,7 @@ def read(picture: Picture, **more: Any) -> dict[str, Any]:
         "routes": {"results": [{"__router": name, **router} for name, router in routers.items()]},
         "policies": {"results": [{"__router": name, **router["policy"]} for name, router in routers.items()]},
         "answers": {"skipped": True, "results": [{"__router": "r1", "skipped": True}]},
+        "asked": {"service": "shop/web", "vip": ""},
         "targets": [],
     }
     return {**found, **more}
@@ -78,7 +79,8 @@ def test_a_cluster_that_cannot_be_read_is_unknown(picture: Picture) -> None:
     found = read(picture, cluster=failed, cilium={"skipped": True}, routes=skipped, policies=skipped)
     diagnosis = doctor.bgp_diagnosis(found, AT)
     assert (diagnosis["verdict"], diagnosis["stage"]) == ("unknown", 1)
-    assert "can't be reached" in doctor.diagnosis_verdict(diagnosis)
+    verdict = "Service shop/web is unknown at stage 1 (Service): cluster: the Kubernetes API can't be reached"
+    assert doctor.diagnosis_verdict(diagnosis) == verdict
 
 
 def test_agents_and_routers_that_cannot_be_asked_say_why(picture: Picture) -> None:
@@ -110,7 +112,7 @@ def test_subjects() -> None:
 
     assert subject("a/b", None) == "Service a/b"
     assert subject(None, "192.0.2.1") == "VIP 192.0.2.1"
-    assert subject(None, None) == "all Services and the configuration"
+    assert subject(None, None) == "the configuration"
 
 
 def test_names_of_nodes() -> None:
