@@ -25,9 +25,11 @@ CIRCLE = "[Unit]\nAfter=network-online.target\nBefore=network.target\n"
 
 @pytest.fixture
 def doctor(cluster: Cluster) -> Iterator[Doctor]:
-    rights.grant(cluster.lab, MANIFEST)
+    # With both Secrets that PeerConfigs name here.
+    manifest = MANIFEST.read_text().replace("[bgp-auth]", "[bgp-auth, example]")
+    rights.grant(cluster.lab, manifest)
     yield Doctor(cluster)
-    rights.revoke(cluster.lab, MANIFEST)
+    rights.revoke(cluster.lab, manifest)
 
 
 class Doctor:
@@ -161,7 +163,7 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
     for stage, words in (
         (4, ROLE),
         (5, "peerAddress 192.168.1.1 is no address of any router of the inventory"),
-        (5, "which doesn't exist; there is one in cilium-secrets"),
+        (5, "/example, which doesn't exist"),
         (5, "the routers have different ports for it"),
         (7, "selects advertisements by no=such"),
         (8, "only lengths /24 pass"),

@@ -31,16 +31,16 @@ def environment(lab: Lab) -> dict[str, str]:
     return kept | {"K8S_AUTH_KUBECONFIG": str(path)}
 
 
-def grant(lab: Lab, manifest: Path) -> None:
-    """Applies another manifest of docs/manifests, for Cilium's namespace in the lab."""
+def grant(lab: Lab, text: str) -> None:
+    """Applies another manifest; what it has for kube-system is for Cilium's namespace in the lab."""
     administrator = _administrator(lab)
-    for document in _documents(manifest, lab):
+    for document in _items(text.replace("kube-system", lab.settings.name)):
         _apply(administrator, document)
 
 
-def revoke(lab: Lab, manifest: Path) -> None:
+def revoke(lab: Lab, text: str) -> None:
     """Deletes what grant() has made."""
-    _delete(lab, _documents(manifest, lab))
+    _delete(lab, _items(text.replace("kube-system", lab.settings.name)))
 
 
 def remove(lab: Lab) -> None:
@@ -69,11 +69,11 @@ def emulator(lab: Lab, method: str, path: str, body: Any = None) -> Any:
     return json.loads(answer.data) if answer.data else None
 
 
-def _documents(manifest: Path = MANIFEST, lab: Lab | None = None) -> list[dict[str, Any]]:
-    text = manifest.read_text(encoding="utf-8")
-    if lab:
-        # The lab's agents, operator and Secrets are in its own namespace.
-        text = text.replace("kube-system", lab.settings.name)
+def _documents() -> list[dict[str, Any]]:
+    return _items(MANIFEST.read_text(encoding="utf-8"))
+
+
+def _items(text: str) -> list[dict[str, Any]]:
     objects: list[dict[str, Any]] = yaml.safe_load(text)["items"]
     return objects
 

@@ -10,7 +10,7 @@ import json
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils import _doctor
-from ansible_collections.hitless.nodes.tests.unit.plugins.doctor_picture import PREFIX, VIP, Picture
+from ansible_collections.hitless.nodes.tests.unit.plugins.doctor_picture import NODES, PREFIX, VIP, Picture
 from ansible_collections.hitless.nodes.tests.unit.plugins.frr_samples import VERSIONS
 
 WHOLE = {"service": None, "vip": None}
@@ -533,6 +533,22 @@ def test_no_policy_at_all_with_ebgp_requires_policy(picture):
 
 def test_a_path_that_came_through_another_router_only_is_not_from_the_node(picture):
     fails(with_paths(picture, **{"from": "192.168.99.11"}), 8, "it has no path from that node")
+
+
+def test_a_session_over_a_link_local_address_is_found_by_the_nodes_identifier(picture):
+    picture.instance["peers"] = [{**picture.instance["peers"][0], "peerAddress": "fd99::10"}]
+    picture.addresses["r1"].append(("fd99::10", "fd99::/64"))
+    before = {name: {**router} for name, router in picture.routers.items()}
+    local = {address: f"fe80::{number}" for number, address in enumerate(NODES.values(), 1)}
+    for router in before.values():
+        router["neighbors"] = [
+            {**each, "router_id": each["address"], "address": local[each["address"]]} for each in router["neighbors"]
+        ]
+        paths = [{**path, "from": local.get(path["from"], path["from"])} for path in router["policy"]["paths"]]
+        router["policy"] = {**router["policy"], "paths": paths}
+    picture._router = lambda name: before[name]
+    assert picture.diagnose()["verdict"] == "pass", picture.diagnose()["reason"]
+    assert "the session is up, though no neighbour of that address is configured" in picture.found(5, "pass")[0]
 
 
 def test_a_next_hop_that_cannot_be_reached(picture):
