@@ -250,15 +250,12 @@ def _vip(service: Facts, vip: Facts, linked: list[Link], advertisements: list[Fa
     ]
     if not judged:
         yield unknown(7, who, "no node that should announce it has a peer whose PeerConfig is known", "see stages 4, 5")
-    good = [each for _link, each in judged if each.prefix]
-    told = {each.prefix for each in good}
+    told = {each.prefix for _link, each in judged if each.prefix}
+    by = {link.node["name"] for link, each in judged if each.prefix}
     if told:
-        by = {link.node["name"] for link, each in judged if each.prefix}
-        yield passed(
-            7, who, f"by configuration announced as {', '.join(sorted(filter(None, told)))} by {len(by)} nodes"
-        )
+        yield passed(7, who, f"by configuration announced as {', '.join(sorted(told))} by {len(by)} nodes")
     bad = dict.fromkeys(
-        each for link, each in judged if not each.prefix and (each.dangling or not _carried(link, judged))
+        each for link, each in judged if not each.prefix and (each.dangling or link.node["name"] not in by)
     )
     for each in bad:
         yield failed(7, who, each.reason, each.remedy)
@@ -271,14 +268,9 @@ def _carrying(linked: list[Link], kind: str) -> list[Link]:
 
     IPv4 over one session and IPv6 over another is no mistake.
     """
-    able = [link for link in linked if link.peer_config is None or families(link.peer_config, kind)]
+    able = {link for link in linked if link.peer_config is None or families(link.peer_config, kind)}
     nodes = {link.node["name"] for link in able if link.peer_config}
     return [link for link in linked if link in able or link.node["name"] not in nodes]
-
-
-def _carried(link: Link, judged: list[tuple[Link, Match]]) -> bool:
-    """Whether another peer of the same node is told the VIP."""
-    return any(other.node["name"] == link.node["name"] and each.prefix for other, each in judged)
 
 
 def _agent(each: Expected, agents: dict[str, Facts], routers: dict[str, Facts]) -> Iterable[Finding]:

@@ -367,7 +367,7 @@ def vip_info(
     services = reader.services(question)
     advertisements = reader.listed("advertisements", f"{base}/ciliumbgpadvertisements")
     peer_configs = reader.listed("peer_configs", f"{base}/ciliumbgppeerconfigs")
-    found = {
+    found: Facts = {
         "asked": question,
         "services": services,
         "pools": reader.pools(),
