@@ -37,7 +37,7 @@ class Link:
     @property
     def title(self) -> str:
         """How it is called in findings."""
-        return f"{self.node['name']} and {self.router or self.peer['name']}"
+        return f"{self.node['name']} and {self.router or self.peer['name']} ({self.address or 'address unknown'})"
 
     @property
     def address(self) -> str | None:
