@@ -88,9 +88,10 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_lab_that_is_well_passes_every_stage_and_nothing_is_written(doctor: Doctor) -> None:
     since = doctor.cluster.last_request()
 
-    play, found = doctor.run(service=f"{doctor.name}/{SERVICE}", check_port=ECHO_PORT)
+    play, found = doctor.run(vip=VIPS4[0].split("/")[0], check_port=ECHO_PORT)
 
     assert play.code == 0, play.output
+    assert f"Service {doctor.name}/{SERVICE}" in found["stages"][0]["findings"][0]["subject"]
     assert [stage["status"] for stage in found["stages"]] == ["pass"] * 11
     assert not [each for stage in found["stages"] for each in stage["findings"] if each["level"] != "pass"]
     assert doctor.cluster.playbooks_writes(since) == []
@@ -143,7 +144,6 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
         until(lambda: not doctor.has("tor-2", VIPS4[0]))
 
         play, found = doctor.run()
-        one, of_vip = doctor.run(vip=VIPS4[0].split("/")[0])
     finally:
         doctor.patch(
             "CiliumBGPClusterConfig", f"{doctor.name}-bgp", {"spec": {**before, "nodeSelector": _without_role(before)}}
@@ -172,10 +172,6 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
     ):
         assert any(words in each["reason"] for each in found["stages"][stage - 1]["findings"]), words
     assert "permit 198.51.100.0/24 le 32" in play.output
-    # The way of one VIP breaks at the peer that isn't there; what is only wrong is a warning.
-    assert one.code != 0
-    assert (of_vip["verdict"], of_vip["stage"]) == ("fail", 5)
-    assert [stage["status"] for stage in of_vip["stages"][:4]] == ["pass"] * 4
 
 
 def _has_role(doctor: Doctor, node: str) -> bool:
