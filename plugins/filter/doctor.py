@@ -14,8 +14,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils._answers import exce
 from ansible_collections.hitless.nodes.plugins.module_utils._doctor import examine, strict
 
 ROUTER = "__router"
-# Of a stage, findings that are printed; all are in the files.
-MOST = 4
+# Kinds of findings of a stage that are printed; all are in the files.
+MOST = 5
 WORDS = {"fail": "FAIL", "unknown": "unknown", "pass": "pass", "skipped": "not asked for"}
 
 
@@ -117,19 +117,31 @@ def diagnosis_lines(diagnosis: Mapping[str, Any], paths: Iterable[str] = ()) -> 
     ]
     lines.append("")
     for stage in diagnosis["stages"]:
-        wrong = [each for each in stage["findings"] if each["level"] in ("fail", "unknown", "defect", "note")]
-        for each in wrong[:MOST]:
-            word = "warning" if each["level"] in ("defect", "note") else WORDS[each["level"]]
-            lines.append(f"{stage['number']:2d} {word}: {each['subject']}: {each['reason']}")
-            lines += [f"   -> {each['remedy']}"] if each["remedy"] else []
-        if len(wrong) > MOST:
-            lines.append(f"   and {len(wrong) - MOST} more of stage {stage['number']}, in the files")
+        lines += _wrong(stage, diagnosis["strict"])
     if diagnosis["verdict"] != "pass":
         lines += [f"log of {log['pod']}: {line}" for log in diagnosis["logs"] for line in log["lines"]]
         lines += list(diagnosis["logs_missing"])
     lines += ["", diagnosis_verdict(diagnosis)]
     lines += [f"-> {diagnosis['remedy']}"] if diagnosis["remedy"] else []
     return [*lines, *paths]
+
+
+def _wrong(stage: Mapping[str, Any], strict: bool) -> list[str]:
+    """What is wrong in a stage, each with its remedy; what has the same remedy is told once."""
+    words = {"fail": WORDS["fail"], "unknown": WORDS["unknown"], "note": "warning"}
+    words["defect"] = WORDS["fail"] if strict else "warning"
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for each in stage["findings"]:
+        if each["level"] in words:
+            groups.setdefault((words[each["level"]], each["remedy"] or each["reason"]), []).append(each)
+    lines = []
+    for (word, _same), found in list(groups.items())[:MOST]:
+        more = f" (and {len(found) - 1} more like it)" if len(found) > 1 else ""
+        lines.append(f"{stage['number']:2d} {word}: {found[0]['subject']}: {found[0]['reason']}{more}")
+        lines += [f"   -> {found[0]['remedy']}"] if found[0]["remedy"] else []
+    if len(groups) > MOST:
+        lines.append(f"   and {len(groups) - MOST} others of stage {stage['number']}, in the files")
+    return lines
 
 
 def _first(stage: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import (
     _doctor_service,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._chain import Finding, diagnosis, note, passed, unknown
-from ansible_collections.hitless.nodes.plugins.module_utils._doctor_links import Facts, announcing, links
+from ansible_collections.hitless.nodes.plugins.module_utils._doctor_links import Facts, announcing, indexed, links
 
 
 def strict(cluster: Facts) -> bool:
@@ -40,7 +40,8 @@ def examine(read: dict[str, Any]) -> dict[str, Any]:
 
 def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
     """All that is found, of all stages."""
-    agents, routers, whole = read["agents"], read["routers"], strict(cluster)
+    agents, whole = read["agents"], strict(cluster)
+    routers = {name: indexed(router) for name, router in read["routers"].items()}
     asked, unread, services = cluster["asked"], cluster["unread"], cluster["services"]
     if services is None:
         found = [unknown(1, "Services", f"they can't be read: {unread['services']}", "see docs/doctor.md")]

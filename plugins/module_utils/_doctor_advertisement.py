@@ -279,8 +279,8 @@ def _agent(each: Expected, agents: dict[str, Facts], routers: dict[str, Facts]) 
     who = f"{each.prefix} from {node} to {each.link.router or each.link.peer['name']}"
     routes: dict[str, list[dict[str, Any]]] | None = (agents.get(node) or {}).get("routes")
     if routes is None:
-        known = ((routers.get(each.link.router or "") or {}).get("policy") or {}).get("paths") or []
-        if from_node(known, each.prefix, each.link):
+        router = routers.get(each.link.router or "")
+        if router and from_node(router, each.prefix, each.link):
             yield passed(7, who, "announced: the router has it")
             return
         reason = (agents.get(node) or {}).get("reason") or "it wasn't asked"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils._selection import Config
@@ -69,12 +70,18 @@ def announcing(cluster: Facts) -> list[Facts]:
     return [node for node in cluster["nodes"] if node["node_config"] and selecting(cluster, node)]
 
 
+@cache
+def spelled(address: str) -> str:
+    """The one spelling of an address; what is none stays as it is."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
+
+
 def same(address: str | None, other: str | None) -> bool:
     """Whether two spellings are the same address."""
-    try:
-        return bool(address and other) and ipaddress.ip_address(str(address)) == ipaddress.ip_address(str(other))
-    except ValueError:
-        return False
+    return bool(address and other) and spelled(str(address)) == spelled(str(other))
 
 
 def links(cluster: Facts, agents: dict[str, Facts], routers: dict[str, Facts]) -> list[Link]:
@@ -131,10 +138,19 @@ def _other_side(router: Facts | None, node: Facts, address: str | None) -> tuple
     return None, None, live
 
 
-def from_node(paths: list[Facts], prefix: str, link: Link) -> list[Facts]:
+def indexed(router: Facts) -> Facts:
+    """A router with its paths by prefix and sender, which are asked for once for each Service and node."""
+    paths: dict[str, dict[str, list[Facts]]] = {}
+    for path in (router["policy"] or {}).get("paths") or []:
+        paths.setdefault(path["prefix"], {}).setdefault(spelled(str(path["from"])), []).append(path)
+    return {**router, "paths": paths}
+
+
+def from_node(router: Facts, prefix: str, link: Link) -> list[Facts]:
     """Those of a router's paths to a prefix that came over this session, whatever their next hop."""
-    own = [*link.node["addresses"], (link.live or {}).get("address")]
-    return [path for path in paths if path["prefix"] == prefix and any(same(path["from"], each) for each in own)]
+    senders = router["paths"].get(prefix, {})
+    own = [*link.node["addresses"], *([link.live["address"]] if link.live else [])]
+    return [path for sender in dict.fromkeys(map(spelled, own)) for path in senders.get(sender, [])]
 
 
 def unasked(routers: dict[str, Facts]) -> list[str]:

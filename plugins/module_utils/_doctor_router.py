@@ -53,7 +53,7 @@ def _away(stage: int, routers: dict[str, Facts]) -> list[Finding]:
 
 def _received(each: Expected, router: Facts) -> Finding:
     who = f"{each.prefix} from {each.link.node['name']} on {each.link.router}"
-    direct = from_node(router["policy"]["paths"], each.prefix, each.link)
+    direct = from_node(router, each.prefix, each.link)
     if direct:
         stale = ", stale: kept by graceful restart only" if all(path["stale"] for path in direct) else ""
         return passed(8, who, f"received and accepted{stale}")
@@ -152,7 +152,7 @@ def installed(wanted: list[Expected], routers: dict[str, Facts]) -> list[Finding
 
 def _installed(name: str, router: Facts, prefix: str) -> Finding:
     who = f"{prefix} on {name}"
-    paths = [path for path in router["policy"]["paths"] if path["prefix"] == prefix]
+    paths = [path for sent in router["paths"].get(prefix, {}).values() for path in sent]
     if not paths:
         return failed(9, who, "there is no path that could be installed", "see stage 8")
     usable = [path for path in paths if path["valid"]]

@@ -58,12 +58,20 @@ def test_what_fails_is_told_with_its_remedy_and_the_logs(picture: Picture) -> No
     assert lines[-1].startswith("-> label the Service")
 
 
-def test_only_some_findings_of_a_stage_are_printed(picture: Picture) -> None:
+def test_what_has_the_same_remedy_is_told_once(picture: Picture) -> None:
     picture.state, picture.up = "active", False
-    diagnosis = doctor.bgp_diagnosis(read(picture), AT)
-    lines = doctor.diagnosis_lines(diagnosis)
-    assert sum(line.startswith(" 6 FAIL") for line in lines) == doctor.MOST
-    assert "   and 2 more of stage 6, in the files" in lines
+    lines = doctor.diagnosis_lines(doctor.bgp_diagnosis(read(picture), AT))
+    (said,) = [line for line in lines if line.startswith(" 6 FAIL")]
+    assert said.endswith("(and 5 more like it)")
+
+
+def test_only_some_kinds_of_findings_of_a_stage_are_printed(picture: Picture) -> None:
+    names = [f"m{number} permit 10" for number in range(doctor.MOST + 2)]
+    text = "".join(f"route-map {name}\n match ip address prefix-list {name[:2]}\nexit\n!\n" for name in names)
+    picture.running = picture.running.replace("route-map ALL permit 10", text + "route-map ALL permit 10")
+    lines = doctor.diagnosis_lines(doctor.bgp_diagnosis(read(picture), AT))
+    assert sum(line.startswith(" 8 warning") for line in lines) == doctor.MOST
+    assert "   and 2 others of stage 8, in the files" in lines
 
 
 def test_defects_are_warnings(picture: Picture) -> None:
@@ -71,6 +79,9 @@ def test_defects_are_warnings(picture: Picture) -> None:
     lines = doctor.diagnosis_lines(doctor.bgp_diagnosis(read(picture), AT))
     assert any(line.startswith(" 9 warning: router r1: frr.service has") for line in lines)
     assert lines[-1] == "Service shop/web: no stage fails"
+    picture.asked = {"service": None, "vip": None}
+    lines = doctor.diagnosis_lines(doctor.bgp_diagnosis(read(picture), AT))
+    assert any(line.startswith(" 9 FAIL: router r1: frr.service has") for line in lines)
 
 
 def test_a_cluster_that_cannot_be_read_is_unknown(picture: Picture) -> None:
