@@ -88,7 +88,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_lab_that_is_well_passes_every_stage_and_nothing_is_written(doctor: Doctor) -> None:
     since = doctor.cluster.last_request()
 
-    play, found = doctor.run(vip=VIPS4[0].split("/")[0], check_port=ECHO_PORT)
+    play, found = doctor.run(vip=VIPS4[0].partition("/")[0], check_port=ECHO_PORT)
 
     assert play.code == 0, play.output
     assert f"Service {doctor.name}/{SERVICE}" in found["stages"][0]["findings"][0]["subject"]

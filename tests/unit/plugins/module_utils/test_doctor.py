@@ -204,7 +204,7 @@ def test_service_without_an_address_says_what_the_operator_says(picture):
     }
     fails(picture, 1, "no address yet (LB-IPAM says out_of_ips: none left)")
     fitting = [
-        (lambda: picture.pools.clear(), "there is no CiliumLoadBalancerIPPool"),
+        (picture.pools.clear, "there is no CiliumLoadBalancerIPPool"),
         (lambda: picture.pools.append(picture.pool), "blue could serve it"),
         (
             lambda: picture.pool["status"]["conditions"].append(
