@@ -253,6 +253,13 @@ class Client:
         """One object or list."""
         return self._answer("GET", path, query, headers={"Accept": accept})
 
+    def text(self, path: str, **query: Any) -> str:
+        """What is no object: the log of a pod."""
+        response = self._send("GET", path, query)
+        if response.status >= 400:
+            self._fail("GET", path, query, response.status, response.data, response.headers)
+        return str(response.data.decode(errors="replace"))
+
     def find(self, path: str) -> dict[str, Any] | None:
         """One object, None if it (or its whole kind) doesn't exist."""
         try:

@@ -152,6 +152,24 @@ class Fib:
             raise UnknownError(f"'ip -j neigh show' isn't understood: {excerpt(done[2] or done[1])}")
         return [entry for listed in found for entry in listed]
 
+    def addresses(self) -> list[dict[str, Any]]:
+        """The router's own global addresses as {address, network, interface}, of all VRFs."""
+        done = self._run(["address", "show"], "")
+        found, rest = documents(done[1])
+        if done[0] or rest or not all(isinstance(listed, list) for listed in found):
+            raise UnknownError(f"'ip -j address show' isn't understood: {excerpt(done[2] or done[1])}")
+        return [
+            {
+                "address": address(own["local"]),
+                "network": str(ipaddress.ip_interface(f"{own['local']}/{own['prefixlen']}").network),
+                "interface": link["ifname"],
+            }
+            for listed in found
+            for link in listed
+            for own in link.get("addr_info", [])
+            if own.get("scope") == "global" and "local" in own
+        ]
+
     def _objects(self, numbers: list[int]) -> dict[int, list[str]]:
         """The next hops of next hop objects; a group is looked up through its members."""
         if not numbers:

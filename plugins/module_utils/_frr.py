@@ -165,6 +165,25 @@ def installed(document: dict[str, Any], wanted: str) -> list[str]:
     return hops
 
 
+def rib(document: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
+    """Zebra's routes of all protocols to that very prefix ("show ip route PREFIX json"); [] where it has none.
+
+    Each is {prefix, protocol, selected, installed, next_hops}.
+    """
+    routes: list[dict[str, Any]] = []
+    for shown, entries in document.items():
+        if not isinstance(entries, list) or prefix(shown) != wanted:
+            raise _strange(f"the route to {wanted}", document)
+        for entry in entries:
+            if not isinstance(entry, dict) or not isinstance(entry.get("protocol"), str):
+                raise _strange(f"the route to {wanted}", entry)
+            hops = [address(hop["ip"]) for hop in entry.get("nexthops", []) if "ip" in hop]
+            # FRR writes flags only when they are true.
+            flags = {flag: bool(entry.get(flag, False)) for flag in ("selected", "installed")}
+            routes.append({"prefix": wanted, "protocol": entry["protocol"], **flags, "next_hops": hops})
+    return routes
+
+
 def _strange(what: str, document: Any) -> UnknownError:
     return UnknownError(
         f"FRR's answer about {what} isn't understood: {excerpt(str(document))}; report it together with 'show version'"

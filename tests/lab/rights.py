@@ -31,10 +31,26 @@ def environment(lab: Lab) -> dict[str, str]:
     return kept | {"K8S_AUTH_KUBECONFIG": str(path)}
 
 
+def grant(lab: Lab, text: str) -> None:
+    """Applies another manifest; what it has for kube-system is for Cilium's namespace in the lab."""
+    administrator = _administrator(lab)
+    for document in _items(text.replace("kube-system", lab.settings.name)):
+        _apply(administrator, document)
+
+
+def revoke(lab: Lab, text: str) -> None:
+    """Deletes what grant() has made."""
+    _delete(lab, _items(text.replace("kube-system", lab.settings.name)))
+
+
 def remove(lab: Lab) -> None:
     """Deletes what the manifest made; for an API server that outlives the lab."""
+    _delete(lab, _documents())
+
+
+def _delete(lab: Lab, documents: list[dict[str, Any]]) -> None:
     administrator = _administrator(lab)
-    for document in reversed(_documents()):
+    for document in reversed(documents):
         resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
         try:
             resource.delete(name=document["metadata"]["name"], namespace=document["metadata"].get("namespace"))
@@ -54,8 +70,26 @@ def emulator(lab: Lab, method: str, path: str, body: Any = None) -> Any:
 
 
 def _documents() -> list[dict[str, Any]]:
-    objects: list[dict[str, Any]] = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))["items"]
+    return _items(MANIFEST.read_text(encoding="utf-8"))
+
+
+def _items(text: str) -> list[dict[str, Any]]:
+    objects: list[dict[str, Any]] = yaml.safe_load(text)["items"]
     return objects
+
+
+def _apply(administrator: dynamic.DynamicClient, document: dict[str, Any]) -> None:
+    """Makes an object, or changes it to what it should be."""
+    resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+    try:
+        resource.create(body=document, namespace=document["metadata"].get("namespace"))
+    except dynamic.exceptions.ConflictError:
+        resource.patch(
+            body=document,
+            name=document["metadata"]["name"],
+            namespace=document["metadata"].get("namespace"),
+            content_type="application/merge-patch+json",
+        )
 
 
 def _api(lab: Lab) -> client.ApiClient:
@@ -71,16 +105,7 @@ def _kubeconfig(lab: Lab) -> dict[str, Any]:
     administrator = _administrator(lab)
     account: dict[str, Any] = {}
     for document in _documents():
-        resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
-        try:
-            resource.create(body=document, namespace=document["metadata"].get("namespace"))
-        except dynamic.exceptions.ConflictError:
-            resource.patch(
-                body=document,
-                name=document["metadata"]["name"],
-                namespace=document["metadata"].get("namespace"),
-                content_type="application/merge-patch+json",
-            )
+        _apply(administrator, document)
         if document["kind"] == "ServiceAccount":
             account = document["metadata"]
     accounts = administrator.resources.get(api_version="v1", kind="ServiceAccount")

@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: port_info
+short_description: See whether addresses answer on a port
+version_added: 0.1.0
+description:
+  - Tries each address once, from the host that it runs on. By TCP it connects and closes, by UDP it sends one line.
+  - That an address doesn't answer is a result, not a failure.
+extends_documentation_fragment:
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.reader
+options:
+  addresses:
+    description:
+      - The addresses, IPv4 and IPv6.
+    type: list
+    elements: str
+    required: true
+  port:
+    description:
+      - The port.
+    type: int
+    required: true
+  protocol:
+    description:
+      - The protocol.
+      - From a UDP port that sends nothing back nothing can be concluded, unless the other side says that it is closed.
+    type: str
+    choices: [tcp, udp]
+    default: tcp
+  vrf:
+    description:
+      - The VRF of this host to try from. Others than the default one need rights, and C(become) for them.
+    type: str
+    default: default
+  timeout:
+    description:
+      - Seconds that one try may take.
+    type: float
+    default: 3.0
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Do the VIPs answer, as the router sees it?
+  hitless.nodes.port_info:
+    addresses: [198.51.100.10, "2001:db8:100::10"]
+    port: 443
+  delegate_to: tor-1
+"""
+
+RETURN = r"""
+host:
+  description: The host that tried.
+  type: str
+  returned: success
+  sample: tor-1
+answers:
+  description: One entry for each address.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    address:
+      description: The address.
+      type: str
+    port:
+      description: The port.
+      type: int
+    protocol:
+      description: The protocol.
+      type: str
+    answers:
+      description: Whether it answers, V(null) if that can't be told.
+      type: bool
+    reason:
+      description: How that showed.
+      type: str
+"""
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils import _module, _port
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENTS: dict[str, Any] = {
+    "addresses": {"type": "list", "elements": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "protocol": {"type": "str", "choices": list(_port.KINDS), "default": "tcp"},
+    "vrf": {"type": "str", "default": "default"},
+    "timeout": {"type": "float", "default": 3.0},
+}
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """Which addresses answer."""
+    params = module.params
+    found = _port.attempts(
+        params["addresses"],
+        params["port"],
+        protocol=params["protocol"],
+        vrf=params["vrf"],
+        timeout=params["timeout"],
+    )
+    return {"changed": False, "host": socket.gethostname(), "answers": found}
+
+
+def main() -> None:
+    _module.run(work, ARGUMENTS)
+
+
+if __name__ == "__main__":
+    main()
