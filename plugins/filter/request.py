@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.hitless.nodes.plugins.module_utils import _window
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
 ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
@@ -79,12 +81,13 @@ def maintenance_problems(
     """What is wrong with the input, one line each; [] = go on.
 
     request: direction (maintenance | out | in), target (as given, None if it wasn't), hosts (that it matches), action,
-    tasks (path of the task file or ""), order, evidence.
+    tasks (path of the task file or ""), order, evidence, window, deadline.
     """
     problems = [
         *_target_problems(request, groups),
         *_choice_problems(request),
         *_task_file_problems(request["tasks"]),
+        *_window_problems(request.get("window"), request.get("deadline")),
     ]
     if not problems:
         for host in request["hosts"]:
@@ -127,6 +130,16 @@ def _choice_problems(request: Mapping[str, Any]) -> list[str]:
         if value not in choices:
             kind = "" if isinstance(value, str) else f" ({_kind(value)})"
             problems.append(f"{name} is {value!r}{kind}, and must be one of: {', '.join(choices)}")
+    return problems
+
+
+def _window_problems(window: Any, deadline: Any) -> list[str]:
+    problems = []
+    for parse, value in ((_window.parse, window), (_window.deadline, deadline)):
+        try:
+            parse(value)
+        except HitlessError as exc:
+            problems.append(f"maintenance_{exc.msg}")
     return problems
 
 

@@ -67,6 +67,17 @@ def test_a_retyped_name_is_taken_back_and_no_cluster_is_one_line(tmp_path: Path)
     assert "0123: " in done.stdout.partition("PLAY RECAP")[0]
 
 
+def test_no_node_is_begun_without_time_and_the_run_ends_well(tmp_path: Path) -> None:
+    done = play(MAINTENANCE, tmp_path, target="worker-1,worker-2", maintenance_deadline="2026-01-01T05:00:00+01:00")
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = "0 of 2 done, and no more is begun: the deadline is over since 2026-01-01T05:00+01:00"
+    assert (
+        f"{line}; resume with: ansible-playbook hitless.nodes.node_maintenance -e target=worker-1,worker-2"
+        in done.stdout
+    )
+    assert "Read the node" not in done.stdout
+
+
 POWER = """
 - hosts: worker-1
   gather_facts: false
