@@ -94,21 +94,25 @@ def named(daemonset: dict[str, Any]) -> list[str]:
     return [term["matchFields"][0]["values"][0] for term in terms]
 
 
+def labels(params: dict[str, Any]) -> dict[str, str]:
+    """The labels of the DaemonSet and its pods."""
+    return {**OURS, "app.kubernetes.io/name": params["name"]}
+
+
 def manifest(params: dict[str, Any], references: list[_images.Reference], nodes: list[str]) -> dict[str, Any]:
     """The DaemonSet for these nodes."""
-    labels = {**OURS, "app.kubernetes.io/name": params["name"]}
     spec = _images.pod_spec(references, pull_secrets=params["pull_secrets"], command=params["command"])
     run = params["_run"] or {}
     note = {"run": run, "holder": run.get("holder", "somebody"), "since": _record.rfc3339(datetime.now(UTC))}
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
-        "metadata": {"name": params["name"], "labels": labels, "annotations": {RUN: json.dumps(note)}},
+        "metadata": {"name": params["name"], "labels": labels(params), "annotations": {RUN: json.dumps(note)}},
         "spec": {
-            "selector": {"matchLabels": labels},
+            "selector": {"matchLabels": labels(params)},
             "updateStrategy": {"type": "OnDelete"},
             "revisionHistoryLimit": 0,
-            "template": {"metadata": {"labels": labels}, "spec": {**spec, "affinity": affinity(nodes)}},
+            "template": {"metadata": {"labels": labels(params)}, "spec": {**spec, "affinity": affinity(nodes)}},
         },
     }
 
@@ -174,8 +178,7 @@ def _ensure_free(daemonset: dict[str, Any], params: dict[str, Any]) -> None:
     """Raises HeldError if the DaemonSet is that of another run that may still need it."""
     name = f"DaemonSet {params['namespace']}/{params['name']}"
     annotations = daemonset["metadata"].get("annotations") or {}
-    labels = daemonset["metadata"].get("labels") or {}
-    if RUN not in annotations or not OURS.items() <= labels.items():
+    if RUN not in annotations or not OURS.items() <= (daemonset["metadata"].get("labels") or {}).items():
         raise PullFailed(f"{name} is not one of ours: give another name for the one that pulls images")
     note = json.loads(annotations[RUN])
     if not note["run"] or not params["_run"]:
@@ -218,6 +221,7 @@ class Pull:
         # Whether this run made the DaemonSet, and whether the one that is there is this run's at all.
         self.made = False
         self.owned = False
+        self._uid = ""
         self._clock = clock
         self._began = clock() - limits.elapsed
         self._inbox: queue.SimpleQueue[Seen | Lost] = queue.SimpleQueue()
@@ -251,16 +255,13 @@ class Pull:
         if not self.left:
             return True
         self._begin()
-        labels = ",".join(
-            f"{key}={value}" for key, value in manifest(self.params, [], [])["metadata"]["labels"].items()
-        )
         follower = Follower(
             self.client,
             pods_path(self.params["namespace"]),
             "",
             self._inbox.put,
             every=LIST_EVERY,
-            labelSelector=labels,
+            labelSelector=",".join(f"{key}={value}" for key, value in labels(self.params).items()),
         )
         follower.start()
         end = self.limits.elapsed + self.limits.left
@@ -289,7 +290,7 @@ class Pull:
             there = self.client.find(where)
             if there is None:
                 try:
-                    self.client.post(path(self.params["namespace"]), body)
+                    there = self.client.post(path(self.params["namespace"]), body)
                 except Conflict:  # one that was just made by somebody else: look whose it is
                     continue
                 self.made, self._written = True, first
@@ -305,7 +306,7 @@ class Pull:
                     f"DaemonSet {self.params['namespace']}/{self.params['name']} of an earlier run doesn't go"
                 )
             time.sleep(0.2)
-        self.owned = True
+        self.owned, self._uid = True, there["metadata"]["uid"]
         for name in self._written:
             self._ask(self.targets[name])
 
@@ -355,7 +356,7 @@ class Pull:
             news, self._judge_all_at = set(self.targets), now + 1.0
         if not news:
             return
-        pods = {_node_of(pod): pod for pod in self._pods.values() if not pod["metadata"].get("deletionTimestamp")}
+        pods = {_node_of(pod): pod for pod in self._pods.values() if self._is_ours(pod)}
         for target in self.left:
             if target.state != ASKED or target.name not in news:
                 continue
@@ -380,6 +381,11 @@ class Pull:
                 target.words = f"not there after {self.params['node_timeout']:g} s: {target.words or 'still pulling'}"
             elif failing:
                 self._again(target, pod, now)
+
+    def _is_ours(self, pod: dict[str, Any]) -> bool:
+        """Whether a pod is of this DaemonSet, not of one for other images that was there before, and stays."""
+        owners = pod["metadata"].get("ownerReferences") or []
+        return not pod["metadata"].get("deletionTimestamp") and any(each["uid"] == self._uid for each in owners)
 
     def _again(self, target: Target, pod: dict[str, Any] | None, now: float) -> None:
         """A pull that fails is tried by a new pod, for which the kubelet's growing back-off begins anew."""

@@ -104,6 +104,14 @@ def test_hold_keeps_the_images_in_use_until_they_are_let_go(api, kubelets):
     assert not run(api, state="absent")["changed"]
 
 
+def test_pods_of_other_images_that_were_held_prove_nothing(api, kubelets):
+    run(api, images=[OPERATOR], hold=True)
+    result = run(api, images=[AGENT], hold=True)
+    assert result["images"][0]["digests"] == [digest_of(AGENT)]
+    assert results(result) == dict.fromkeys(kubelets.names, "pulled")
+    assert left(api) == ["hitless-image-pull"]
+
+
 def test_no_more_nodes_pull_at_the_same_time_than_allowed(api, kubelets, monkeypatch):
     monkeypatch.setattr(_image_pull, "WRITE_EVERY", 0.0)
     kubelets.knobs(images={"*": {"pull_seconds": 0.3}})
