@@ -454,6 +454,16 @@ def kubelets(api, tmp_path):
 
 
 @pytest.fixture
+def selected(api, kubelets):
+    """The same nodes, selected by Cilium's ClusterConfig rack-1."""
+    made = Cilium(api)
+    made.config()
+    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in kubelets.names))
+    yield made
+    made.end()
+
+
+@pytest.fixture
 def kubelet(api):
     made = Ender(api)
     yield made

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -177,6 +178,40 @@ def test_slices_go_on_with_the_same_restart(api, daemonset):
     result = run(api, _slice=20.0, _state=state)
     assert (result["changed"], agents(api)[NODE]["image"]) == (True, image(2))
     assert len(api.requests("DELETE", "/kube-system/pods/cilium-")) == 2  # ours, and the kubelet's that ends it
+
+
+def established(api, selected, since):
+    """Has the agent of the node report that its session is up since then."""
+    peer = {"name": "tor-1", "peerAddress": "192.0.2.1", "peerASN": 62112, "peeringState": "established"}
+    instance = {"name": "main", "localASN": 65432, "peers": [{**peer, "establishedTime": since.isoformat()[:19] + "Z"}]}
+    path = f"{selected.bgp}/ciliumbgpnodeconfigs/{NODE}/status"
+    api.client.patch(path, {"status": {"bgpInstances": [instance]}})
+
+
+def test_sessions_have_to_be_up_again(api, daemonset, selected):
+    daemonset.knobs(agents={NODE: {"restart_seconds": 4.0}})
+    established(api, selected, datetime.now(UTC))
+    old = agents(api)[NODE]["uid"]
+
+    def report():
+        api.until(lambda: agents(api)[NODE].get("uid", old) != old and agents(api)[NODE]["ready"])
+        established(api, selected, datetime.now(UTC))
+
+    agent = threading.Thread(target=report)
+    agent.start()
+    result = run(api, sessions="auto")
+    agent.join()
+    assert result["steps"]["sessions"] is not None
+    assert result["seconds"] == round(result["steps"]["sessions"], 1)
+
+
+def test_a_session_that_stays_down_is_named(api, daemonset, selected):
+    daemonset.knobs(agents={NODE: {"restart_seconds": 4.0}})
+    established(api, selected, datetime.now(UTC))
+    with pytest.raises(RestartFailed, match=r"it lacks its sessions .*tor-1") as caught:
+        run(api, sessions="auto", timeout=8.0)
+    assert caught.value.facts["steps"]["ready"] is not None
+    assert caught.value.facts["steps"]["sessions"] is None
 
 
 def test_sessions_that_must_be_known_and_are_not_are_refused(api, daemonset):
