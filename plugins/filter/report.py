@@ -18,6 +18,7 @@ ACTIVITIES = {
     "withdrawn": "withdraw routes",
     "off": "power off",
     "on": "away",
+    "restarted": "restart agent",
     "announced": "announce routes",
     "schedulable": "uncordon",
     "released": "release",
@@ -31,6 +32,8 @@ OUTCOMES = {
     "put back": "failed, put back as it was",
     "left": "failed, and putting it back failed too",
     "stopped": "stopped, stays out of service",
+    "upgrade": "its agent is restarted",
+    "held": "stopped after its agent's restart had begun, its record is kept",
 }
 
 
@@ -82,6 +85,7 @@ def maintenance_summary(
         "seconds": _seconds(history[0]["at"], history[-1]["at"]) if history else 0.0,
         "phases": phases,
         "routers": _routers(history),
+        "agent": _agent(history),
         "before": {key: before[key] for key in ("unschedulable", "label", "addresses") if key in before},
         "restored": dict(restored),
         "failure": dict(failure) if failure else None,
@@ -125,6 +129,19 @@ def _routers(history: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(routers.values())
 
 
+def _agent(history: list[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The restart of the node's agent, {seconds, steps, budget}; None if there was none."""
+    restarts = [entry["agent"] for entry in history if (entry.get("agent") or {}).get("seconds") is not None]
+    return dict(restarts[-1]) if restarts else None
+
+
+def _agent_words(agent: Mapping[str, Any]) -> str:
+    """For how long the agent was away, of how long it might be, and when each step was done."""
+    of = f" of {_duration(agent['budget'])}" if agent.get("budget") else ""
+    steps = [f"{step} {_duration(at)}" for step, at in agent["steps"].items() if at is not None]
+    return f"away for {_duration(agent['seconds'])}{of} ({', '.join(steps)})"
+
+
 def _loss(probe: Mapping[str, Any]) -> dict[str, Any]:
     keys = (
         "missing",
@@ -152,6 +169,8 @@ def summary_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list
         lines.append(f"  {phase['at'][11:23]}  {phase['phase']:<11}{took}".rstrip())
     for router in summary["routers"]:
         lines.append(f"  router {router['router']}: {_router_words(router)}")
+    if summary.get("agent"):
+        lines.append(f"  agent: {_agent_words(summary['agent'])}")
     if summary["restored"]:
         lines.append(f"  restored: {_restored_words(summary['restored'])}")
     if summary["loss"]:
@@ -307,10 +326,21 @@ def report_page(summary: Mapping[str, Any]) -> dict[str, Any]:
             }
             for router in summary["routers"]
         ],
+        "agent": _agent_rows(summary.get("agent")),
         "restored": _restored_words(summary["restored"]),
         "loss": {"words": _loss_words(probe), "tone": "bad" if lost else "good"} if probe else None,
         "timeline": _timeline(summary),
     }
+
+
+def _agent_rows(agent: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """A row for each step of the agent's restart, and the budget: {step, took, share (of the longest)}."""
+    if not agent:
+        return []
+    times = {step: at for step, at in agent["steps"].items() if at is not None}
+    times |= {"away": agent["seconds"]} | ({"budget": agent["budget"]} if agent.get("budget") else {})
+    longest = max([0.1, *times.values()])
+    return [{"step": step, "took": _duration(at), "share": round(at / longest, 3)} for step, at in times.items()]
 
 
 def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
     "out": ("poweroff", "none"),
     "in": ("poweroff", "reboot", "none", "pause"),
+    "upgrade": ("none",),
 }
 ORDERS = ("drain_first", "withdraw_first")
 # The same as power_method in roles/power/defaults, which can't be read before the role runs (a test compares them).
@@ -204,7 +205,7 @@ def maintenance_way(node: Mapping[str, Any], record: Mapping[str, Any] | None) -
     """
     if not record:
         return "out"
-    if record["phase"] in ("on", "announced", "schedulable", "released"):
+    if record["phase"] in ("on", "restarted", "announced", "schedulable", "released"):
         return "in"
     before = record["before"].get("boot_id")
     if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != before:

@@ -16,7 +16,9 @@ from kubernetes import client, config, dynamic
 from lab.settings import LabError
 from lab.state import Lab
 
-MANIFEST = Path(__file__).resolve().parents[2] / "docs" / "manifests" / "rbac.yml"
+MANIFESTS = Path(__file__).resolve().parents[2] / "docs" / "manifests"
+MANIFEST = MANIFESTS / "rbac.yml"
+UPGRADE = MANIFESTS / "rbac-upgrade.yml"
 # Long enough for every test, short enough to be forgotten.
 TOKEN_SECONDS = 7200
 
@@ -29,6 +31,15 @@ def environment(lab: Lab) -> dict[str, str]:
         path.write_text(yaml.safe_dump(_kubeconfig(lab)))
     kept = {key: value for key, value in os.environ.items() if not key.startswith("K8S_AUTH_") and key != "KUBECONFIG"}
     return kept | {"K8S_AUTH_KUBECONFIG": str(path)}
+
+
+def allow_upgrades(lab: Lab) -> None:
+    """Gives the same account the rights of docs/manifests/rbac-upgrade.yml, in the lab's namespace."""
+    administrator = _administrator(lab)
+    for document in _documents(UPGRADE):
+        if "namespace" in document["metadata"]:
+            document["metadata"]["namespace"] = lab.settings.name
+        _apply(administrator, document)
 
 
 def remove(lab: Lab) -> None:
@@ -53,9 +64,18 @@ def emulator(lab: Lab, method: str, path: str, body: Any = None) -> Any:
     return json.loads(answer.data) if answer.data else None
 
 
-def _documents() -> list[dict[str, Any]]:
-    objects: list[dict[str, Any]] = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))["items"]
+def _documents(manifest: Path = MANIFEST) -> list[dict[str, Any]]:
+    objects: list[dict[str, Any]] = yaml.safe_load(manifest.read_text(encoding="utf-8"))["items"]
     return objects
+
+
+def _apply(administrator: dynamic.DynamicClient, document: dict[str, Any]) -> None:
+    resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+    name, namespace = document["metadata"]["name"], document["metadata"].get("namespace")
+    try:
+        resource.create(body=document, namespace=namespace)
+    except dynamic.exceptions.ConflictError:
+        resource.patch(body=document, name=name, namespace=namespace, content_type="application/merge-patch+json")
 
 
 def _api(lab: Lab) -> client.ApiClient:
@@ -71,16 +91,7 @@ def _kubeconfig(lab: Lab) -> dict[str, Any]:
     administrator = _administrator(lab)
     account: dict[str, Any] = {}
     for document in _documents():
-        resource = administrator.resources.get(api_version=document["apiVersion"], kind=document["kind"])
-        try:
-            resource.create(body=document, namespace=document["metadata"].get("namespace"))
-        except dynamic.exceptions.ConflictError:
-            resource.patch(
-                body=document,
-                name=document["metadata"]["name"],
-                namespace=document["metadata"].get("namespace"),
-                content_type="application/merge-patch+json",
-            )
+        _apply(administrator, document)
         if document["kind"] == "ServiceAccount":
             account = document["metadata"]
     accounts = administrator.resources.get(api_version="v1", kind="ServiceAccount")

@@ -78,6 +78,29 @@ def test_no_node_is_begun_without_time_and_the_run_ends_well(tmp_path: Path) -> 
     assert "Read the node" not in done.stdout
 
 
+UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"agent_images": ["i:1"]}, "which nodes? Give the inventory name or pattern"),
+        ({"target": "worker-1"}, "which images? Give all that the new version runs on the nodes"),
+        (
+            {"target": "worker-1", "agent_images": ["i:1"], "agent_apply": "nowhere.yml"},
+            "agent_apply: there is no file ",
+        ),
+        ({"target": "worker-1", "agent_images": ["i:1"]}, "no Kubernetes cluster is configured"),
+    ],
+)
+def test_upgrade_refuses_bad_input(variables: dict[str, Any], words: str, tmp_path: Path) -> None:
+    refused(play(UPGRADE, tmp_path, **variables), words)
+
+
+def test_upgrade_refuses_a_limit_that_leaves_out_the_check(tmp_path: Path) -> None:
+    refused(play(UPGRADE, tmp_path, "--limit", "worker-1", target="worker-1", agent_images=["i:1"]), "not with --limit")
+
+
 POWER = """
 - hosts: worker-1
   gather_facts: false
