@@ -345,7 +345,7 @@ class Pull:
         for pod in message.deleted:
             self._pods.pop(pod["metadata"]["uid"], None)
         for pod in message.present:
-            self._pods[pod["metadata"]["uid"]] = pod
+            self._pods[pod["metadata"]["uid"]] = _kept(pod)
             self._news.add(_node_of(pod))
 
     def _judge(self) -> None:
@@ -423,6 +423,15 @@ def _node_of(pod: dict[str, Any]) -> str:
         return named({"spec": {"template": {"spec": pod["spec"]}}})[0]
     except (KeyError, IndexError, TypeError):
         return ""
+
+
+def _kept(pod: dict[str, Any]) -> dict[str, Any]:
+    """What is looked at of a pod: of thousands, the rest would take much memory."""
+    keys = ("name", "uid", "ownerReferences", "deletionTimestamp")
+    metadata = {key: pod["metadata"][key] for key in keys if key in pod["metadata"]}
+    bound = pod["spec"].get("nodeName")
+    spec = {"nodeName": bound} if bound else {"affinity": pod["spec"].get("affinity")}
+    return {"metadata": metadata, "spec": spec, "status": pod.get("status")}
 
 
 def _state(pull: Pull) -> dict[str, Any]:

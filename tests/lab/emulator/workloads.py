@@ -180,6 +180,7 @@ class Workloads(Worker):
             metadata.setdefault("labels", {})["controller-revision-hash"] = digest
             name = {"generateName": f"{obj['metadata']['name']}-"}
             spec = {**template["spec"], "nodeName": node, "tolerations": _daemon_tolerations(template["spec"])}
+            spec["affinity"] = _pinned(template["spec"].get("affinity") or {}, node)
             self._create_child("DaemonSet", obj, "pods", name, spec, metadata)
         for node in set(placed) - nodes:
             metadata = placed[node]["metadata"]
@@ -224,6 +225,13 @@ def _daemon_belongs(spec: Json, node: Json) -> bool:
         and all(_required(one, name) for one in term.get("matchFields") or ())
         for term in affinity["nodeSelectorTerms"]
     )
+
+
+def _pinned(affinity: Json, node: str) -> Json:
+    """The affinity of a DaemonSet's pod: in the place of the template's terms, its own node."""
+    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {**affinity, "nodeAffinity": {**(affinity.get("nodeAffinity") or {}), **required}}
 
 
 def _required(requirement: Json, values: dict[str, str]) -> bool:
