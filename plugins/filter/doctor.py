@@ -156,11 +156,6 @@ def _first(stage: Mapping[str, Any]) -> str:
     return excerpt(f"{telling[0]['subject']}: {telling[0]['reason']}") + more
 
 
-def node_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The names of Nodes for inventory hosts: node_name where a host has it, its inventory name otherwise."""
-    return [hostvars[host].get("node_name") or host for host in hosts]
-
-
 class FilterModule:
     """The doctor's filters."""
 
@@ -171,5 +166,4 @@ class FilterModule:
             "diagnosis_subject": diagnosis_subject,
             "diagnosis_verdict": diagnosis_verdict,
             "diagnosis_lines": diagnosis_lines,
-            "node_names": node_names,
         }

@@ -18,6 +18,7 @@ ACTIVITIES = {
     "withdrawn": "withdraw routes",
     "off": "power off",
     "on": "away",
+    "restarted": "restart agent",
     "announced": "announce routes",
     "schedulable": "uncordon",
     "released": "release",
@@ -32,6 +33,8 @@ OUTCOMES = {
     "put back": "failed, put back as it was",
     "left": "failed, and putting it back failed too",
     "stopped": "stopped, stays out of service",
+    "upgrade": "its agent is restarted",
+    "held": "stopped after its agent's restart had begun, its record is kept",
 }
 
 
@@ -84,6 +87,7 @@ def maintenance_summary(
         "phases": phases,
         "routers": _routers(history),
         "evidence": _evidence(history),
+        "agent": _agent(history),
         "before": {key: before[key] for key in ("unschedulable", "label", "addresses") if key in before},
         "restored": dict(restored),
         "failure": dict(failure) if failure else None,
@@ -139,6 +143,19 @@ def _evidence(history: list[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {"kind": kind, "observed": kind == "router", **estimate}
 
 
+def _agent(history: list[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The restart of the node's agent, {seconds, steps, budget}; None if there was none."""
+    restarts = [entry["agent"] for entry in history if (entry.get("agent") or {}).get("seconds") is not None]
+    return dict(restarts[-1]) if restarts else None
+
+
+def _agent_words(agent: Mapping[str, Any]) -> str:
+    """For how long the agent was away, of how long it might be, and when each step was done."""
+    of = f" of {_duration(agent['budget'])}" if agent.get("budget") else ""
+    steps = [f"{step} {_duration(at)}" for step, at in agent["steps"].items() if at is not None]
+    return f"away for {_duration(agent['seconds'])}{of} ({', '.join(steps)})"
+
+
 def _loss(probe: Mapping[str, Any]) -> dict[str, Any]:
     keys = (
         "missing",
@@ -168,6 +185,8 @@ def summary_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list
         lines.append(f"  router {router['router']}: {_router_words(router)}")
     if _estimated_words(summary):
         lines.append(f"  routes:  {_estimated_words(summary)}")
+    if summary.get("agent"):
+        lines.append(f"  agent: {_agent_words(summary['agent'])}")
     if summary["restored"]:
         lines.append(f"  restored: {_restored_words(summary['restored'])}")
     if summary["loss"]:
@@ -344,10 +363,21 @@ def report_page(summary: Mapping[str, Any]) -> dict[str, Any]:
             for router in summary["routers"]
         ],
         "estimated": _estimated_words(summary),
+        "agent": _agent_rows(summary.get("agent")),
         "restored": _restored_words(summary["restored"]),
         "loss": {"words": _loss_words(probe), "tone": "bad" if lost else "good"} if probe else None,
         "timeline": _timeline(summary),
     }
+
+
+def _agent_rows(agent: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """A row for each step of the agent's restart, and the budget: {step, took, share (of the longest)}."""
+    if not agent:
+        return []
+    times = {step: at for step, at in agent["steps"].items() if at is not None}
+    times |= {"away": agent["seconds"]} | ({"budget": agent["budget"]} if agent.get("budget") else {})
+    longest = max([0.1, *times.values()])
+    return [{"step": step, "took": _duration(at), "share": round(at / longest, 3)} for step, at in times.items()]
 
 
 def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
+from ansible_collections.hitless.nodes.plugins.module_utils import _window
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
 ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
     "out": ("poweroff", "none"),
     "in": ("poweroff", "reboot", "none", "pause"),
     "probe": ("none",),
+    "upgrade": ("none",),
 }
 ORDERS = ("drain_first", "withdraw_first")
 EVIDENCE = ("router", "cilium", "estimate")
@@ -80,13 +83,14 @@ def maintenance_problems(
 ) -> list[str]:
     """What is wrong with the input, one line each; [] = go on.
 
-    request: direction (maintenance | out | in | probe), target (as given, None if it wasn't), hosts (that it matches),
-    action, tasks (path of the task file or ""), order, evidence.
+    request: direction (maintenance | out | in | probe | upgrade), target (as given, None if it wasn't), hosts (that it
+    matches), action, tasks (path of the task file or ""), order, evidence, window, deadline.
     """
     problems = [
         *_target_problems(request, groups),
         *_choice_problems(request),
         *_task_file_problems(request["tasks"]),
+        *_window_problems(request.get("window"), request.get("deadline")),
     ]
     if not problems:
         for host in request["hosts"]:
@@ -131,6 +135,16 @@ def _choice_problems(request: Mapping[str, Any]) -> list[str]:
         if value not in choices:
             kind = "" if isinstance(value, str) else f" ({_kind(value)})"
             problems.append(f"{name} is {value!r}{kind}, and must be one of: {', '.join(choices)}")
+    return problems
+
+
+def _window_problems(window: Any, deadline: Any) -> list[str]:
+    problems = []
+    for parse, value in ((_window.parse, window), (_window.deadline, deadline)):
+        try:
+            parse(value)
+        except HitlessError as exc:
+            problems.append(f"maintenance_{exc.msg}")
     return problems
 
 
@@ -214,7 +228,7 @@ def maintenance_way(node: Mapping[str, Any], record: Mapping[str, Any] | None) -
     """
     if not record:
         return "out"
-    if record["phase"] in ("on", "announced", "schedulable", "released"):
+    if record["phase"] in ("on", "restarted", "announced", "schedulable", "released"):
         return "in"
     before = record["before"].get("boot_id")
     if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != before:
@@ -230,6 +244,11 @@ def may_put_back(node: Mapping[str, Any], record: Mapping[str, Any] | None) -> b
     if not record:
         return True
     return record["phase"] in ("claimed", "drained", "withdrawn") and node.get("ready") is True
+
+
+def node_names(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The names of Nodes for inventory hosts: node_name where a host has it, its inventory name otherwise."""
+    return [str(hostvars[host].get("node_name") or host) for host in hosts]
 
 
 def withdrawn_by(record: Mapping[str, Any] | None) -> str:
@@ -253,6 +272,7 @@ class FilterModule:
             "maintenance_problems": maintenance_problems,
             "maintenance_way": maintenance_way,
             "may_put_back": may_put_back,
+            "node_names": node_names,
             "same_uuid": same_uuid,
             "was_off": was_off,
             "withdrawn_by": withdrawn_by,

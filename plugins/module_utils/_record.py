@@ -24,9 +24,10 @@ RANK = {
     "withdrawn": 1,
     "off": 2,
     "on": 3,
-    "announced": 4,
-    "schedulable": 4,
-    "released": 5,
+    "restarted": 4,
+    "announced": 5,
+    "schedulable": 5,
+    "released": 6,
 }
 
 

@@ -46,7 +46,7 @@ options:
       - A phase that the record is past already is not noted again.
       - By default the phase stays what it is.
     type: str
-    choices: [claimed, drained, withdrawn, "off", "on", announced, schedulable, released]
+    choices: [claimed, drained, withdrawn, "off", "on", restarted, announced, schedulable, released]
   routes:
     description:
       - What each router has of the node, as name of the router and result of M(hitless.nodes.frr_bgp_info).

@@ -118,6 +118,12 @@ class Cluster:
         except dynamic.exceptions.NotFoundError:
             return None
 
+    def pods(self, selector: str) -> list[dict[str, Any]]:
+        """The pods of the lab's namespace that a label selector finds and that are not on their way out."""
+        resource = self._client.resources.get(api_version="v1", kind="Pod")
+        found = resource.get(namespace=self.lab.settings.name, label_selector=selector).to_dict()["items"]
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
     def state(self, node: str | None = None) -> dict[str, Any]:
         """What a maintenance changes of a node: {label, unschedulable, record}."""
         found = self.get("Node", node or self.node)

@@ -18,6 +18,7 @@ from lab import settings as s
 from lab.settings import LabError
 from lab.standins.client import TRANSIENT, Api, ApiError, Object
 from lab.standins.control_plane import missing
+from lab.standins.images import digest_of
 from lab.standins.world import CILIUM, served_version
 from lab.state import Lab
 
@@ -28,6 +29,8 @@ LABEL = "enable-bgp"  # the label that the ClusterConfig selects nodes by
 ADVERTISE = "lab.hitless.nodes/advertise"  # label by which PeerConfigs find Advertisements, and those find Services
 SECRET = "bgp-auth"
 IMAGE = "registry.invalid/lab/{}:1"
+CILIUM_IMAGE = "registry.invalid/lab/cilium:v{}"
+CILIUM_VERSION = "1.18.4"
 REPLICAS = 6
 ZONES = ("a", "b", "c")
 USER_AGENT = "hitless-lab-seed"
@@ -220,6 +223,12 @@ def services(name: str) -> list[tuple[Object, list[str]]]:
     return found
 
 
+def agent_image(version: str) -> str:
+    """The agent's image as Cilium's chart names it: with tag and digest."""
+    name = CILIUM_IMAGE.format(version)
+    return f"{name}@{digest_of(name)}"
+
+
 def workloads(name: str) -> list[tuple[str, Object]]:
     """Deployment web with a PodDisruptionBudget, and the DaemonSet of the agents; no pod has an emptyDir."""
     tolerations = [{"key": LAB, "operator": "Equal", "value": name, "effect": "NoSchedule"}]
@@ -244,8 +253,11 @@ def workloads(name: str) -> list[tuple[str, Object]]:
         "priorityClassName": "system-node-critical",
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 1,
-        "containers": [{"name": "cilium-agent", "image": IMAGE.format("cilium")}],
+        "initContainers": [{"name": "config", "image": agent_image(CILIUM_VERSION)}],
+        "containers": [{"name": "cilium-agent", "image": agent_image(CILIUM_VERSION)}],
     }
+    # As in Cilium's chart.
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
     return [
         ("/apis/apps/v1/{}/deployments", _workload("Deployment", "web", {"app": "web"}, web, replicas=REPLICAS)),
         (
@@ -257,7 +269,10 @@ def workloads(name: str) -> list[tuple[str, Object]]:
                 spec={"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},
             ),
         ),
-        ("/apis/apps/v1/{}/daemonsets", _workload("DaemonSet", "cilium", {"k8s-app": "cilium"}, agent)),
+        (
+            "/apis/apps/v1/{}/daemonsets",
+            _workload("DaemonSet", "cilium", {"k8s-app": "cilium"}, agent, updateStrategy=strategy),
+        ),
     ]
 
 

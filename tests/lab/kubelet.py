@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A kubelet for all nodes of an API without machines: pods become Ready, and end a while after they were deleted.
 
-python -m lab.kubelet --kubeconfig FILE [--start S] [--end S] [--dead NODE]... [--only PREFIX]; ends at SIGTERM.
+python -m lab.kubelet --kubeconfig FILE [--start S] [--images] [--end S] [--dead NODE]... [--only PREFIX]
+
+Ends at SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,19 +18,28 @@ import sys
 from pathlib import Path
 
 from lab.standins.client import TRANSIENT, Api, ApiError, Informer, Object
+from lab.standins.images import image_id
 
 
 class Kubelet(Informer):
     """Looks after every pod that is bound to a node, each by a timer of its own."""
 
     def __init__(
-        self, api: Api, *, start: float | None, end: float, dead: frozenset[str] = frozenset(), only: str = ""
+        self,
+        api: Api,
+        *,
+        start: float | None,
+        end: float,
+        dead: frozenset[str] = frozenset(),
+        only: str = "",
+        images: bool = False,
     ) -> None:
         super().__init__(api, "/api/v1/pods", fieldSelector="spec.nodeName!=")
         self._start = start
         self._end = end
         self._dead = dead
         self._only = only
+        self._images = images
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def _list(self) -> str:
@@ -55,7 +66,12 @@ class Kubelet(Informer):
             body = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
             self._begin("end", metadata["uid"], seconds, "DELETE", path, body)
         elif self._start is not None and (pod.get("status") or {}).get("phase", "Pending") == "Pending":
-            status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+            status: Object = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+            if self._images:
+                status["containerStatuses"] = [
+                    {"name": c["name"], "image": c["image"], "imageID": image_id(c["image"]), "state": {"running": {}}}
+                    for c in pod["spec"]["containers"]
+                ]
             self._begin("start", metadata["uid"], self._start, "PATCH", f"{path}/status", {"status": status})
 
     def _begin(self, what: str, uid: str, seconds: float, method: str, path: str, body: Object) -> None:
@@ -88,7 +104,14 @@ async def _serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Api(options.kubeconfig, user_agent="lab-kubelet") as api:
-        kubelet = Kubelet(api, start=options.start, end=options.end, dead=frozenset(options.dead), only=options.only)
+        kubelet = Kubelet(
+            api,
+            start=options.start,
+            end=options.end,
+            dead=frozenset(options.dead),
+            only=options.only,
+            images=options.images,
+        )
         task = asyncio.create_task(kubelet.run())
         await kubelet.synced.wait()
         print("ready", flush=True)
@@ -105,6 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--start", type=float, help="seconds until a new pod is Ready; without it pods stay as they are"
     )
+    parser.add_argument("--images", action="store_true", help="they say which images their containers have")
     parser.add_argument("--end", type=float, default=0.1, help="seconds until a deleted pod is gone (0.1)")
     parser.add_argument("--dead", action="append", default=[], metavar="NODE", help="its pods neither start nor end")
     parser.add_argument("--only", default="", metavar="PREFIX", help="nodes whose names begin so")

@@ -16,7 +16,9 @@ from kubernetes import client, config, dynamic
 from lab.settings import LabError
 from lab.state import Lab
 
-MANIFEST = Path(__file__).resolve().parents[2] / "docs" / "manifests" / "rbac.yml"
+MANIFESTS = Path(__file__).resolve().parents[2] / "docs" / "manifests"
+MANIFEST = MANIFESTS / "rbac.yml"
+UPGRADE = MANIFESTS / "rbac-upgrade.yml"
 # Long enough for every test, short enough to be forgotten.
 TOKEN_SECONDS = 7200
 
@@ -41,6 +43,11 @@ def grant(lab: Lab, text: str) -> None:
 def revoke(lab: Lab, text: str) -> None:
     """Deletes what grant() has made."""
     _delete(lab, _items(text.replace("kube-system", lab.settings.name)))
+
+
+def allow_upgrades(lab: Lab) -> None:
+    """Gives the same account the rights of docs/manifests/rbac-upgrade.yml, in the lab's namespace."""
+    grant(lab, UPGRADE.read_text(encoding="utf-8"))
 
 
 def remove(lab: Lab) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from lab import cluster, network, settings
 from lab.checks.standins_bench import CILIUM, TESTS, Bench, eventually, holds
+from lab.standins.images import image_id
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")
 Object = dict[str, Any]
@@ -496,3 +497,28 @@ def test_wipe_removes_everything_that_seed_and_standins_made_and_nothing_else(be
         bench.start_standins()
     with pytest.raises(settings.LabError, match="already in the cluster"):
         cluster.seed(bench.lab)
+
+
+# -- images
+
+
+def test_agent_pod_waits_for_its_image_and_says_why(bench: Bench) -> None:
+    name = bench.node(2)
+    old = eventually("agent", lambda: bench.agent_pod(name))
+    bench.knobs(images={name: {"removed": ["lab/cilium"], "fail": "denied"}})
+    eventually("the node does not name it", lambda: "lab/cilium" not in str(bench.get_node(name)["status"]["images"]))
+
+    bench.kube("DELETE", f"/api/v1/namespaces/{bench.name}/pods/{old['metadata']['name']}")
+
+    def waiting(kind: str) -> str:
+        statuses = ((bench.agent_pod(name) or {}).get("status") or {}).get(kind) or [{}]
+        return statuses[0].get("state", {}).get("waiting", {}).get("reason", "")
+
+    eventually("back-off", lambda: waiting("initContainerStatuses") == "ImagePullBackOff")
+    assert waiting("containerStatuses") in ("PodInitializing", "ImagePullBackOff")
+    assert "Established" not in bench.all_sessions(2)
+    bench.knobs(images={name: {"pull_seconds": 0.5}})
+    eventually("in service again", lambda: bench.in_service(2))
+    status = (bench.agent_pod(name) or {})["status"]["containerStatuses"][0]
+    assert status["imageID"] == image_id(status["image"])
+    assert "lab/cilium" in str(bench.get_node(name)["status"]["images"])

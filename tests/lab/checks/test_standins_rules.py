@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.standins import agent, agent_cli, control_plane, kubelets, operator
+from lab.standins import agent, agent_cli, control_plane, kubelets, operator, workloads
 from lab.standins.client import condition
+from lab.standins.images import ImageStore, Registry, digest_of, image_id
 from lab.standins.selectors import matches
 from lab.standins.world import Knobs
 
@@ -370,3 +371,71 @@ def test_knobs_ignore_a_half_written_file_and_forget_a_removed_one(tmp_path: Pat
     knobs.path.unlink()
     assert knobs.refresh() is True
     assert not knobs.operator_dead()
+
+
+# -- images
+
+AGENT = "registry.invalid/lab/cilium:v1"
+PINNED = f"{AGENT}@{digest_of(AGENT)}"
+
+
+def test_image_id_is_repository_and_digest_of_what_the_tag_names() -> None:
+    assert image_id(AGENT) == image_id(PINNED) == f"registry.invalid/lab/cilium@{digest_of(AGENT)}"
+    assert (
+        image_id("registry.invalid:5000/c") == f"registry.invalid:5000/c@{digest_of('registry.invalid:5000/c:latest')}"
+    )
+
+
+def test_a_pull_takes_its_time_once() -> None:
+    store = ImageStore()
+    first = store.want("pod-1", PINNED, 100.0, Registry(seconds=5))
+    assert first is not None
+    assert (first.reason, first.due) == ("ContainerCreating", 105.0)
+    assert store.want("pod-1", PINNED, 105.0, Registry(seconds=5)) is None
+    assert store.want("pod-2", AGENT, 105.0, Registry(seconds=5)) is None
+    assert store.listed(crowded=False)[0]["names"] == [image_id(AGENT)]
+
+
+def test_a_pull_that_fails_backs_off_and_a_new_pod_tries_at_once() -> None:
+    store, away = ImageStore(), Registry(failure="dial tcp: i/o timeout")
+    failed = store.want("pod-1", AGENT, 100.0, away)
+    assert failed is not None
+    assert failed.reason == "ErrImagePull"
+    assert "i/o timeout" in failed.message
+    backed_off = store.want("pod-1", AGENT, 100.5, Registry())
+    assert backed_off is not None
+    assert backed_off.reason == "ImagePullBackOff"
+    assert store.want("pod-2", AGENT, 100.5, Registry()) is None
+
+
+def test_a_digest_that_is_not_the_tags_is_not_found() -> None:
+    failed = ImageStore().want("pod-1", f"{AGENT}@sha256:{'0' * 64}", 1.0, Registry())
+    assert failed is not None
+    assert failed.message.endswith("not found")
+
+
+def test_an_image_is_removed_and_a_crowded_node_names_others() -> None:
+    store = ImageStore()
+    store.add(AGENT)
+    assert len(store.listed(crowded=True)) == 50
+    assert AGENT not in str(store.listed(crowded=True))
+    store.remove("lab/cilium")
+    assert store.listed(crowded=False) == []
+    assert store.want("pod-1", AGENT, 1.0, Registry(seconds=3)) is not None
+
+
+def test_pull_policy_always_asks_the_registry_for_what_is_there() -> None:
+    store = ImageStore()
+    store.add(AGENT)
+    assert store.want("pod-1", AGENT, 1.0, Registry(), always=True) is None
+    failed = store.want("pod-1", AGENT, 1.0, Registry(failure="away"), always=True)
+    assert failed is not None
+    assert failed.reason == "ErrImagePull"
+
+
+def test_a_daemonset_belongs_to_nodes_by_selector_and_affinity() -> None:
+    by_name = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["w2"]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [by_name]}}}
+    assert [name for name in NODES if workloads.belongs({}, NODES[name])] == ["w1", "w2"]
+    assert [name for name in NODES if workloads.belongs({"affinity": affinity}, NODES[name])] == ["w2"]
+    assert not workloads.belongs({"affinity": affinity, "nodeSelector": {"enable-bgp": "true"}}, NODES["w2"])

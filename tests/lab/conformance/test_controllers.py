@@ -121,3 +121,56 @@ def test_daemonset_has_a_pod_on_a_cordoned_node_too(
         assert pod["metadata"]["ownerReferences"][0]["kind"] == "DaemonSet"
         api.delete(f"{path}/{name}", {"propagationPolicy": "Background"}).of(200)
         eventually(lambda: not api.get(pods, labelSelector=f"of={name}").of(200)["items"])
+
+
+def test_daemonset_goes_to_the_nodes_that_its_affinity_names(
+    api: Api, made: Made, namespace: str, pods: str, ready_node: str, name: str
+) -> None:
+    labels = {"of": name}
+    named = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["lab-no-such-node"]}]}
+    pod = template(labels, ready_node)
+    del pod["spec"]["nodeSelector"]
+    pod["spec"]["affinity"] = _required([named])
+    path = f"/apis/apps/v1/namespaces/{namespace}/daemonsets"
+    strategy = {"type": "OnDelete"}
+    spec = {"selector": {"matchLabels": labels}, "template": pod, "updateStrategy": strategy}
+    made(path, {"metadata": {"name": name}, "spec": spec})
+    eventually(lambda: "observedGeneration" in api.get(f"{path}/{name}").of(200)["status"])
+    assert api.get(pods, labelSelector=f"of={name}").of(200)["items"] == []
+
+    ours = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [ready_node]}]}
+    affinity = _required([named, ours])
+    api.patch(f"{path}/{name}", {"spec": {"template": {"spec": {"affinity": affinity}}}}).of(200)
+    eventually(lambda: len(api.get(pods, labelSelector=f"of={name}").of(200)["items"]) == 1)
+
+
+def _required(terms: list[Json]) -> Json:
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+def test_daemonset_replaces_pods_of_an_older_template_unless_only_on_delete(
+    api: Api, made: Made, namespace: str, pods: str, ready_node: str, name: str
+) -> None:
+    labels = {"of": name}
+    path = f"/apis/apps/v1/namespaces/{namespace}/daemonsets"
+    spec = {"selector": {"matchLabels": labels}, "template": template(labels, ready_node)}
+    made(path, {"metadata": {"name": name}, "spec": {**spec, "updateStrategy": {"type": "OnDelete"}}})
+
+    def images() -> list[str]:
+        found = api.get(pods, labelSelector=f"of={name}").of(200)["items"]
+        return [one["spec"]["containers"][0]["image"] for one in found]
+
+    def up_to_date() -> bool:
+        status = api.get(f"{path}/{name}").of(200)["status"]
+        return bool(status.get("updatedNumberScheduled") == 1 and status["numberReady"] == 1)
+
+    with Kubelet(api, pods, ready_node):
+        eventually(up_to_date)
+        changed = {"containers": [{"name": "main", "image": "lab.invalid/newer"}]}
+        api.patch(f"{path}/{name}", {"spec": {"template": {"spec": changed}}}).of(200)
+        eventually(lambda: not up_to_date())
+        assert images() == ["lab.invalid/none"]
+
+        api.patch(f"{path}/{name}", {"spec": {"updateStrategy": {"type": "RollingUpdate"}}}).of(200)
+        eventually(up_to_date)
+        assert images() == ["lab.invalid/newer"]

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Controllers of Deployments, ReplicaSets and DaemonSets, and a scheduler: enough for replacement pods.
 
-Not modelled: rolling updates, adoption of orphans, affinity, resources, revision history.
+Not modelled: rolling updates of Deployments, maxSurge, adoption of orphans, resources, revision history; of affinity
+only a DaemonSet's required node affinity by name and labels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import copy
 from typing import Any
 
 from . import kinds
-from .budgets import controller_of
+from .budgets import controller_of, scaled
 from .errors import ApiError
 from .store import Event, Key
 from .worker import Worker
@@ -164,11 +165,10 @@ class Workloads(Worker):
 
     def _daemonset(self, obj: Json) -> None:
         template = obj["spec"]["template"]
-        selector = template["spec"].get("nodeSelector") or {}
         nodes = {
             key[1]
             for key, entry in self.store.table("nodes.").items.items()
-            if selector.items() <= (entry.obj["metadata"].get("labels") or {}).items()
+            if _daemon_belongs(template["spec"], entry.obj)
         }
         pods = self._children(obj, "pods.")
         placed = {pod["spec"].get("nodeName", ""): pod for pod in pods if _active(pod)}
@@ -180,11 +180,15 @@ class Workloads(Worker):
             metadata.setdefault("labels", {})["controller-revision-hash"] = digest
             name = {"generateName": f"{obj['metadata']['name']}-"}
             spec = {**template["spec"], "nodeName": node, "tolerations": _daemon_tolerations(template["spec"])}
+            spec["affinity"] = _pinned(template["spec"].get("affinity") or {}, node)
             self._create_child("DaemonSet", obj, "pods", name, spec, metadata)
         for node in set(placed) - nodes:
             metadata = placed[node]["metadata"]
             self.registry.delete(self.registry.builtin("pods"), metadata["namespace"], metadata["name"], {}, self.who)
         here = [placed[node] for node in nodes if node in placed]
+        for pod in _to_replace(obj["spec"].get("updateStrategy") or {}, here, len(nodes), digest):
+            metadata = pod["metadata"]
+            self.registry.delete(self.registry.builtin("pods"), metadata["namespace"], metadata["name"], {}, self.who)
         ready = sum(kinds.pod_ready(pod) for pod in here)
         updated = sum(pod["metadata"].get("labels", {}).get("controller-revision-hash") == digest for pod in here)
         status = {
@@ -203,6 +207,56 @@ class Workloads(Worker):
 def _with_replicas(obj: Json, replicas: int) -> Json:
     obj["spec"]["replicas"] = replicas
     return obj
+
+
+def _daemon_belongs(spec: Json, node: Json) -> bool:
+    """Whether a DaemonSet's pod belongs on a node: nodeSelector, and one of the terms of the required node affinity."""
+    labels = node["metadata"].get("labels") or {}
+    if not (spec.get("nodeSelector") or {}).items() <= labels.items():
+        return False
+    affinity = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    if affinity is None:
+        return True
+    name = {"metadata.name": node["metadata"]["name"]}
+    return any(
+        all(_required(one, labels) for one in term.get("matchExpressions") or ())
+        and all(_required(one, name) for one in term.get("matchFields") or ())
+        for term in affinity["nodeSelectorTerms"]
+    )
+
+
+def _pinned(affinity: Json, node: str) -> Json:
+    """The affinity of a DaemonSet's pod: in the place of the template's terms, its own node."""
+    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {**affinity, "nodeAffinity": {**(affinity.get("nodeAffinity") or {}), **required}}
+
+
+def _required(requirement: Json, values: dict[str, str]) -> bool:
+    value, wanted = values.get(requirement["key"]), requirement.get("values") or []
+    match requirement["operator"]:
+        case "In":
+            return value in wanted
+        case "NotIn":
+            return value not in wanted
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
+def _to_replace(strategy: Json, pods: list[Json], wanted: int, digest: str) -> list[Json]:
+    """The pods of an older template that a rolling update deletes now; with OnDelete none."""
+    if strategy.get("type", "RollingUpdate") != "RollingUpdate":
+        return []
+    old = [pod for pod in pods if pod["metadata"].get("labels", {}).get("controller-revision-hash") != digest]
+    ready = [pod for pod in pods if kinds.pod_ready(pod)]
+    limit = scaled((strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1), wanted)
+    room = max(0, limit - (wanted - len(ready)))
+    # Unready ones cost nothing.
+    return [pod for pod in old if pod not in ready] + [pod for pod in old if pod in ready][:room]
 
 
 def _daemon_tolerations(spec: Json) -> list[Json]:

@@ -9,10 +9,11 @@ import asyncio
 import ipaddress
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lab.standins.client import ApiError, Controller, Object, condition, is_true, patch_existing, timestamp
+from lab.standins.images import ImageStore, Waiting, image_id
 from lab.standins.world import Host, World
 
 log = logging.getLogger("standins.kubelets")
@@ -26,6 +27,8 @@ class Running:
 
     state: str  # starting | running | ending
     due: float = 0.0  # monotonic time of the next change; 0: none
+    pulled: bool = False  # whether all images were there, so that the time to start has begun
+    shown: dict[str, str] = field(default_factory=dict)  # container -> reason for which it waits, as written last
 
 
 class AgentProcess(Protocol):
@@ -74,6 +77,9 @@ class Kubelet(Controller):
         self.boot_id: str | None = None  # boot for which this kubelet has registered
         self.containers: dict[str, Running] = {}
         self.addresses: dict[str, list[str]] = {}  # pod uid -> addresses given to it
+        self.images = ImageStore()
+        self.removed: list[str] = []  # what the knob said last
+        self.crowded = False
         self.next_heartbeat = 0.0
         self.watches(world["pods"], world["nodes"])
         world.wakes.append(self.wake)
@@ -94,7 +100,10 @@ class Kubelet(Controller):
         if now >= self.next_heartbeat:
             await self._heartbeat(node)
             self.next_heartbeat = now + self.world.settings.heartbeat
+        self._lose_images()
         due = await self._pods()
+        if self.images.changed:
+            await self._list_images()
         return max(0.0, min([self.next_heartbeat, *due]) - time.monotonic())
 
     # -- the node
@@ -115,6 +124,9 @@ class Kubelet(Controller):
                 body = {"status": {"conditions": ready_conditions(pod, ready=False)}}
                 await patch_existing(self.world.api, pod_path(pod, "/status"), body)
         self.next_heartbeat = 0.0
+        for image in (node.get("status") or {}).get("images") or []:
+            for image_name in image["names"]:
+                self.images.add(image_name)
         if not same_boot:
             log.info("%s: booted, boot id %s", name, boot_id)
             await self._renew(node)
@@ -161,6 +173,36 @@ class Kubelet(Controller):
         # The next step must judge by this even if the watch has not brought it yet.
         node["status"] = written["status"]
 
+    # -- its images
+
+    def _lose_images(self) -> None:
+        """Remove images, or hide them in the node's status, where a knob says so."""
+        knobs = self.world.knobs
+        if (removed := knobs.removed_images(self.host.name)) != self.removed:
+            self.removed = removed
+            for part in removed:
+                self.images.remove(part)
+        if (crowded := knobs.crowded(self.host.name)) != self.crowded:
+            self.crowded = crowded
+            self.images.changed = True
+
+    async def _list_images(self) -> None:
+        self.images.changed = False
+        listed = self.images.listed(crowded=self.crowded)
+        await patch_existing(self.world.api, f"/api/v1/nodes/{self.host.name}/status", {"status": {"images": listed}})
+
+    def _waiting(self, pod: Object, now: float) -> dict[str, Waiting]:
+        """Container -> what it waits for until its image is there; {}: all are there."""
+        registry = self.world.knobs.registry(self.host.name)
+        containers = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
+        found = {
+            c["name"]: self.images.want(
+                pod["metadata"]["uid"], c["image"], now, registry, always=c.get("imagePullPolicy") == "Always"
+            )
+            for c in containers
+        }
+        return {name: waiting for name, waiting in found.items() if waiting}
+
     # -- its pods
 
     async def _pods(self) -> list[float]:
@@ -168,6 +210,7 @@ class Kubelet(Controller):
         now = time.monotonic()
         pods = list(self.world.pods_on(self.host.name))
         alive = {p["metadata"]["uid"] for p in pods}
+        self.images.forget(alive)
         for uid in set(self.containers) - alive:
             del self.containers[uid]
             self.addresses.pop(uid, None)
@@ -184,7 +227,7 @@ class Kubelet(Controller):
                     work.append(self._end(pod))
             elif own.state == "starting":
                 if now >= own.due:
-                    work.append(self._run(pod, own))
+                    work.append(self._start(pod, own, now))
             elif is_true(pod, "Ready") != self._healthy(pod):
                 work.append(self._ready(pod))
         for start in range(0, len(work), AT_ONCE):
@@ -197,7 +240,7 @@ class Kubelet(Controller):
         uid = pod["metadata"]["uid"]
         own = self.containers.get(uid)
         if own is None:
-            own = self.containers[uid] = Running("starting", now + self._start_seconds(pod))
+            own = self.containers[uid] = Running("starting")
         if _deleted(pod) and own.state != "ending":
             own.state, own.due = "ending", now + self._ending_seconds(pod, started=own.state == "running")
             if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] == uid:
@@ -222,31 +265,75 @@ class Kubelet(Controller):
     def _healthy(self, pod: Object) -> bool:
         return self.agent.ready() if is_agent(pod, self.world.namespace) else True
 
+    async def _start(self, pod: Object, own: Running, now: float) -> None:
+        """First the images, then the time that the start takes, then the containers run."""
+        if not own.pulled:
+            waiting = self._waiting(pod, now)
+            if waiting:
+                own.due = min(one.due for one in waiting.values())
+                await self._wait(pod, own, waiting)
+                return
+            own.pulled = True
+            own.due = now + self._start_seconds(pod)
+        if now >= own.due:
+            await self._run(pod, own)
+
+    async def _wait(self, pod: Object, own: Running, waiting: dict[str, Waiting]) -> None:
+        """Say what the containers wait for; those that have their image run."""
+        shown = {name: one.reason for name, one in waiting.items()}
+        if shown == own.shown:
+            return
+        own.shown = shown
+        first = next(iter(waiting))
+        blocked = any(c["name"] == first for c in pod["spec"].get("initContainers") or [])
+        initializing = {"waiting": {"reason": "PodInitializing"}}
+        statuses = []
+        for c in pod["spec"]["containers"]:
+            if c["name"] in waiting or blocked:
+                state = waiting[c["name"]].state if c["name"] in waiting else initializing
+                statuses.append(_not_running(c, state))
+            else:
+                statuses.append(self._running(pod, c, ready=True))
+        inits = [
+            _not_running(c, waiting[c["name"]].state)
+            for c in pod["spec"].get("initContainers") or []
+            if c["name"] in waiting
+        ]
+        status = {"phase": "Pending", "conditions": ready_conditions(pod, ready=False), "containerStatuses": statuses}
+        status |= {"initContainerStatuses": inits} if inits else {}
+        await patch_existing(self.world.api, pod_path(pod, "/status"), {"status": status})
+
+    def _running(self, pod: Object, container: Object, *, ready: bool, restarts: int = 0) -> Object:
+        """Status of a container that runs."""
+        return {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": image_id(container["image"]),
+            "containerID": f"stand-in://{pod['metadata']['uid']}/{container['name']}/{restarts}",
+            "ready": ready,
+            "started": True,
+            "restartCount": restarts,
+            "state": {"running": {"startedAt": timestamp()}},
+        }
+
     async def _run(self, pod: Object, own: Running) -> None:
         """The containers run."""
         before = pod.get("status") or {}
         agent = is_agent(pod, self.world.namespace)
         ready = not agent  # the agent has to start first, and says itself when it is ready
-        counts = {c["name"]: c.get("restartCount", 0) + 1 for c in before.get("containerStatuses") or []}
+        ran = [c for c in before.get("containerStatuses") or [] if c.get("containerID")]
+        # Some of them may run while others wait for their images: that is no restart.
+        counts = {c["name"]: c.get("restartCount", 0) + (0 if own.shown else 1) for c in ran}
         now = timestamp()
         containers = [
-            {
-                "name": c["name"],
-                "image": c.get("image", ""),
-                "imageID": c.get("image", ""),
-                "containerID": f"stand-in://{pod['metadata']['uid']}/{c['name']}/{counts.get(c['name'], 0)}",
-                "ready": ready,
-                "started": True,
-                "restartCount": counts.get(c["name"], 0),
-                "state": {"running": {"startedAt": now}},
-            }
-            for c in pod["spec"]["containers"]
+            self._running(pod, c, ready=ready, restarts=counts.get(c["name"], 0)) for c in pod["spec"]["containers"]
         ]
         ips = before.get("podIPs") or [{"ip": ip} for ip in self._addresses(pod)]
         status: Object = {
             "phase": "Running",
             "conditions": ready_conditions(pod, ready),
             "containerStatuses": containers,
+            "initContainerStatuses": None,
             "startTime": before.get("startTime") or now,
         }
         if ips:
@@ -303,6 +390,12 @@ class Kubelet(Controller):
             found.append(next(str(network[i]) for i in range(2, network.num_addresses) if str(network[i]) not in used))
         self.addresses[pod["metadata"]["uid"]] = found
         return found
+
+
+def _not_running(container: Object, state: Object) -> Object:
+    """Status of a container that has not started."""
+    status = {"name": container["name"], "image": container["image"], "imageID": "", "ready": False}
+    return {**status, "started": False, "restartCount": 0, "state": state}
 
 
 def _deleted(pod: Object) -> bool:

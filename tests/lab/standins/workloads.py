@@ -73,6 +73,21 @@ def budget_status(budget: Object, pods: list[Object], expected: int, now: dateti
     }
 
 
+def belongs(template: Object, node: Object) -> bool:
+    """Whether a DaemonSet's pod belongs on a node: nodeSelector, and one of the terms of the required node affinity."""
+    meta = node["metadata"]
+    labels = meta.get("labels") or {}
+    required = ((template.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    terms = required["nodeSelectorTerms"] if required else [{}]
+    return matches({"matchLabels": template.get("nodeSelector") or {}}, labels) and any(
+        matches({"matchExpressions": term.get("matchExpressions") or []}, labels)
+        and matches({"matchExpressions": term.get("matchFields") or []}, {"metadata.name": meta["name"]})
+        for term in terms
+    )
+
+
 class Workloads(Controller):
     """All of them in one loop: the lab is small."""
 
@@ -204,12 +219,7 @@ class Workloads(Controller):
         if obj["metadata"].get("deletionTimestamp"):
             return
         template = obj["spec"]["template"]["spec"]
-        selector = {"matchLabels": template.get("nodeSelector") or {}}
-        nodes = [
-            name
-            for name, n in self.world["nodes"].items.items()
-            if matches(selector, n["metadata"].get("labels") or {})
-        ]
+        nodes = [name for name, node in self.world["nodes"].items.items() if belongs(template, node)]
         pods = self._children(obj)
         taken = {p["spec"].get("nodeName") for p in pods}  # also by one that still terminates
         everywhere = [{"operator": "Exists", "key": f"node.kubernetes.io/{k}"} for k in ("unschedulable", "not-ready")]

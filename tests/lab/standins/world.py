@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from lab.settings import LabError
 from lab.standins.client import Api, ApiError, Informer, Object
+from lab.standins.images import Registry
 
 log = logging.getLogger("standins")
 CILIUM = "/apis/cilium.io"
@@ -134,6 +135,20 @@ class Knobs:
         """How long a new agent pod takes to start."""
         value = self._of("agents", node).get("restart_seconds")
         return None if value is None else float(value)
+
+    def registry(self, node: str) -> Registry:
+        """How pulls of images go on this node: pull_seconds, fail (why), away (the registry does not answer)."""
+        knobs = self._of("images", node)
+        away = "dial tcp: i/o timeout" if knobs.get("away") else None
+        return Registry(float(knobs.get("pull_seconds", 0)), knobs.get("fail") or away)
+
+    def removed_images(self, node: str) -> list[str]:
+        """Parts of names of images that are removed from the node, once, when the list changes."""
+        return [str(part) for part in self._of("images", node).get("removed") or ()]
+
+    def crowded(self, node: str) -> bool:
+        """The node has so many images that its status does not name them all."""
+        return bool(self._of("images", node).get("crowded"))
 
     def exclude_labels(self, node: str) -> frozenset[str]:
         """Node labels that the agent does not copy to the CiliumNode."""

@@ -98,6 +98,40 @@ def test_a_record_that_was_made_for_other_evidence_is_refused(entry: str, tmp_pa
     refused(play(playbook, tmp_path), "its record was made with evidence cilium, and bgp_evidence is router")
 
 
+def test_no_node_is_begun_without_time_and_the_run_ends_well(tmp_path: Path) -> None:
+    done = play(MAINTENANCE, tmp_path, target="worker-1,worker-2", maintenance_deadline="2026-01-01T05:00:00+01:00")
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = "0 of 2 done, and no more is begun: the deadline is over since 2026-01-01T05:00+01:00"
+    assert (
+        f"{line}; resume with: ansible-playbook hitless.nodes.node_maintenance -e target=worker-1,worker-2"
+        in done.stdout
+    )
+    assert "Read the node" not in done.stdout
+
+
+UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"agent_images": ["i:1"]}, "which nodes? Give the inventory name or pattern"),
+        ({"target": "worker-1"}, "which images? Give all that the new version runs on the nodes"),
+        (
+            {"target": "worker-1", "agent_images": ["i:1"], "agent_apply": "nowhere.yml"},
+            "agent_apply: there is no file ",
+        ),
+        ({"target": "worker-1", "agent_images": ["i:1"]}, "no Kubernetes cluster is configured"),
+    ],
+)
+def test_upgrade_refuses_bad_input(variables: dict[str, Any], words: str, tmp_path: Path) -> None:
+    refused(play(UPGRADE, tmp_path, **variables), words)
+
+
+def test_upgrade_refuses_a_limit_that_leaves_out_the_check(tmp_path: Path) -> None:
+    refused(play(UPGRADE, tmp_path, "--limit", "worker-1", target="worker-1", agent_images=["i:1"]), "not with --limit")
+
+
 POWER = """
 - hosts: worker-1
   gather_facts: false

@@ -23,6 +23,9 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from lab.emulator.server import Emulator
+from lab.standins import world
+from lab.standins.client import Api as StandInApi
+from lab.standins.kubelets import Kubelet
 
 
 class Api:
@@ -290,7 +293,7 @@ class Agent:
         self.task.cancel()
 
 
-class Kubelet:
+class Ender:
     """Ends pods that were deleted: the real thing's part in a drain."""
 
     def __init__(self, api, *, seconds=0.1):
@@ -319,6 +322,90 @@ class Kubelet:
     def end(self):
         self.stop.set()
         self.thread.join(10)
+
+
+class Machine:
+    """A machine that always runs."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def boot_id(self):
+        return f"boot-{self.name}"
+
+
+class AgentProcess:
+    """The agent in a node's agent pod: it runs as long as its pod does."""
+
+    def __init__(self):
+        self.wake = asyncio.Event()
+        self.kubelet = None
+        self.starts = True
+
+    def ready(self):
+        return self.starts and self.kubelet.agent_pod is not None
+
+
+def _conditions(status):
+    return {condition["type"]: condition["status"] for condition in status["conditions"]}
+
+
+class Kubelets:
+    """The lab's stand-in kubelets, on Nodes of their own: they pull images, and start and end pods."""
+
+    def __init__(self, api, folder, names):
+        self.api = api
+        self.names = names
+        self.file = folder / "knobs.json"
+        self.agents = {}
+        self.world = None
+        for name in names:
+            info = {"operatingSystem": "linux", "architecture": "amd64"}
+            conditions = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-03-02T20:00:00Z"}]
+            labels = {"enable-bgp": "true", "kubernetes.io/os": "linux"}
+            status = {"nodeInfo": info, "conditions": conditions}
+            api.post("/api/v1/nodes", {"metadata": {"name": name, "labels": labels}, "status": status})
+        self.task = asyncio.run_coroutine_threadsafe(self.run(), api.loop)
+        api.until(self.register)
+
+    def register(self):
+        if self.task.done():
+            self.task.result()
+        statuses = [self.api.client.get(f"/api/v1/nodes/{name}")["status"] for name in self.names]
+        return all(
+            status["nodeInfo"].get("bootID") and {"Ready": "True"}.items() <= _conditions(status).items()
+            for status in statuses
+        )
+
+    async def run(self):
+        hosts = {name: world.Host(Machine(name)) for name in self.names}
+        settings = world.Settings(heartbeat=2.0, start=0.05, tick=0.05)
+        async with StandInApi(self.api.kubeconfig, user_agent="kubelets") as client:
+            self.world = world.World(client, "kube-system", settings, world.Knobs(self.file), hosts, None, "v2")
+            followed = [self.world[kind] for kind in ("nodes", "pods")]
+            tasks = [asyncio.create_task(informer.run()) for informer in followed]
+            try:
+                for informer in followed:
+                    await informer.synced.wait()
+                tasks.append(asyncio.create_task(self.world.look()))
+                for name, host in hosts.items():
+                    self.agents[name] = AgentProcess()
+                    tasks.append(asyncio.create_task(Kubelet(self.world, host, self.agents[name]).run()))
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def knobs(self, **knobs):
+        """Turns the knobs and waits until the kubelets see them."""
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps(knobs))
+        part.rename(self.file)
+        self.api.until(lambda: self.world.knobs.data == knobs)
+
+    def end(self):
+        self.task.cancel()
 
 
 @pytest.fixture
@@ -359,7 +446,25 @@ def old_cilium(api):
 
 
 @pytest.fixture
+def kubelets(api, tmp_path):
+    """Nodes worker-1 to worker-3 with kubelets that pull images."""
+    made = Kubelets(api, tmp_path, ["worker-1", "worker-2", "worker-3"])
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def selected(api, kubelets):
+    """The same nodes, selected by Cilium's ClusterConfig rack-1."""
+    made = Cilium(api)
+    made.config()
+    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in kubelets.names))
+    yield made
+    made.end()
+
+
+@pytest.fixture
 def kubelet(api):
-    made = Kubelet(api)
+    made = Ender(api)
     yield made
     made.end()

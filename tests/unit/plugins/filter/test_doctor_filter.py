@@ -124,8 +124,3 @@ def test_subjects() -> None:
     assert subject("a/b", None) == "Service a/b"
     assert subject(None, "192.0.2.1") == "VIP 192.0.2.1"
     assert subject(None, None) == "the configuration"
-
-
-def test_names_of_nodes() -> None:
-    hostvars = {"w3": {"node_name": "worker-3"}, "worker-4": {}}
-    assert doctor.node_names(["w3", "worker-4"], hostvars) == ["worker-3", "worker-4"]

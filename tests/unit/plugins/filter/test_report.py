@@ -364,3 +364,16 @@ def test_failure_line_says_which_routes_are_not_back() -> None:
     failure = {"task": "Wait", "reason": "x", "end": "put back"}
     line = report.failure_line(failure, "worker-3", "out", "router tor-1: 2 missing")
     assert line.endswith("the node was put back as it was, but not all routes are back: router tor-1: 2 missing")
+
+
+def test_a_restart_of_the_agent_is_shown_against_its_budget() -> None:
+    agent = {"seconds": 9.3, "steps": {"gone": 1.2, "running": 6.4, "ready": 6.9, "sessions": 9.3}, "budget": 20.0}
+    again = {**agent, "seconds": None, "steps": {}}
+    restarted = {"phase": "restarted", "at": "2026-11-22T01:17:30.000Z", "agent": agent}
+    found = summary({"history": [HISTORY[0], restarted, {**restarted, "agent": again}]}, outcome="upgrade")
+    assert found["agent"] == agent
+    words = "  agent: away for 9.3 s of 20.0 s (gone 1.2 s, running 6.4 s, ready 6.9 s, sessions 9.3 s)"
+    assert words in report.summary_lines(found)
+    rows = {row["step"]: row["share"] for row in report.report_page(found)["agent"]}
+    assert rows == {"gone": 0.06, "running": 0.32, "ready": 0.345, "sessions": 0.465, "away": 0.465, "budget": 1.0}
+    assert report.report_page(summary({"history": HISTORY}))["agent"] == []

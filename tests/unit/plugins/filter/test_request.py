@@ -108,6 +108,9 @@ def test_good_input_has_no_problem() -> None:
             {"hostvars": {"power_method": "os", "evidence": "estimate"}},
             "evidence is 'estimate' for it and 'router' for",
         ),
+        ({"window": {"start": "25:00", "end": "05:00"}}, "maintenance_window: start is '25:00'"),
+        ({"window": "nights"}, "maintenance_window: 'nights' must have start and end"),
+        ({"deadline": "tonight"}, "maintenance_deadline is 'tonight'"),
         ({"tasks": "/nowhere/tasks.yml"}, "there is no file /nowhere/tasks.yml"),
         ({"tasks": 83}, "maintenance_tasks is 83 (a number)"),
         ({"hostvars": {"power_method": "os", "bgp_label_value": 1.3}}, "bgp_label_value arrived as 1.3 (a number)"),
@@ -235,3 +238,8 @@ def test_was_off_is_told_by_the_history() -> None:
     assert request.was_off(record("announced", "claimed", "withdrawn", "off", "on", "announced"))
     assert not request.was_off(record("withdrawn", "claimed", "drained", "withdrawn"))
     assert not request.was_off(None)
+
+
+def test_nodes_have_the_name_of_their_host_unless_it_says_another() -> None:
+    hostvars = {"a": {"node_name": "a.example"}, "b": {"node_name": ""}, "c": {}}
+    assert request.node_names(["a", "b", "c"], hostvars) == ["a.example", "b", "c"]

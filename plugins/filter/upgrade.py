@@ -1,0 +1,117 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Upgrades of Cilium: what is wrong with the input, whether a restart fits into its budget, and what a failure says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils import _images, _restart_budget
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+
+
+def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the input of an upgrade, one line each; [] = go on.
+
+    request: images, apply (path of a task file, ""), rollback, without_gr, margin, measured.
+    """
+    problems = []
+    images = request["images"]
+    if isinstance(images, str) or not isinstance(images, Iterable):
+        problems.append(f"agent_images is {images!r}, and must be a list of images")
+    else:
+        for image in images:
+            try:
+                _images.parse(str(image))
+            except HitlessError as exc:
+                problems.append(f"agent_images: {exc.msg}")
+        if not list(images) and not request["rollback"]:
+            problems.append(
+                "which images? Give all that the new version runs on the nodes, with their digests: "
+                '-e \'{"agent_images": ["quay.io/cilium/cilium:v1.19.1@sha256:..."]}\''
+            )
+    apply = request["apply"]
+    if apply and not (isinstance(apply, str) and Path(apply).is_file()):
+        problems.append(f"agent_apply: there is no file {apply}")
+    if request["without_gr"] not in ("", "refuse", "drain"):
+        problems.append(f"without_gr is {request['without_gr']!r}, and must be refuse or drain")
+    for name in ("margin", "measured"):
+        try:
+            numbers = [request[name]] if name == "margin" else list(request[name])
+            if any(float(number) < 0 for number in numbers):
+                raise ValueError
+        except (TypeError, ValueError):
+            problems.append(
+                f"agent_{name} is {request[name]!r}, and must be {'a number' if name == 'margin' else 'numbers'}"
+            )
+    return problems
+
+
+def measured_restarts(
+    hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], earlier: Iterable[float] = ()
+) -> list[float]:
+    """Seconds of the restarts of this run, and of earlier ones as given."""
+    results = (hostvars[host].get("agent_restarted") or {} for host in hosts)
+    return [*(float(each) for each in earlier), *(r["seconds"] for r in results if r.get("seconds") is not None)]
+
+
+def restart_budget(
+    record: Mapping[str, Any],
+    routers: Iterable[str],
+    peer_configs: Iterable[Mapping[str, Any]] = (),
+    measured: Iterable[float] = (),
+    margin: float = 0.25,
+    without_gr: str = "refuse",
+) -> dict[str, Any]:
+    """The budget of a claimed node, and way: restart, drain (take it out of BGP for its restart), or refuse.
+
+    record: of the claim, with the sessions that each router had with the node before.
+    """
+    sessions = record["before"].get("sessions") or {}
+    found = _restart_budget.budget(
+        {router: sessions.get(router) for router in routers},
+        [dict(config) for config in peer_configs],
+        [float(each) for each in measured],
+        margin=float(margin),
+    )
+    way = "restart" if not found["problems"] else "drain" if without_gr == "drain" else "refuse"
+    return {**found, "way": way}
+
+
+def upgrade_failure_line(
+    failure: Mapping[str, Any], host: str, hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], target: str
+) -> str:
+    """The last line of an upgrade that failed at a node: what, why, which nodes it never touched, and what now."""
+    reason = failure["reason"].rstrip(".")
+    what = reason if reason.startswith(host) else f"{host}: {failure['task']}: {reason}"
+    hosts = list(hosts)
+    untouched = [one for one in hosts[hosts.index(host) + 1 :] if not hostvars[one].get("claim_result")]
+    state = {
+        "refused": "nothing was changed on it",
+        "put back": "its agent was not restarted, and it was put back as it was",
+        "left": f"putting it back failed as well: {failure.get('left', '')}; its record is kept",
+        "held": "its record is kept",
+    }.get(failure["end"], "it stays out of service and its record is kept")
+    rest = f"; not touched: {', '.join(untouched)}" if untouched else ""
+    again = f"ansible-playbook hitless.nodes.cilium_upgrade -e target={target}"
+    return (
+        f"{what}; {state}{rest}; the DaemonSet restarts nobody by itself until all agents are of one template: go on "
+        f"with the same command, or roll back with: {again} -e agent_rollback=true"
+    )
+
+
+class FilterModule:
+    """The filters about upgrades."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name -> function."""
+        return {
+            "upgrade_problems": upgrade_problems,
+            "measured_restarts": measured_restarts,
+            "restart_budget": restart_budget,
+            "upgrade_failure_line": upgrade_failure_line,
+        }

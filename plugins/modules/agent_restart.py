@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agent_restart
+short_description: Restart the Cilium agent of one node and time it against the graceful-restart budget
+version_added: 0.1.0
+description:
+  - Deletes the pod of Cilium's agent on a node and waits until the new one, made of the DaemonSet's present template,
+    runs the right image, is Ready, and has the BGP sessions again that there were before.
+  - Just before, a pod of its own proves that the node has the images now. One that was removed meanwhile is pulled
+    again, and where that fails nothing is restarted.
+  - Does nothing where the agent is of the present template and Ready. So a run that was stopped goes on where it was.
+  - The DaemonSet must have updateStrategy OnDelete, since otherwise its controller restarts agents on other nodes.
+  - Whether the routers have kept the routes only they can tell, see M(hitless.nodes.frr_bgp_wait).
+  - Refuses a node that another run holds.
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.sliced
+  - hitless.nodes.attributes.held
+options:
+  name:
+    description:
+      - Name of the Node.
+    type: str
+    required: true
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents.
+    type: str
+    default: kube-system
+  daemonset:
+    description:
+      - Name of the agents' DaemonSet.
+    type: str
+    default: cilium
+  budget:
+    description:
+      - Seconds for which the routers keep the node's routes. A restart that takes longer is a failure, after the agent
+        is back.
+      - By default the time is only returned, as for a node that was taken out of BGP before.
+    type: float
+  sessions:
+    description:
+      - Whether the agent must have its BGP sessions again. V(auto) asks the status of its CiliumBGPNodeConfig, or the
+        agent, and warns where neither says it. V(required) asks the agent itself and refuses where it can't be asked.
+        V(ignored) does not look, as for a node that was taken out of BGP before.
+    type: str
+    choices: [auto, required, ignored]
+    default: auto
+  image_timeout:
+    description:
+      - Seconds for the proof that the images are on the node.
+    type: float
+    default: 60.0
+  timeout:
+    description:
+      - Seconds that all of it may take.
+    type: float
+    default: 600.0
+  force:
+    description:
+      - Whether to restart an agent that is of the present template and Ready, for instance because of a ConfigMap.
+    type: bool
+    default: false
+seealso:
+  - module: hitless.nodes.image_pull
+  - module: hitless.nodes.frr_bgp_wait
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Restart the agent of worker-3, whose routers keep its routes for two minutes
+  hitless.nodes.agent_restart:
+    name: worker-3
+    budget: 120
+  delegate_to: localhost
+  register: restarted
+"""
+
+RETURN = r"""
+name:
+  description: Name of the Node.
+  type: str
+  returned: success, or when the agent isn't back in time
+  sample: worker-3
+pod:
+  description: Name of the agent's pod.
+  type: str
+  returned: success, or when the agent isn't back in time
+  sample: cilium-7kq2x
+images:
+  description: The images of the DaemonSet's present template.
+  type: list
+  elements: str
+  returned: success, or when the agent isn't back in time
+  sample: ["quay.io/cilium/cilium:v1.19.1"]
+seconds:
+  description:
+    - Seconds from the deletion of the pod until the last session was up (or the pod Ready, where sessions are not
+      looked at). V(null) where nothing was restarted.
+  type: float
+  returned: success, or when the agent isn't back in time
+  sample: 14.2
+steps:
+  description: Seconds from the deletion until each step was seen to be done. V(null) where it wasn't.
+  type: dict
+  returned: success, or when the agent isn't back in time
+  contains:
+    gone:
+      description: The old pod was gone.
+      type: float
+    running:
+      description: The new container ran.
+      type: float
+    ready:
+      description: It was Ready, with the right image.
+      type: float
+    sessions:
+      description: Its sessions were up.
+      type: float
+  sample: {gone: 1.1, running: 4.0, ready: 11.7, sessions: 14.2}
+proof_seconds:
+  description: Seconds that the proof of the images took. V(null) where nothing was restarted.
+  type: float
+  returned: success, or when the agent isn't back in time
+  sample: 1.6
+budget:
+  description: O(budget).
+  type: float
+  returned: success, or when the agent isn't back in time
+  sample: 120.0
+exceeded:
+  description: Whether it took longer.
+  type: bool
+  returned: success, or when the agent isn't back in time
+  sample: false
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._agent_restart import restart
+from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    return restart(_client.connect(module), module.params, check_mode=module.check_mode)
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            **RUN_OPTIONS,
+            **SLICE_OPTIONS,
+            "name": {"type": "str", "required": True},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
+            "daemonset": {"type": "str", "default": "cilium"},
+            "budget": {"type": "float"},
+            "sessions": {"type": "str", "choices": ["auto", "required", "ignored"], "default": "auto"},
+            "image_timeout": {"type": "float", "default": 60.0},
+            "timeout": {"type": "float", "default": 600.0},
+            "force": {"type": "bool", "default": False},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agent_rollout
+short_description: Take over the restarts of Cilium's agents from their DaemonSet, and give them back
+version_added: 0.1.0
+description:
+  - Makes the update strategy of the agents' DaemonSet C(OnDelete), so that a change of its template restarts no agent
+    by itself, and puts it back later. An annotation of the DaemonSet keeps what was before.
+  - Checks before whether agents should be restarted at all - cilium-operator runs, no condition of a
+    CiliumBGPClusterConfig says that something is wrong, the step is one minor version at most, and no
+    CiliumBGPPeeringPolicy is left where Cilium 1.19 or newer comes.
+  - Returns which agents are of the present template. In check mode it only reads.
+extends_documentation_fragment:
+  - hitless.nodes.client
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.writer
+options:
+  state:
+    description:
+      - V(driven) takes the restarts over, and does nothing where they are already.
+      - V(released) gives them back. Refused as long as an agent is of another template, since the DaemonSet's
+        controller would restart it then.
+      - V(rolled_back) puts back the template that the DaemonSet had when its restarts were taken over. Agents are not
+        restarted by that.
+    type: str
+    choices: [driven, released, rolled_back]
+    required: true
+  images:
+    description:
+      - The images of the new version, which were or will be put on the nodes. The one with the name of the agent's
+        image says which version comes.
+    type: list
+    elements: str
+    default: []
+  cilium_namespace:
+    description:
+      - Namespace of Cilium's agents.
+    type: str
+    default: kube-system
+  daemonset:
+    description:
+      - Name of the agents' DaemonSet.
+    type: str
+    default: cilium
+  preconditions:
+    description:
+      - Whether a problem found is a failure. Otherwise it is only returned.
+    type: bool
+    default: true
+  check_version:
+    description:
+      - Whether the versions are compared by the tags of the images.
+    type: bool
+    default: true
+seealso:
+  - module: hitless.nodes.agent_restart
+  - module: hitless.nodes.image_pull
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Take the restarts over before the DaemonSet is changed
+  hitless.nodes.agent_rollout:
+    state: driven
+    images: ["quay.io/cilium/cilium:v1.19.1"]
+  delegate_to: localhost
+  register: rollout
+
+- name: Give them back
+  hitless.nodes.agent_rollout:
+    state: released
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+strategy:
+  description: The DaemonSet's update strategy now.
+  type: str
+  returned: success
+  sample: OnDelete
+images:
+  description: The images of its present template.
+  type: list
+  elements: str
+  returned: success
+  sample: ["quay.io/cilium/cilium:v1.19.1"]
+images_before:
+  description: The images of the template that it had when its restarts were taken over.
+  type: list
+  elements: str
+  returned: success
+  sample: ["quay.io/cilium/cilium:v1.18.4"]
+not_pulled:
+  description: Images of its present template that are neither in O(images) nor were there before.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+pull_secrets:
+  description: Names of the Secrets with which its pods pull.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+nodes:
+  description: The agent of each node.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Name of the Node.
+      type: str
+    pod:
+      description: Name of the pod.
+      type: str
+    image:
+      description: The agent's image.
+      type: str
+    ready:
+      description: Whether it is Ready.
+      type: bool
+    current:
+      description: Whether it is of the present template.
+      type: bool
+  sample:
+    - {name: worker-3, pod: cilium-7kq2x, image: "quay.io/cilium/cilium:v1.18.4", ready: true, current: false}
+outdated:
+  description: Names of the Nodes whose agents are of another template.
+  type: list
+  elements: str
+  returned: success
+  sample: [worker-3]
+peer_configs:
+  description: Name, C(timers) and C(gracefulRestart) of each CiliumBGPPeerConfig.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - {name: rack-1, timers: {connectRetryTimeSeconds: 5}, gracefulRestart: {enabled: true, restartTimeSeconds: 120}}
+problems:
+  description: Why agents should not be restarted now.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hitless.nodes.plugins.module_utils import _client
+from ansible_collections.hitless.nodes.plugins.module_utils._module import run
+from ansible_collections.hitless.nodes.plugins.module_utils._rollout import rollout
+
+
+def work(module: AnsibleModule) -> dict[str, Any]:
+    """The result of the module."""
+    return rollout(_client.connect(module), module.params, check_mode=module.check_mode)
+
+
+def main() -> None:
+    run(
+        work,
+        {
+            **_client.argument_spec(),
+            "state": {"type": "str", "choices": ["driven", "released", "rolled_back"], "required": True},
+            "images": {"type": "list", "elements": "str", "default": []},
+            "cilium_namespace": {"type": "str", "default": "kube-system"},
+            "daemonset": {"type": "str", "default": "cilium"},
+            "preconditions": {"type": "bool", "default": True},
+            "check_version": {"type": "bool", "default": True},
+        },
+        libraries=_client.LIBRARIES,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Upgrades of Cilium inside the graceful-restart budget (20 s here), and what stops them.
+
+Each test goes on with whatever version the one before has left on all nodes; so none has to put the agents back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import IN_SERVICE, TOP, Cluster, Play
+from lab import rights
+from lab.cluster import agent_image
+from lab.probing import Probing
+
+APPLY = TOP / "tests" / "e2e" / "apply-upgrade.yml"
+
+
+class Upgrade:
+    """The lab's agents, and upgrades of them."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.lab = cluster.lab
+        self.nodes = list(cluster.lab.nodes)
+        rights.allow_upgrades(cluster.lab)
+
+    def options(self, version: str, **variables: Any) -> dict[str, Any]:
+        """The options of an upgrade to a version."""
+        own = {"target": "nodes", "agent_images": [agent_image(version)], "agent_apply": str(APPLY)}
+        # A busy machine measures restarts that take longer than these 5 s.
+        return own | {"agent_pull_retries": 0, "agent_margin": 0} | variables
+
+    def to(self, version: str, **variables: Any) -> Play:
+        """The end of an upgrade to a version."""
+        return self.cluster.play("cilium-upgrade.yml", **self.options(version, **variables))
+
+    def back(self) -> Play:
+        """The end of the rollback, by the command that a failure names."""
+        return self.cluster.play("cilium-upgrade.yml", target="nodes", agent_rollback=True, agent_margin=0)
+
+    @property
+    def versions(self) -> list[str]:
+        """The version that each node's agent runs, in the order of the nodes."""
+        pods = self.cluster.pods("k8s-app=cilium")
+        by_node = {pod["spec"]["nodeName"]: pod["spec"]["containers"][0]["image"] for pod in pods}
+        return [by_node.get(name, "").partition("@")[0].rpartition(":v")[2] for name in self.nodes]
+
+    @property
+    def strategy(self) -> dict[str, Any]:
+        """The update strategy of the agents' DaemonSet."""
+        found = self.cluster.get("DaemonSet", "cilium", api_version="apps/v1", namespace=self.lab.settings.name)
+        assert found
+        strategy: dict[str, Any] = found["spec"]["updateStrategy"]
+        return strategy
+
+    def is_as_before(self) -> bool:
+        """Whether all nodes are in service, and the DaemonSet is as its chart has it, with nothing of ours left."""
+        return (
+            [self.cluster.state(node) for node in self.nodes] == [IN_SERVICE] * len(self.nodes)
+            and self.strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
+            and not self.cluster.pods("app.kubernetes.io/managed-by=hitless.nodes")
+        )
+
+
+@pytest.fixture
+def upgrade(cluster: Cluster) -> Iterator[Upgrade]:
+    """All agents of one version, which restart in 5 s."""
+    found = Upgrade(cluster)
+    cluster.knob('agents={"*": {"restart_seconds": 5}}')
+    yield found
+    assert len(set(found.versions)) == 1
+
+
+def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
+    cluster = upgrade.cluster
+    cluster.knob('images={"*": {"pull_seconds": 8}}')
+
+    with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
+        play = upgrade.to("1.19.1")
+        probe.wait(requests=10_000, seconds=3)
+
+    assert play.code == 0, play.output
+    assert upgrade.versions == ["1.19.1"] * 3
+    assert upgrade.is_as_before()
+    assert probe.result["udp_sent"] >= 10_000
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+    reports = [json.loads(path.read_text()) for path in cluster.reports.glob("*.json")]
+    assert [report["outcome"] for report in reports] == ["upgrade"] * 3
+    for report in reports:
+        assert [phase["phase"] for phase in report["phases"]] == [
+            "claimed",
+            "restarted",
+            "announced",
+            "schedulable",
+            "released",
+        ]
+        (agent,) = (entry["agent"] for entry in report["history"] if "agent" in entry)
+        assert 5 <= agent["seconds"] < agent["budget"] == 20
+
+
+def test_without_the_image_nothing_is_restarted(upgrade: Upgrade, tmp_path: Path) -> None:
+    cluster, (first, second, _third) = upgrade.cluster, upgrade.nodes
+    before = upgrade.versions
+    cluster.knob(f'images={{"{second}": {{"fail": "denied"}}}}')
+
+    play = upgrade.to("1.19.2")
+
+    assert play.code != 0
+    assert f"{second} (linux/amd64): {agent_image('1.19.2')}: ErrImagePull" in play.output
+    assert upgrade.versions == before
+
+    # Pulled, and removed before the restart, with the registry away.
+    cluster.knob("images={}")
+    lost = {"images": {first: {"removed": [agent_image("1.19.2").partition("@")[2]], "away": True}}}
+    apply = tmp_path / "apply.yml"
+    copy = {"content": json.dumps(lost), "dest": str(upgrade.lab.dir / "knobs.json"), "mode": "0644"}
+    apply.write_text(
+        json.dumps(
+            [
+                {"name": "Apply", "ansible.builtin.include_tasks": str(APPLY)},
+                {"name": "Lose the image", "ansible.builtin.copy": copy},
+            ]
+        )
+    )
+    play = upgrade.to("1.19.2", agent_apply=str(apply), agent_image_timeout=3)
+
+    assert play.code != 0
+    assert f"{first}: its images aren't on it now" in play.output
+    assert "its agent was not restarted, and it was put back as it was" in play.output
+    assert upgrade.versions == before
+    assert [cluster.state(node) for node in upgrade.nodes] == [IN_SERVICE] * 3
+
+    play = upgrade.back()
+    assert play.code == 0, play.output
+    assert upgrade.is_as_before()
+
+
+def test_a_restart_over_the_budget_stops_the_roll_and_is_rolled_back(upgrade: Upgrade) -> None:
+    cluster, (first, second, third) = upgrade.cluster, upgrade.nodes
+    (before,) = set(upgrade.versions)
+    cluster.knob(f'agents={{"{second}": {{"restart_seconds": 22}}}}')
+
+    play = upgrade.to("1.18.9")
+
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "its agent was away for" in line and "roll back" in line)
+    assert f"not touched: {third}" in line
+    assert (
+        "roll back with: ansible-playbook hitless.nodes.cilium_upgrade -e target=nodes -e agent_rollback=true" in line
+    )
+    assert upgrade.versions == ["1.18.9", "1.18.9", before]
+    assert cluster.state(first) == cluster.state(third) == IN_SERVICE
+    assert upgrade.strategy["type"] == "OnDelete"
+
+    cluster.knob("agents={}")
+    play = upgrade.back()
+
+    assert play.code == 0, play.output
+    assert upgrade.versions == [before] * 3
+    assert upgrade.is_as_before()
+
+
+def test_killed_run_again_out_of_time_and_drained_where_there_is_no_budget(upgrade: Upgrade) -> None:
+    cluster, (first, _second, third) = upgrade.cluster, upgrade.nodes
+    (before,) = set(upgrade.versions)
+    process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.19.5"))
+    cluster.kill_when(lambda: upgrade.versions[0] == "1.19.5", process)
+    assert upgrade.strategy["type"] == "OnDelete"
+
+    # The one that was begun is brought to its end; then what a node takes doesn't fit into what is left.
+    until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    only = {"target": first, "maintenance_deadline": until, "maintenance_expected": 60}
+    play = upgrade.to("1.19.5", **only)
+    assert play.code == 0, play.output
+    assert cluster.state(first) == IN_SERVICE
+    play = upgrade.to("1.19.5", maintenance_deadline=until, maintenance_expected=600)
+    assert play.code == 0, play.output
+    assert "and no more is begun: the deadline ends" in play.output
+    assert "resume with: ansible-playbook hitless.nodes.cilium_upgrade -e target=" in play.output
+    assert upgrade.versions == ["1.19.5", before, before]
+
+    refused = upgrade.to("1.19.5", agent_measured=[30])
+    assert refused.code != 0
+    assert "its restart may take 30 s" in refused.output
+    assert upgrade.versions == ["1.19.5", before, before]
+    assert cluster.state(third) == IN_SERVICE
+
+    with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
+        play = upgrade.to("1.19.5", agent_measured=[30], without_gr="drain")
+        probe.wait(seconds=3)
+    assert play.code == 0, play.output
+    assert upgrade.versions == ["1.19.5"] * 3
+    assert upgrade.is_as_before()
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0

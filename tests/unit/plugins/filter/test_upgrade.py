@@ -1,0 +1,108 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.hitless.nodes.plugins.filter.upgrade import (
+    FilterModule,
+    measured_restarts,
+    restart_budget,
+    upgrade_failure_line,
+    upgrade_problems,
+)
+
+REQUEST = {
+    "images": ["quay.io/cilium/cilium:v1.19.1"],
+    "apply": "",
+    "rollback": False,
+    "without_gr": "refuse",
+    "margin": 0.25,
+    "measured": [],
+}
+
+
+def record(**restart):
+    restart = {"negotiated": True, "families": ["ipv4"], "restart_time": 20, **restart}
+    session = {"vrf": "default", "address": "192.0.2.13", "established": True, "hold_time": 9}
+    return {"before": {"sessions": {"tor-1": [{**session, "graceful_restart": restart}]}}}
+
+
+def test_good_input_has_no_problems():
+    assert upgrade_problems(REQUEST) == []
+    assert upgrade_problems({**REQUEST, "images": [], "rollback": True}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": []}, "which images?"),
+        ({"images": "quay.io/cilium/cilium:v1"}, "must be a list of images"),
+        ({"images": ["a b"]}, "agent_images: 'a b' isn't an image reference"),
+        ({"apply": "/nowhere/apply.yml"}, "agent_apply: there is no file /nowhere/apply.yml"),
+        ({"without_gr": "ignore"}, "without_gr is 'ignore', and must be refuse or drain"),
+        ({"margin": "much"}, "agent_margin is 'much', and must be a number"),
+        ({"measured": [-1]}, "agent_measured is [-1], and must be numbers"),
+    ],
+)
+def test_bad_input_is_named(changes, words):
+    (problem,) = upgrade_problems({**REQUEST, **changes})
+    assert words in problem
+
+
+def test_a_node_is_restarted_drained_or_refused():
+    quick = [{"timers": {"connectRetryTimeSeconds": 1}}]
+    fits = restart_budget(record(), ["tor-1"], quick, [5.0])
+    assert (fits["way"], fits["available"], fits["problems"], fits["warnings"]) == ("restart", 20, [], [])
+    assert restart_budget(record(), ["tor-1"], quick, [17.0])["way"] == "refuse"
+    assert restart_budget(record(), ["tor-1"], quick, [17.0], 0.1)["way"] == "restart"
+    off = record(negotiated=False)
+    assert restart_budget(off, ["tor-1"], quick, [5.0])["way"] == "refuse"
+    assert restart_budget(off, ["tor-1"], quick, [5.0], 0.25, "drain")["way"] == "drain"
+
+
+def test_a_router_that_the_record_does_not_know_is_a_problem():
+    (problem,) = restart_budget(record(), ["tor-1", "tor-2"], [], [5.0])["problems"]
+    assert "router tor-2: it wasn't asked" in problem
+
+
+def test_restarts_of_this_run_and_earlier_ones_are_measured():
+    hostvars = {"a": {"agent_restarted": {"seconds": 7.5}}, "b": {"agent_restarted": {"seconds": None}}, "c": {}}
+    assert measured_restarts(hostvars, hostvars, ["9.5"]) == [9.5, 7.5]
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("refused", "nothing was changed on it"),
+        ("put back", "its agent was not restarted"),
+        ("held", "its record is kept"),
+        ("left", "putting it back failed as well: no answer"),
+    ],
+)
+def test_a_failure_names_what_was_not_touched_and_the_way_back(end, words):
+    failure = {
+        "task": "Restart the agent",
+        "reason": "w2: its agent was away for 27 s.",
+        "end": end,
+        "left": "no answer",
+    }
+    hostvars = {"w1": {"claim_result": {"changed": True}}, "w2": {}, "w3": {}}
+    line = upgrade_failure_line(failure, "w2", ["w1", "w2", "w3"], hostvars, "nodes")
+    assert line.startswith("w2: its agent was away for 27 s; ")
+    assert words in line
+    assert "; not touched: w3; " in line
+    assert line.endswith("ansible-playbook hitless.nodes.cilium_upgrade -e target=nodes -e agent_rollback=true")
+    last = upgrade_failure_line({**failure, "reason": "no answer"}, "w3", ["w1", "w2", "w3"], hostvars, "nodes")
+    assert last.startswith("w3: Restart the agent: no answer; ")
+    assert "not touched" not in last
+
+
+def test_the_plugin_names_its_filters():
+    assert set(FilterModule().filters()) == {
+        "upgrade_problems",
+        "measured_restarts",
+        "restart_budget",
+        "upgrade_failure_line",
+    }
