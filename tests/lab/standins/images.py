@@ -93,7 +93,8 @@ class ImageStore:
             pull.failed = f'failed to pull and unpack image "{reference}": {failure}'
             pull.retry = now + min(BACK_OFF * 2**pull.tries, LONGEST_BACK_OFF)
             pull.tries += 1
-            return Waiting("ErrImagePull", pull.failed, pull.retry)
+            # The back-off shows a moment later.
+            return Waiting("ErrImagePull", pull.failed, now + BACK_OFF / 4)
         del self.pulls[uid, reference]
         self.add(reference)
         return None
