@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.hitless.nodes.plugins.module_utils._record import not_awaited
+
 # The loop variable of every task that goes over the routers.
 ROUTER = "__router"
 # What a task adds to the result of one loop item, and what no later task needs.
@@ -95,10 +97,20 @@ def baseline(record: Mapping[str, Any], router: str | None = None) -> dict[str, 
     return {vrf: sorted(prefixes) for vrf, prefixes in sorted(result.items())}
 
 
+def baseline_back(record: Mapping[str, Any], router: str) -> dict[str, list[str]]:
+    """VRF -> the prefixes that one router has to have of the node again on the way back."""
+    left_out = not_awaited(dict(record))
+    return {vrf: [each for each in listed if each not in left_out] for vrf, listed in baseline(record, router).items()}
+
+
 def installed_baseline(record: Mapping[str, Any], router: str) -> dict[str, list[str]]:
-    """VRF -> the prefixes that one router's kernel forwarded to the node before the claim, by routes of their own."""
+    """VRF -> the prefixes that one router's kernel forwarded to the node before the claim, by routes of their own.
+
+    Those that the way back waits for.
+    """
     routes = record["before"]["routes"].get(router) or {}
-    return {vrf: sorted(seen.get("fib") or []) for vrf, seen in sorted(routes.items())}
+    left_out = not_awaited(dict(record))
+    return {vrf: sorted(set(seen.get("fib") or []) - left_out) for vrf, seen in sorted(routes.items())}
 
 
 def baseline_in(record: Mapping[str, Any], vrfs: Iterable[str]) -> dict[str, list[str]]:
@@ -205,6 +217,7 @@ class FilterModule:
             "router_seconds": router_seconds,
             "held_seconds": held_seconds,
             "baseline": baseline,
+            "baseline_back": baseline_back,
             "with_baseline": with_baseline,
             "installed_baseline": installed_baseline,
             "baseline_in": baseline_in,

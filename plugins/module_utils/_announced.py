@@ -11,6 +11,8 @@ Pure functions over what _sessions.facts() returns of a node. What a router made
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 Facts = dict[str, Any]
@@ -58,8 +60,12 @@ def _announces(session: dict[str, Any], peer: dict[str, Any]) -> bool:
     return any((family["advertised"] or 0) > marks for family in session["routes"])
 
 
-def missing(before: list[dict[str, Any]], facts: Facts) -> list[str]:
-    """What is not yet as it was before, in words; [] means that all is announced again."""
+def missing(before: list[dict[str, Any]], facts: Facts, local: Iterable[str] = ()) -> list[str]:
+    """What is not yet as it was before, in words; [] means that all is announced again.
+
+    local: VIPs that were announced and come back only when their pods do.
+    """
+    fewer = Counter("ipv6/unicast" if ":" in prefix else "ipv4/unicast" for prefix in local)
     if not facts["known"]:
         return [f"unknown: {facts['reason']}"]
     now = {(session["instance"], session["peer"], session["address"]): session for session in facts["sessions"]}
@@ -74,9 +80,10 @@ def missing(before: list[dict[str, Any]], facts: Facts) -> list[str]:
             continue
         counts = {f"{family['afi']}/{family['safi']}": family["advertised"] or 0 for family in found["routes"]}
         for family, number in session["advertised"].items():
-            if counts.get(family, 0) < number:
+            wanted = max(0, number - fewer[family])
+            if counts.get(family, 0) < wanted:
                 lacking.append(
-                    f"{counts.get(family, 0)} of {number} routes of {family} are announced to {_name(session)}"
+                    f"{counts.get(family, 0)} of {wanted} routes of {family} are announced to {_name(session)}"
                 )
     return lacking
 

@@ -49,6 +49,22 @@ def vips(prefixes: Iterable[str], services: list[dict[str, Any]]) -> dict[str, l
     return found
 
 
+def local(services: list[dict[str, Any]]) -> set[str]:
+    """The VIPs that only nodes with a ready pod of the Service announce, as host routes.
+
+    Cilium, BGP Control Plane, service announcements: externalTrafficPolicy Local, and internalTrafficPolicy Local of a
+    cluster IP. One that several Services share is none of them unless all of them are so.
+    """
+    policies: dict[Any, set[bool]] = {}
+    for service in services:
+        spec = service.get("spec") or {}
+        own = spec.get("clusterIPs") or [spec.get("clusterIP")]
+        for address in addresses(service):
+            policy = spec.get("internalTrafficPolicy" if address in own else "externalTrafficPolicy")
+            policies.setdefault(ipaddress.ip_address(address), set()).add(policy == "Local")
+    return {str(ipaddress.ip_network(address)) for address, found in policies.items() if found == {True}}
+
+
 def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str]) -> Counts:
     """Router -> VIP -> how many others it could send to, for the routers that have the node's route to that VIP."""
     wanted = set(wanted)
@@ -83,7 +99,7 @@ def problems(found: dict[str, list[str]], counts: Counts, minimum: int) -> list[
 
 
 def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
-    """All Services, or why they can't be listed."""
+    """All Services, and why others can't be counted if they can't be listed."""
     try:
         return client.list("/api/v1/services")[0], []
     except Forbidden as exc:

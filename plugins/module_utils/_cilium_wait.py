@@ -96,10 +96,12 @@ def wait_gone(
 class _Node:
     """One node, as its evidence allows to look at it."""
 
-    def __init__(self, client: Client, params: dict[str, Any], kept: dict[str, Any]) -> None:
+    def __init__(self, client: Client, params: dict[str, Any], record: dict[str, Any]) -> None:
+        kept = record["before"]
         self.client = client
         self.name: str = params["name"]
         self.evidence: str = kept["evidence"]
+        self.local = _record.not_awaited(record)
         self.sessions: list[dict[str, Any]] = kept["cilium"]["sessions"]
         self.agents = _sessions.Agents(client, params["cilium_namespace"], client.timeout)
         self.api_version: str | None = None
@@ -118,7 +120,7 @@ class _Node:
 
     def missing(self) -> list[str]:
         """What isn't announced again."""
-        return _announced.missing(self.sessions, self.facts())
+        return _announced.missing(self.sessions, self.facts(), self.local)
 
 
 def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
@@ -132,16 +134,16 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
             raise NotKnown(
                 f"{name}: what Cilium announced before isn't recorded: claim the node with evidence cilium or estimate"
             )
-        return record["before"], _cilium.configs(client).api_version
+        return record, _cilium.configs(client).api_version
 
     if limits.resumed:
         # The estimated time is no part of the timeout.
         again = replace(limits, timeout=limits.elapsed + limits.timeout)
-        (kept, version), again = patiently(start, subject=name, limits=again, retry_on=TRANSIENT, state=earlier)
+        (record, version), again = patiently(start, subject=name, limits=again, retry_on=TRANSIENT, state=earlier)
         limits = replace(again, timeout=limits.timeout)
     else:
-        kept, version = start()
-    node = _Node(client, params, kept)
+        record, version = start()
+    node, kept = _Node(client, params, record), record["before"]
     node.api_version = version
     result = {"changed": False, "name": name, "evidence": kept["evidence"], "observed": False, "estimate": None}
     if params["state"] == "withdrawn":

@@ -60,12 +60,13 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
     name, minimum = params["name"], params["min_announcers"]
     found: Baseline = baseline(name, params["routes"])
     problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
-    if minimum > 0 and found.routes:
-        services, unknown = _announcers.services(client)
+    services, unknown = _announcers.services(client) if found.routes else ([], [])
+    if minimum > 0:
         vips = _announcers.vips(prefixes(found.routes), services)
         counts = _announcers.by_router(params["routes"], found.routes, vips)
         problems += unknown or _announcers.problems(vips, counts, minimum)
-    return Before({"routes": found.routes, "sessions": found.sessions}, problems)
+    local = _announcers.local(services).intersection(prefixes(found.routes))
+    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems)
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
@@ -103,28 +104,25 @@ def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) ->
             f"for how long routers may go on sending to it has no bound ({bound['reason']}): let them be asked "
             f"(evidence router), or say with estimate_override how many seconds are to be waited"
         )
-    if minimum > 0 and not problems:
-        problems += _other_announcers(client, agents, name, api_version, found["prefixes"], minimum)
-    return Before({"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound}, problems)
-
-
-def _other_announcers(
-    client: Client,
-    agents: _sessions.Agents,
-    name: str,
-    api_version: str | None,
-    announced: list[str] | None,
-    minimum: int,
-) -> list[str]:
-    if announced is None:
-        return [
-            "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: say "
-            "min_announcers 0 to go on without knowing"
-        ]
     services, unknown = _announcers.services(client)
-    vips = _announcers.vips(announced, services)
-    counts = _announcers.by_agents(client, agents, name, api_version, vips, minimum)
-    return unknown or _announcers.problems(vips, counts, minimum)
+    if minimum > 0 and not problems:
+        vips = _announcers.vips(found["prefixes"] or [], services)
+        counts = _announcers.by_agents(client, agents, name, api_version, vips, minimum)
+        problems += _uncounted(found["prefixes"]) or unknown or _announcers.problems(vips, counts, minimum)
+    # Where only the number of its routes is known, any of these may be among them.
+    local = _announcers.local(services).intersection(found["prefixes"] or _announcers.local(services))
+    kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
+    return Before(kept, problems)
+
+
+def _uncounted(announced: list[str] | None) -> list[str]:
+    """That nobody says what the node announces, so that nobody else can be counted for it."""
+    if announced is not None:
+        return []
+    return [
+        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: say "
+        "min_announcers 0 to go on without knowing"
+    ]
 
 
 def before(node: dict[str, Any], key: str, picture: _info.Picture, evidence: str, routes: Before) -> dict[str, Any]:
@@ -226,7 +224,18 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
         return _record.annotation(record)
 
     _node.write(client, picture.node, change, check_mode=check_mode)
-    return _result(name, record, changed=True, diff=_diff(None, record), warnings=picture.warnings)
+    warnings = [*picture.warnings, *_local_warnings(name, routes.kept["local"])]
+    return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
+
+
+def _local_warnings(name: str, local: list[str]) -> list[str]:
+    """That some VIPs won't be waited for."""
+    if not local:
+        return []
+    return [
+        f"{name}: {', '.join(local)} belong to Services with traffic policy Local, which only nodes with a ready pod "
+        f"of theirs announce: after a drain the way back doesn't wait for them, they come back when their pods do"
+    ]
 
 
 def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:

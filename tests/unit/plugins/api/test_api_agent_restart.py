@@ -116,7 +116,7 @@ def test_an_image_that_is_not_there_and_can_not_be_pulled_stops_before_the_resta
     daemonset.knobs(images={NODE: {"away": True}})
     before = agents(api)
     with pytest.raises(NotProven, match=r"worker-2: its images aren't on it now.*i/o timeout.*nothing was restarted"):
-        run(api, image_timeout=1.0)
+        run(api, image_timeout=4.0)
     assert agents(api) == before
     assert api.client.list(PODS, labelSelector="hitless.nodes/image-proof")[0] == []
     # One that was pulled before and removed since is pulled again.

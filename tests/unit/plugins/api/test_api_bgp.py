@@ -166,6 +166,17 @@ def test_fault_31_claim_refuses_the_last_announcer_of_a_vip(api):
 
 
 @pytest.mark.usefixtures("cilium")
+def test_vips_that_come_back_with_their_pods_are_noted(api):
+    path = "/api/v1/namespaces/shop/services"
+    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"port": 7}]}
+    api.post(path, {"metadata": {"name": "web"}, "spec": spec})
+    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    result = claimed(api, min_announcers=0)
+    assert result["record"]["before"]["local"] == ["198.51.100.10/32"]
+    assert "198.51.100.10/32 belong to Services with traffic policy Local" in result["warnings"][-1]
+
+
+@pytest.mark.usefixtures("cilium")
 def test_fault_31_services_that_may_not_be_listed_are_unknown(api):
     rules = [
         {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["get", "list", "patch"]},

@@ -299,3 +299,29 @@ def test_with_stale_are_the_routers_that_a_wait_left_with_stale_paths() -> None:
 def test_seconds_left_is_never_more_than_the_whole(offset: int, expected: float) -> None:
     since = (datetime.now(UTC) + timedelta(seconds=offset)).isoformat()
     assert routers.seconds_left(240, since) == pytest.approx(expected, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("history", "left_out"),
+    [
+        ([{"phase": "claimed"}], []),
+        ([{"phase": "claimed"}, {"phase": "drained"}], ["198.51.100.10/32"]),
+        ([{"phase": "claimed", "unschedulable": True}], ["198.51.100.10/32"]),
+    ],
+)
+def test_vips_that_come_back_with_their_pods_are_not_awaited_after_a_drain(
+    history: list[dict[str, Any]], left_out: list[str]
+) -> None:
+    all_of = ["10.1.3.0/24", "198.51.100.10/32"]
+    before = {"routes": {"tor-1": {"default": {"bgp": all_of, "fib": all_of}}}, "local": ["198.51.100.10/32"]}
+    record = {"before": before, "history": history}
+    expected = {"default": [prefix for prefix in all_of if prefix not in left_out]}
+    assert routers.baseline_back(record, "tor-1") == expected
+    assert routers.installed_baseline(record, "tor-1") == expected
+    # What is gone has to be gone in any case.
+    assert routers.baseline_in(record, ["default"]) == {"default": all_of}
+
+
+def test_a_router_that_only_had_such_vips_is_asked_for_its_sessions() -> None:
+    before = {"routes": {"tor-1": {"default": {"bgp": ["198.51.100.10/32"]}}}, "local": ["198.51.100.10/32"]}
+    assert routers.baseline_back({"before": before, "history": [{"phase": "drained"}]}, "tor-1") == {"default": []}

@@ -106,3 +106,12 @@ def test_gone_is_an_answer_without_sessions() -> None:
     assert _announced.left(facts()) is None
     assert _announced.left(facts(session("idle"))) == "its agent still has sessions: tor-1 idle"
     assert _announced.left(facts(reason="there is no agent pod")) == "unknown: there is no agent pod"
+
+
+def test_vips_that_come_back_with_their_pods_are_not_missed() -> None:
+    before = _announced.kept(facts(session(advertised=3)))["sessions"]
+    now = facts(session(advertised=2))
+    assert _announced.missing(before, now, ["2001:db8:100::10/128"]) == [
+        "2 of 3 routes of ipv4/unicast are announced to tor-1"
+    ]
+    assert _announced.missing(before, now, ["198.51.100.10/32"]) == []

@@ -82,3 +82,18 @@ def test_other_prefixes_and_vrfs_do_not_count() -> None:
     blue = answer("192.0.2.11")
     blue["others"][0]["vrf"] = "blue"
     assert len(lines(1, tor_1=blue)) == 1
+
+
+def test_vips_of_services_with_policy_local_are_announced_by_nodes_with_pods_only() -> None:
+    listed = [
+        service(
+            "a", spec={"externalTrafficPolicy": "Local", "externalIPs": ["198.51.100.10"], "clusterIP": "10.96.0.1"}
+        ),
+        service(
+            "b", spec={"internalTrafficPolicy": "Local", "clusterIPs": ["fd00:96::2"]}, **balancer("198.51.100.20")
+        ),
+        # Shared by two Services, of which one has pods anywhere.
+        service("c", spec={"externalTrafficPolicy": "Local"}, **balancer("198.51.100.30")),
+        service("d", **balancer("198.51.100.30")),
+    ]
+    assert _announcers.local(listed) == {VIP, "fd00:96::2/128"}
