@@ -32,6 +32,7 @@ def test_maintenance_loses_nothing_and_the_control_does(scenario: str, tmp_path:
 
 
 @pytest.mark.newest
+@pytest.mark.long
 def test_a_maintenance_leaves_everything_as_it_was_and_reports(cluster: Cluster) -> None:
     boot_id = cluster.lab.machines[cluster.node].boot_id()
 
@@ -49,6 +50,7 @@ def test_a_maintenance_leaves_everything_as_it_was_and_reports(cluster: Cluster)
     assert "<svg" in page.read_text()
 
 
+@pytest.mark.long
 def test_a_node_that_was_cordoned_before_stays_cordoned_when_it_is_rebooted(cluster: Cluster) -> None:
     boot_id = cluster.lab.machines[cluster.node].boot_id()
     cluster.patch_node({"spec": {"unschedulable": True}})
@@ -77,6 +79,7 @@ def test_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_put_back(
     assert "198.51.100.10/32" in line
 
 
+@pytest.mark.long
 def test_fault_15_an_operator_that_dies_in_mid_run_is_named_and_the_label_is_put_back(cluster: Cluster) -> None:
     process = cluster.start("node-maintenance.yml", target=cluster.node, bgp_flip_timeout=4)
     # After the claim, which would refuse it; its Lease is still fresh when the label is flipped.
@@ -118,6 +121,7 @@ def test_fault_22_a_router_that_is_unreachable_in_mid_wait_is_unknown_and_the_la
     assert cluster.state() == IN_SERVICE
 
 
+@pytest.mark.long
 def test_fault_19_without_routers_a_dead_agent_proves_nothing(cluster: Cluster, tmp_path: Path) -> None:
     cluster.allow_agents_to_be_asked()
     inventory = cluster.inventory_without_routers(tmp_path)
@@ -173,6 +177,7 @@ def test_node_in_on_a_node_in_service_changes_nothing(cluster: Cluster) -> None:
     assert cluster.state() == IN_SERVICE
 
 
+@pytest.mark.long
 def test_the_two_halves_do_the_same_as_the_whole_and_force_the_power_off_only_if_allowed(cluster: Cluster) -> None:
     machine = cluster.lab.machines[cluster.node]
     # An operating system that ignores the BMC's soft power-off; only until it starts anew.

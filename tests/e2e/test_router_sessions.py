@@ -59,7 +59,7 @@ class Router:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module", params=["8.4", "10"])
+@pytest.fixture(scope="module", params=["8.4", pytest.param("10", marks=pytest.mark.long)])
 def router(request: pytest.FixtureRequest) -> Iterator[Router]:
     """A router with an unnumbered link to worker-1, a range for dynamic neighbours, and a VRF without a device."""
     settings = LabSettings(lab_name("e2es"), form="plain", frr=request.param)

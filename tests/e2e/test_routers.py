@@ -91,6 +91,7 @@ def test_without_routers_the_run_waits_until_they_are_done_and_says_that_it_esti
 
 
 @pytest.mark.xdist_group("frr10")
+@pytest.mark.long
 def test_by_estimate_alone_nobody_is_asked(frr10: Cluster, tmp_path: Path) -> None:
     inventory = frr10.inventory_without_routers(tmp_path)
     options = {"inventory": inventory, "target": frr10.node, "maintenance_action": "none", "evidence": "estimate"}
@@ -110,6 +111,7 @@ def test_by_estimate_alone_nobody_is_asked(frr10: Cluster, tmp_path: Path) -> No
 
 
 @pytest.mark.xdist_group("frr10")
+@pytest.mark.long
 def test_the_probe_measures_without_loss_and_later_estimates_are_no_shorter(frr10: Cluster, tmp_path: Path) -> None:
     with Probing(frr10.lab, frr10.reports.parent / "probe.json") as probe:
         play = frr10.play("probe.yml", target=frr10.node, probe_store=True)
@@ -137,6 +139,7 @@ def test_the_probe_measures_without_loss_and_later_estimates_are_no_shorter(frr1
 
 
 @pytest.mark.xdist_group("frr10")
+@pytest.mark.long
 def test_a_run_that_is_killed_while_routers_are_drained_is_undone_by_the_next(frr10: Cluster) -> None:
     process = frr10.start("node-out.yml", target=frr10.node, maintenance_action="none", bgp_router_drain=True)
     frr10.kill_when(lambda: DRAINED in "".join(configurations(frr10).values()), process)

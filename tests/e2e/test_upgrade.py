@@ -143,6 +143,7 @@ def test_without_the_image_nothing_is_restarted(upgrade: Upgrade, tmp_path: Path
     assert upgrade.is_as_before()
 
 
+@pytest.mark.long
 def test_a_restart_over_the_budget_stops_the_roll_and_is_rolled_back(upgrade: Upgrade) -> None:
     cluster, (first, second, third) = upgrade.cluster, upgrade.nodes
     (before,) = set(upgrade.versions)
@@ -168,6 +169,7 @@ def test_a_restart_over_the_budget_stops_the_roll_and_is_rolled_back(upgrade: Up
     assert upgrade.is_as_before()
 
 
+@pytest.mark.long
 def test_killed_run_again_out_of_time_and_drained_where_there_is_no_budget(upgrade: Upgrade) -> None:
     cluster, (first, _second, third) = upgrade.cluster, upgrade.nodes
     (before,) = set(upgrade.versions)

@@ -23,6 +23,8 @@ from lab.settings import LabError, LabSettings
 from lab.standins.client import Api
 from lab.state import Lab
 
+pytestmark = pytest.mark.long
+
 LabMaker = Callable[..., AbstractContextManager[Lab]]
 TESTS = Path(__file__).parents[2]
 

@@ -21,6 +21,8 @@ from lab import settings as s
 from lab.settings import LabError, LabSettings
 from lab.state import Lab
 
+pytestmark = pytest.mark.long
+
 Eventually = Callable[..., None]
 
 

@@ -19,6 +19,8 @@ from lab.machines import Machine
 from lab.settings import LabSettings
 from lab.state import Lab
 
+pytestmark = pytest.mark.long
+
 Eventually = Callable[..., None]
 VIP4 = "198.51.100.10/32"
 

@@ -18,6 +18,8 @@ from lab import cluster, lifecycle, settings
 from lab.checks.standins_bench import TESTS, Bench, Kube, eventually
 from lab.standins import workloads
 
+pytestmark = pytest.mark.long
+
 Object = dict[str, Any]
 
 

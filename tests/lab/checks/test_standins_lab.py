@@ -19,7 +19,7 @@ from lab import cluster, network, settings
 from lab.checks.standins_bench import CILIUM, TESTS, Bench, eventually, holds
 from lab.standins.images import image_id
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")
+pytestmark = pytest.mark.long
 Object = dict[str, Any]
 
 
