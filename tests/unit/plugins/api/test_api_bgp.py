@@ -102,6 +102,7 @@ def test_claim_writes_what_was_before(api):
                 }
             ]
         },
+        "local": [],
     }
     assert node_info(api.client, "worker-3")["prefixes"] == ["198.51.100.10/32"]
 
