@@ -58,10 +58,10 @@ def results(result):
     return {row["name"]: row["result"] for row in result["nodes"]}
 
 
-def daemonset(api, run=RUN, images=(PINNED, OPERATOR), nodes=("worker-1",)):
+def daemonset(api, run=None, images=(PINNED, OPERATOR), nodes=("worker-1",)):
     """What a killed run has left."""
     references = [_image_pull._images.parse(image) for image in images]
-    return api.post(DAEMONSETS, _image_pull.manifest(params(_run=run), references, list(nodes)))
+    return api.post(DAEMONSETS, _image_pull.manifest(params(_run=run or RUN), references, list(nodes)))
 
 
 def test_images_are_pulled_proven_and_let_go(api, kubelets):
@@ -211,7 +211,7 @@ def test_what_a_killed_run_has_left_is_gone_on_with_or_replaced(api, kubelets):
         run(api, state="absent")
     assert results(run(api, takeover=True)) == dict.fromkeys(kubelets.names, "pulled")
     assert left(api) == []
-    daemonset(api, run=RUN)
+    daemonset(api)
     made = len(api.requests("POST", "/daemonsets"))
     assert run(api, nodes=["worker-1", "worker-2"], hold=True)["daemonset"]
     assert len(api.requests("POST", "/daemonsets")) == made

@@ -281,8 +281,8 @@ def test_slowest_session_decides(
 MEASURED = {"event": "deselected", "seconds": 0.4, "at": "2026-03-02", "router": "tor-1", "family": "ipv6"}
 
 
-def bound(unchanged: bool, *, facts: dict[str, Any] = WITH_N, event: str = "deselected", **changes: Any) -> Any:
-    found = with_measured(estimate(event, {"tor-1": [facts]}), MEASURED | changes, unchanged=unchanged)
+def bound(unchanged: bool, *, facts: dict[str, Any] | None = None, event: str = "deselected", **changes: Any) -> Any:
+    found = with_measured(estimate(event, {"tor-1": [facts or WITH_N]}), MEASURED | changes, unchanged=unchanged)
     assert found["unbounded"] is (found["seconds"] is None)
     return found["seconds"]
 
