@@ -113,6 +113,7 @@ def test_a_label_value_that_ansible_has_retyped(cluster: Cluster, value: Any) ->
     refused(cluster, "label_value", bgp_label_value=value)
 
 
+@pytest.mark.long
 def test_a_boolean_is_written_as_the_text_it_was(cluster: Cluster) -> None:
     play = cluster.play("node-out.yml", target=cluster.node, bgp_label_value=False, maintenance_action="none")
 

@@ -46,6 +46,7 @@ def configurations(cluster: Cluster) -> dict[str, str]:
 
 
 @pytest.mark.xdist_group("frr10")
+@pytest.mark.long
 def test_routes_are_drained_and_stale_ones_flushed_without_loss(frr10: Cluster) -> None:
     options = {"bgp_router_drain": True, "bgp_flush": True, "bgp_flush_after": 2, "maintenance_order": "withdraw_first"}
     with Probing(frr10.lab, frr10.reports.parent / "probe.json") as probe:

@@ -20,6 +20,8 @@ from lab import rights
 from lab.cluster import agent_image
 from lab.probing import Probing
 
+# In one process, which begins with them: they take the longest.
+pytestmark = pytest.mark.xdist_group("upgrade")
 APPLY = TOP / "tests" / "e2e" / "apply-upgrade.yml"
 
 
@@ -106,6 +108,7 @@ def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
         assert 5 <= agent["seconds"] < agent["budget"] == 20
 
 
+@pytest.mark.long
 def test_without_the_image_nothing_is_restarted(upgrade: Upgrade, tmp_path: Path) -> None:
     cluster, (first, second, _third) = upgrade.cluster, upgrade.nodes
     before = upgrade.versions
