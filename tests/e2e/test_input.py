@@ -1,7 +1,10 @@
 # Copyright (c) 2026, hitless.nodes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bad input: one clear line before any change, and an exit code that is not 0."""
+"""Bad input: one clear line before any change, and an exit code that is not 0.
+
+What is refused without asking anybody is tested in tests/unit/roles/test_guards.py.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +35,6 @@ def changed_inventory(cluster: Cluster, tmp_path: Path, change: Any) -> Path:
     path.write_text(yaml.safe_dump(content))
     path.chmod(0o600)
     return path
-
-
-def test_a_target_that_matches_no_host(cluster: Cluster) -> None:
-    refused(cluster, "worker-99", target="worker-99")
-
-
-def test_no_target(cluster: Cluster) -> None:
-    refused(cluster, "target", target="")
 
 
 def test_a_host_that_is_no_node_of_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
@@ -91,6 +86,7 @@ def test_an_api_server_that_is_not_there(cluster: Cluster, tmp_path: Path) -> No
     refused(cluster, "https://127.0.0.1:1", kubeconfig=str(path))
 
 
+@pytest.mark.long
 def test_a_kubeconfig_that_is_not_there(cluster: Cluster, tmp_path: Path) -> None:
     refused(cluster, "nothing-here", kubeconfig=str(tmp_path / "nothing-here"))
 
@@ -107,7 +103,7 @@ def test_a_label_that_no_selector_uses(cluster: Cluster) -> None:
     refused(cluster, "colour", bgp_label="colour", claim_label="colour")
 
 
-@pytest.mark.parametrize("value", [1.30, 123, None])
+@pytest.mark.parametrize("value", [1.30, pytest.param(None, marks=pytest.mark.long)])
 def test_a_label_value_that_ansible_has_retyped(cluster: Cluster, value: Any) -> None:
     # node_bgp refuses it at the flip; it must be refused before the drain.
     refused(cluster, "label_value", bgp_label_value=value)
