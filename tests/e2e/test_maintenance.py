@@ -203,6 +203,7 @@ def test_the_two_halves_do_the_same_as_the_whole_and_force_the_power_off_only_if
     assert cluster.state() == IN_SERVICE
 
 
+@pytest.mark.xdist_group("longest")
 def test_killed_at_every_phase_and_run_again_it_ends_as_if_nothing_had_happened(cluster: Cluster) -> None:
     cluster.patch_node({"metadata": {"labels": {"enable-bgp": "true"}}})
     moments = {

@@ -20,8 +20,8 @@ from lab import rights
 from lab.cluster import agent_image
 from lab.probing import Probing
 
-# In one process, which begins with them: they take the longest.
-pytestmark = pytest.mark.xdist_group("upgrade")
+# Groups are begun first: what takes the longest isn't to be begun last.
+pytestmark = pytest.mark.xdist_group("longest")
 APPLY = TOP / "tests" / "e2e" / "apply-upgrade.yml"
 
 
