@@ -153,6 +153,7 @@ def test_a_run_that_is_killed_while_routers_are_drained_is_undone_by_the_next(fr
     assert frr10.state() == IN_SERVICE
 
 
+@pytest.mark.long
 def test_a_router_that_cannot_drain_a_single_neighbour_is_refused_before_anything_is_drained(cluster: Cluster) -> None:
     since = cluster.last_request()
 
