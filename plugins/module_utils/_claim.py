@@ -105,12 +105,17 @@ def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) ->
             f"(evidence router), or say with estimate_override how many seconds are to be waited"
         )
     services, unknown = _announcers.services(client)
+    announced: list[str] | None = found["prefixes"]
     if minimum > 0 and not problems:
-        vips = _announcers.vips(found["prefixes"] or [], services)
+        problems += _uncounted(announced) or unknown
+    if minimum > 0 and not problems:
+        vips = _announcers.vips(announced or [], services)
         counts = _announcers.by_agents(client, agents, name, api_version, vips, minimum)
-        problems += _uncounted(found["prefixes"]) or unknown or _announcers.problems(vips, counts, minimum)
-    # Where only the number of its routes is known, any of these may be among them.
-    local = _announcers.local(services).intersection(found["prefixes"] or _announcers.local(services))
+        problems += _announcers.problems(vips, counts, minimum)
+    local = _announcers.local(services)
+    if announced is not None:
+        # Where only the number of its routes is known, any of them may be among these.
+        local &= set(announced)
     kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
     return Before(kept, problems)
 
