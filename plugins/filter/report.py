@@ -163,6 +163,7 @@ def _loss(probe: Mapping[str, Any]) -> dict[str, Any]:
         "udp_lost",
         "tcp_new",
         "tcp_failed",
+        "tcp_moved",
         "seconds",
         "families",
         "started",
@@ -284,6 +285,8 @@ def _loss_words(loss: Mapping[str, Any]) -> str:
         return f"unknown, the prober's file {loss['missing']} is not there"
     words = [f"{loss.get('udp_lost', 0)} of {loss.get('udp_sent', 0)} UDP requests lost"]
     words.append(f"{loss.get('tcp_failed', 0)} of {loss.get('tcp_new', 0)} new TCP connections failed")
+    if loss.get("tcp_moved"):
+        words.append(f"{loss['tcp_moved']} were reset as a router's next hops changed")
     return ", ".join(words)
 
 

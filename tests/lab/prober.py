@@ -5,6 +5,10 @@
 
 One thread, one selector. A request is lost when no answer came within the timeout; the sockets are emptied before
 anything is judged, so a prober that the machine did not let run does not report its own pauses as loss.
+
+A connection that is open while a router's set of next hops changes may be hashed to another node, which doesn't know
+it and resets it. No packet is lost then, and every such change does it, whoever makes it: these are counted apart, as
+moved. A reset at any other time is a failure.
 """
 
 from __future__ import annotations
@@ -67,6 +71,8 @@ class Family:
     lost: list[float] = field(default_factory=list)
     tcp_new: int = 0
     tcp_failed: list[float] = field(default_factory=list)
+    # Reset after they were established: (began, ended).
+    tcp_reset: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def inet(self) -> socket.AddressFamily:
@@ -96,6 +102,8 @@ class Router:
         self.buffer = b""
         self.answers: dict[str, list[str]] = {}
         self.last: dict[str, list[str] | None] = {}
+        # When the answers before were asked for, and those that come now: between both lies what has changed.
+        self.asked_before = self.asked_at = 0.0
 
     def start(self) -> int:
         """Start the process; returns the descriptor to read answers from."""
@@ -121,6 +129,7 @@ class Router:
             self.process.stdin.write("".join(f"route get fibmatch {t}\n" for t in self.targets).encode())
             self.process.stdin.flush()
             self.asked.extend(self.targets)
+            self.asked_before, self.asked_at = self.asked_at, time.monotonic()
             self.answers = {}
 
     def read(self) -> bool | None:
@@ -206,6 +215,8 @@ class Prober:
         self.attempts: dict[int, Attempt] = {}
         self.late = 0
         self.next_hops: list[list[Any]] = []
+        # Family, and between which moments a router changed from one known set of next hops to another.
+        self.changes: list[tuple[int, float, float]] = []
         self.stopping = False
         self.started = 0.0
         self.started_epoch = 0.0
@@ -270,6 +281,10 @@ class Prober:
             data = attempt.sock.recv(2048)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            attempt.family.tcp_reset.append((attempt.started, time.monotonic()))
+            self._tcp_end(attempt, ok=None)
+            return
         except OSError:
             self._tcp_end(attempt, ok=False)
             return
@@ -279,11 +294,12 @@ class Prober:
         elif not data:
             self._tcp_end(attempt, ok=False)
 
-    def _tcp_end(self, attempt: Attempt, *, ok: bool) -> None:
+    def _tcp_end(self, attempt: Attempt, *, ok: bool | None) -> None:
+        """Closes it. ok None: what its end means is judged in the report, when all changes are known."""
         if self.attempts.pop(attempt.sock.fileno(), None) is not None:
             self.selector.unregister(attempt.sock)
         attempt.sock.close()
-        if not ok:
+        if ok is False:
             attempt.family.tcp_failed.append(attempt.started)
 
     # -- routers
@@ -299,11 +315,14 @@ class Prober:
             self._note_hops(router, router.answers)
 
     def _note_hops(self, router: Router, answers: dict[str, list[str]] | None) -> None:
-        at = round(time.monotonic() - self.started, 3)
+        now = time.monotonic()
+        at = round(now - self.started, 3)
         for family in self.families:
             hops = None if answers is None else sorted({h for t in family.targets for h in answers.get(t, [])})
             name = FAMILIES[family.version]
             if name not in router.last or router.last[name] != hops:
+                if router.last.get(name) and hops:
+                    self.changes.append((family.version, router.asked_before, now))
                 router.last[name] = hops
                 self.next_hops.append([at, router.name, name, hops])
 
@@ -386,9 +405,18 @@ class Prober:
         """End the run at the next tick."""
         self.stopping = True
 
+    def _is_moved(self, family: Family, began: float, ended: float) -> bool:
+        """Whether a router changed the family's next hops while a connection was open."""
+        return any(
+            version == family.version and since <= ended and began <= until for version, since, until in self.changes
+        )
+
     def report(self, ended: float, *, skipped: int) -> dict[str, Any]:
         """The counts as JSON data; times are seconds since `started`, `started` is epoch seconds."""
         at = self.started
+        moved = {f.version: [reset for reset in f.tcp_reset if self._is_moved(f, *reset)] for f in self.families}
+        for f in self.families:
+            f.tcp_failed += [began for began, ended in f.tcp_reset if (began, ended) not in moved[f.version]]
         bins = Counter(int((t - at) * 10) for f in self.families for t in f.lost)
         families = {
             FAMILIES[f.version]: {
@@ -398,6 +426,7 @@ class Prober:
                 "last_loss": round(max(f.lost) - at, 3) if f.lost else None,
                 "tcp_new": f.tcp_new,
                 "tcp_failed": len(f.tcp_failed),
+                "tcp_moved": len(moved[f.version]),
                 "tcp_failed_at": [round(t - at, 3) for t in sorted(f.tcp_failed)[:1000]],
             }
             for f in self.families
@@ -407,6 +436,7 @@ class Prober:
             "udp_lost": sum(len(f.lost) for f in self.families),
             "tcp_new": sum(f.tcp_new for f in self.families),
             "tcp_failed": sum(len(f.tcp_failed) for f in self.families),
+            "tcp_moved": sum(map(len, moved.values())),
             "seconds": round(ended - at, 3),
             "started": round(self.started_epoch, 3),
             "families": families,
@@ -421,7 +451,8 @@ def summary(result: dict[str, Any]) -> str:
     """One line for people."""
     line = (
         f"prober: {result['udp_sent']} UDP requests, {result['udp_lost']} lost; "
-        f"{result['tcp_new']} new TCP connections, {result['tcp_failed']} failed; {result['seconds']:.1f} s"
+        f"{result['tcp_new']} new TCP connections, {result['tcp_failed']} failed, {result['tcp_moved']} moved; "
+        f"{result['seconds']:.1f} s"
     )
     for name, counts in result["families"].items():
         if counts["lost"]:

@@ -23,14 +23,16 @@ VIP4, VIP6 = "198.51.100.10", "2001:db8:100::10"
 PORT = 7007
 
 ECHO = """
-import selectors, socket, sys
+import contextlib, selectors, socket, sys
 selector = selectors.DefaultSelector()
+listeners = []
 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
     s = socket.socket(socket.AF_INET6, kind)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind(("::", int(sys.argv[1])))
     if kind == socket.SOCK_STREAM:
-        s.listen(64)
+        s.listen(1024)
+        listeners.append(s)
     selector.register(s, selectors.EVENT_READ)
 print("up", flush=True)
 while True:
@@ -39,12 +41,23 @@ while True:
         if s.type == socket.SOCK_DGRAM:
             data, peer = s.recvfrom(2048)
             s.sendto(data, peer)
+        elif s in listeners:
+            selector.register(s.accept()[0], selectors.EVENT_READ)
         else:
-            c, _ = s.accept()
-            data = c.recv(2048)
-            if data:
-                c.sendall(data)
-            c.close()
+            selector.unregister(s)
+            with s, contextlib.suppress(OSError):
+                s.sendall(s.recv(2048))
+"""
+# SO_LINGER of 0 s: close() sends a reset.
+RESETTING = """
+import socket, struct, sys
+s = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True)
+print("up", flush=True)
+while True:
+    c, _ = s.accept()
+    c.recv(2048)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()
 """
 
 
@@ -102,8 +115,8 @@ class Net:
     def run(self, role: str, argv: list[str]) -> None:
         subprocess.run(["ip", "netns", "exec", self.names[role], *argv], check=True)
 
-    def start_echo(self, role: str) -> None:
-        argv = ["ip", "netns", "exec", self.names[role], sys.executable, "-c", ECHO, str(PORT)]
+    def start_echo(self, role: str, program: str = ECHO) -> None:
+        argv = ["ip", "netns", "exec", self.names[role], sys.executable, "-c", program, str(PORT)]
         self.echo[role] = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         stdout = self.echo[role].stdout
         assert stdout is not None
@@ -214,6 +227,35 @@ def test_next_hops_follow_the_kernel_fib(net: Net, tmp_path: Path) -> None:
     assert seen == [both, one, [], []]  # each change once, and what it was at the end
     assert [row[3] for row in rows if row[2] == "ipv6"][1:] == [["fd77:2::2"], [], []]
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+
+
+@needs_root
+def test_a_connection_that_a_change_of_next_hops_moves_is_neither_failed_nor_kept_silent(
+    net: Net, tmp_path: Path
+) -> None:
+    out, stop = tmp_path / "out.json", tmp_path / "stop"
+    process = net.probe(out, "--until-file", str(stop), "--tcp-rate", "300", "--sample", "0.05")
+    for _unused in range(100):
+        net.routes("n2")
+        time.sleep(0.05)
+        net.routes("n1", "n2")
+        time.sleep(0.05)
+    stop.touch()
+    result = result_of(process, out)
+    assert result["tcp_moved"] > 0
+    assert result["tcp_failed"] == result["udp_lost"] == 0, result
+
+
+@needs_root
+def test_a_reset_while_no_router_changes_is_a_failure(net: Net, tmp_path: Path) -> None:
+    for role in ("n1", "n2"):
+        net.kill_echo(role)
+        net.start_echo(role, RESETTING)
+    out = tmp_path / "out.json"
+    result = result_of(net.probe(out, "--duration", "1"), out)
+    assert result["tcp_new"] > 0
+    assert result["tcp_failed"] == result["tcp_new"]
+    assert result["tcp_moved"] == 0
 
 
 @needs_root

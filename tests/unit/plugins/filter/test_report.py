@@ -40,6 +40,7 @@ PROBE = {
     "udp_lost": 7,
     "tcp_new": 10,
     "tcp_failed": 0,
+    "tcp_moved": 1,
     "seconds": 70.0,
     # 2026-11-22T01:17:00Z
     "started": 1795310220.0,
@@ -106,7 +107,8 @@ def test_lines_say_what_was_restored_and_lost() -> None:
     lines = report.summary_lines(summary(probe=PROBE), ["reports/x.html"])
     assert lines[0] == "worker-3: back in service (62.9 s)"
     assert "  restored: schedulable, label enable-bgp=true" in lines
-    assert "  traffic: 7 of 100 UDP requests lost, 0 of 10 new TCP connections failed" in lines
+    counted = "7 of 100 UDP requests lost, 0 of 10 new TCP connections failed"
+    assert f"  traffic: {counted}, 1 were reset as a router's next hops changed" in lines
     assert "  router tor-2: routes gone at most 22.6 s after the label changed" in lines
     assert lines[-1] == "  reports/x.html"
 
