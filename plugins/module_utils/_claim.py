@@ -24,6 +24,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import (
     _sessions,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._baseline import Baseline, baseline, prefixes
+from ansible_collections.hitless.nodes.plugins.module_utils._bgp import field_manager, words
 from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
@@ -63,8 +64,9 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
     services, unknown = _announcers.services(client) if found.routes else ([], [])
     if minimum > 0:
         vips = _announcers.vips(prefixes(found.routes), services)
-        counts = _announcers.by_router(params["routes"], found.routes, vips)
-        problems += unknown or _announcers.problems(vips, counts, minimum)
+        gone, unclear = _announcers.leaving(client, name) if vips else ({}, [])
+        counts = _announcers.by_router(params["routes"], found.routes, vips, gone)
+        problems += [*unknown, *unclear] or _announcers.problems(vips, counts, minimum, gone)
     local = _announcers.local(services).intersection(prefixes(found.routes))
     return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems)
 
@@ -110,8 +112,9 @@ def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) ->
         problems += _uncounted(announced) or unknown
     if minimum > 0 and not problems:
         vips = _announcers.vips(announced or [], services)
-        counts = _announcers.by_agents(client, agents, name, api_version, vips, minimum)
-        problems += _announcers.problems(vips, counts, minimum)
+        gone, unclear = _announcers.leaving(client, name) if vips else ({}, [])
+        counts = _announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum)
+        problems += unclear or _announcers.problems(vips, counts, minimum, gone)
     local = _announcers.local(services)
     if announced is not None:
         # Where only the number of its routes is known, any of them may be among these.
@@ -265,6 +268,8 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
                 f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
                 record=record,
             )
+        if phase == "withdrawn":
+            _refuse_selected_again(name, current, record)
         old.clear()
         old.update(record)
         new.clear()
@@ -279,6 +284,21 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
     _node_after, patch = _node.write(client, node, change, check_mode=check_mode)
     resumed = not _record.same_run(old["run"], run)
     return _result(name, new, changed=patch is not None, resumed=resumed, diff=_diff(old, new))
+
+
+def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, Any]) -> None:
+    """Raises ClaimError if the label isn't what it was set to: the sessions come back, whatever was seen before."""
+    again = _record.set_again(node, record)
+    if again is None:
+        return
+    manager = field_manager(node, again["key"])
+    raise ClaimError(
+        f"{name}: found {words(again['key'], again['found'])} on the Node after "
+        f"{words(again['key'], again['wanted'])} had been set, so its sessions come back and what routers say doesn't "
+        f"count: somebody has set the label again{f' (field manager {manager})' if manager else ''}, stop whatever "
+        f"manages it (GitOps?) for the time of the maintenance",
+        record=record,
+    )
 
 
 def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
