@@ -9,16 +9,20 @@ Each test goes on with whatever version the one before has left on all nodes; so
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import IN_SERVICE, TOP, Cluster, Play
-from lab import rights
+from conftest import IN_SERVICE, TOP, Cluster, Play, lab_name
+from lab import lifecycle, network, rights
+from lab import settings as s
 from lab.cluster import agent_image
+from lab.machines import Machine
 from lab.probing import Probing
+from lab.settings import LabSettings
 
 # Groups are begun first: what takes the longest isn't to be begun last.
 pytestmark = pytest.mark.xdist_group("longest")
@@ -63,6 +67,20 @@ class Upgrade:
         strategy: dict[str, Any] = found["spec"]["updateStrategy"]
         return strategy
 
+    def restart_bare(self, node: str, version: str) -> None:
+        """What somebody does by hand: changes the DaemonSet, and deletes one node's agent."""
+        image = agent_image(version)
+        containers = {"initContainers": [{"name": "config", "image": image}]}
+        containers["containers"] = [{"name": "cilium-agent", "image": image}]
+        strategy = {"type": "OnDelete", "rollingUpdate": None}
+        self.patch_daemonset({"updateStrategy": strategy, "template": {"spec": containers}})
+        (pod,) = (pod for pod in self.cluster.pods("k8s-app=cilium") if pod["spec"]["nodeName"] == node)
+        self.cluster.delete_pod(pod["metadata"]["name"])
+
+    def patch_daemonset(self, spec: dict[str, Any]) -> None:
+        """A strategic merge patch of the agents' DaemonSet by somebody else."""
+        self.cluster.patch("DaemonSet", "cilium", {"spec": spec}, api_version="apps/v1")
+
     def is_as_before(self) -> bool:
         """Whether all nodes are in service, and the DaemonSet is as its chart has it, with nothing of ours left."""
         return (
@@ -106,6 +124,62 @@ def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
         ]
         (agent,) = (entry["agent"] for entry in report["history"] if "agent" in entry)
         assert 5 <= agent["seconds"] < agent["budget"] == 20
+
+
+def held(router: Machine, node: Machine) -> str:
+    """What a router has of a VIP's path over a node: fresh, stale or nothing."""
+    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"]).stdout
+    for path in json.loads(text).get("paths", []):
+        if any(hop.get("ip") == node.address4 for hop in path["nexthops"]):
+            return "stale" if path.get("stale") else "fresh"
+    return "nothing"
+
+
+def history(look: Callable[[], str], until: list[str], *, timeout: float = 120) -> list[str]:
+    """What is seen one after the other, each once, until it ends like that."""
+    seen: list[str] = []
+    deadline = time.monotonic() + timeout
+    while seen[-len(until) :] != until:
+        assert time.monotonic() < deadline, f"in the end it was {seen}"
+        seen += [now] if (now := look()) not in seen[-1:] else []
+        time.sleep(0.1)
+    return seen
+
+
+@pytest.mark.long
+def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_ours_does_not(upgrade: Upgrade) -> None:
+    cluster, first = upgrade.cluster, upgrade.nodes[0]
+    node, router = upgrade.lab.machines[first], next(iter(upgrade.lab.routers.values()))
+    cluster.knob('images={"*": {"pull_seconds": 30}}')
+    cluster.knob(f'agents={{"*": {{"restart_seconds": 5}}, "{first}": {{"datapath_in_agent": true}}}}')
+
+    with Probing(upgrade.lab, cluster.reports.parent / "bare.json") as bare:
+        upgrade.restart_bare(first, "1.18.7")
+        # No session is up when the routes go: what ends them is the restart time (20 s), in the middle of the pull.
+        seen = history(lambda: held(router, node), ["stale", "nothing", "fresh"])
+        bare.wait(seconds=3)
+
+    assert seen[-3:] == ["stale", "nothing", "fresh"]
+    assert bare.result["udp_lost"] > 0
+
+    # The same with ours, node by node; the datapath stays, as Cilium's does, so what could be lost is the routes.
+    cluster.knob('agents={"*": {"restart_seconds": 5}}')
+    hops = {node.address4, node.address6}
+    kept = []
+    with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
+        process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.18.8"))
+        while process.poll() is None:
+            kept.append(hops <= set(network.all_next_hops(router)))
+            time.sleep(0.5)
+        output, _none = process.communicate()
+        probe.wait(requests=10_000, seconds=3)
+
+    assert process.returncode == 0, output
+    assert upgrade.versions == ["1.18.8"] * 3
+    assert all(kept)
+    assert probe.result["udp_sent"] >= 10_000
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+    upgrade.patch_daemonset({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}})
 
 
 @pytest.mark.long
@@ -173,7 +247,7 @@ def test_a_restart_over_the_budget_stops_the_roll_and_is_rolled_back(upgrade: Up
 
 
 @pytest.mark.long
-def test_killed_run_again_out_of_time_and_drained_where_there_is_no_budget(upgrade: Upgrade) -> None:
+def test_killed_run_again_and_out_of_time(upgrade: Upgrade) -> None:
     cluster, (first, _second, third) = upgrade.cluster, upgrade.nodes
     (before,) = set(upgrade.versions)
     process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.19.5"))
@@ -198,10 +272,43 @@ def test_killed_run_again_out_of_time_and_drained_where_there_is_no_budget(upgra
     assert upgrade.versions == ["1.19.5", before, before]
     assert cluster.state(third) == IN_SERVICE
 
-    with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
-        play = upgrade.to("1.19.5", agent_measured=[30], without_gr="drain")
-        probe.wait(seconds=3)
+    play = upgrade.to("1.19.5")
     assert play.code == 0, play.output
     assert upgrade.versions == ["1.19.5"] * 3
     assert upgrade.is_as_before()
-    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+
+
+@pytest.mark.long
+def test_without_graceful_restart_it_is_refused_or_each_node_is_drained_and_nothing_is_lost(tmp_path: Path) -> None:
+    settings = LabSettings(lab_name("e2eo"), scenario="off")
+    cluster = Cluster(lifecycle.up(settings), tmp_path / "reports")
+    try:
+        upgrade = Upgrade(cluster)
+        before = upgrade.versions
+        cluster.knob('agents={"*": {"restart_seconds": 5}}')
+
+        play = upgrade.to("1.19.1")
+
+        assert play.code != 0
+        assert "without graceful restart, the routes are dropped the moment the agent stops" in play.output
+        assert "or take each node out of service for its restart: without_gr=drain" in play.output
+        assert upgrade.versions == before
+        assert [cluster.state(node) for node in upgrade.nodes] == [IN_SERVICE] * 3
+
+        with Probing(upgrade.lab, tmp_path / "probe.json") as probe:
+            play = upgrade.to("1.19.1", without_gr="drain")
+            probe.wait(requests=10_000, seconds=3)
+
+        assert play.code == 0, play.output
+        assert upgrade.versions == ["1.19.1"] * 3
+        assert upgrade.is_as_before()
+        assert probe.result["udp_sent"] >= 10_000
+        assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+        reports = [json.loads(path.read_text()) for path in cluster.reports.glob("*.json")]
+        for report in reports:
+            phases = [phase["phase"] for phase in report["phases"]]
+            assert phases[:4] == ["claimed", "drained", "withdrawn", "restarted"]
+    finally:
+        lifecycle.down(settings.name)
+    assert len(reports) == 3
+    assert lifecycle.leftovers(settings.name) == []
