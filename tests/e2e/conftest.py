@@ -151,6 +151,15 @@ class Cluster:
             body=patch, name=self.node, content_type="application/merge-patch+json"
         )
 
+    def label(self, node: str, key: str, value: str) -> str:
+        """Sets a node's label; the value that it had."""
+        found = self.get("Node", node)
+        assert found
+        self._client.resources.get(api_version="v1", kind="Node").patch(
+            body={"metadata": {"labels": {key: value}}}, name=node, content_type="application/merge-patch+json"
+        )
+        return str(found["metadata"]["labels"][key])
+
     def patch(self, kind: str, name: str, patch: dict[str, Any], *, api_version: str) -> None:
         """A strategic merge patch of an object in the lab's namespace by somebody else."""
         self._client.resources.get(api_version=api_version, kind=kind).patch(

@@ -26,6 +26,7 @@ from lab.settings import LabSettings
 
 # Groups are begun first: what takes the longest isn't to be begun last.
 pytestmark = pytest.mark.xdist_group("longest")
+ZONE = "topology.kubernetes.io/zone"
 APPLY = TOP / "tests" / "e2e" / "apply-upgrade.yml"
 
 
@@ -58,6 +59,17 @@ class Upgrade:
         pods = self.cluster.pods("k8s-app=cilium")
         by_node = {pod["spec"]["nodeName"]: pod["spec"]["containers"][0]["image"] for pod in pods}
         return [by_node.get(name, "").partition("@")[0].rpartition(":v")[2] for name in self.nodes]
+
+    @property
+    def away(self) -> set[str]:
+        """The nodes without an agent that is Ready."""
+        pods = self.cluster.pods("k8s-app=cilium")
+        conditions = {pod["spec"]["nodeName"]: (pod.get("status") or {}).get("conditions") or [] for pod in pods}
+        return {
+            name
+            for name in self.nodes
+            if not any(c["type"] == "Ready" and c["status"] == "True" for c in conditions.get(name, []))
+        }
 
     @property
     def strategy(self) -> dict[str, Any]:
@@ -148,7 +160,7 @@ def history(look: Callable[[], str], until: list[str], *, timeout: float = 120) 
 
 @pytest.mark.long
 def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_ours_does_not(upgrade: Upgrade) -> None:
-    cluster, first = upgrade.cluster, upgrade.nodes[0]
+    cluster, (first, second, third) = upgrade.cluster, upgrade.nodes
     node, router = upgrade.lab.machines[first], next(iter(upgrade.lab.routers.values()))
     cluster.knob('images={"*": {"pull_seconds": 30}}')
     cluster.knob(f'agents={{"*": {{"restart_seconds": 5}}, "{first}": {{"datapath_in_agent": true}}}}')
@@ -162,21 +174,29 @@ def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_
     assert seen[-3:] == ["stale", "nothing", "fresh"]
     assert bare.result["udp_lost"] > 0
 
-    # The same with ours, node by node; the datapath stays, as Cilium's does, so what could be lost is the routes.
+    # The same with ours; the datapath stays, as Cilium's does, so what could be lost is the routes.
     cluster.knob('agents={"*": {"restart_seconds": 5}}')
-    hops = {node.address4, node.address6}
-    kept = []
+    zones = [cluster.label(name, ZONE, zone) for name, zone in ((second, "lab-b"), (third, "lab-b"))]
+    hops = {machine.address4 for machine in upgrade.lab.nodes.values()}
+    kept, away = [], []
     with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
-        process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.18.8"))
+        process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.18.8"), agent_batch=2)
         while process.poll() is None:
-            kept.append(hops <= set(network.all_next_hops(router)))
-            time.sleep(0.5)
+            kept.append(hops <= set(network.next_hops(router.netns, s.VIPS4[0])))
+            away.append(upgrade.away)
+            time.sleep(0.25)
         output, _none = process.communicate()
         probe.wait(requests=10_000, seconds=3)
+    for name, zone in zip((second, third), zones, strict=True):
+        cluster.label(name, ZONE, zone)
 
     assert process.returncode == 0, output
     assert upgrade.versions == ["1.18.8"] * 3
     assert all(kept)
+    # The first one alone, and then those of one zone together.
+    assert {first} in away
+    assert {second, third} in away
+    assert not any(first in names and len(names) > 1 for names in away)
     assert probe.result["udp_sent"] >= 10_000
     assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
     upgrade.patch_daemonset({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}})
@@ -217,6 +237,59 @@ def test_without_the_image_nothing_is_restarted(upgrade: Upgrade, tmp_path: Path
 
     play = upgrade.back()
     assert play.code == 0, play.output
+    assert upgrade.is_as_before()
+
+
+@pytest.mark.long
+def test_a_prefix_that_a_router_loses_during_a_restart_stops_the_roll(upgrade: Upgrade) -> None:
+    first, second, third = upgrade.nodes
+    (before,) = set(upgrade.versions)
+    routers = upgrade.lab.routers.values()
+
+    def keep_stale_paths(seconds: int) -> None:
+        # The restart time that was negotiated, which the budget goes by, stays 20 s.
+        line = f"bgp graceful-restart stalepath-time {seconds}"
+        for router in routers:
+            done = router.run(["vtysh", "-c", "configure terminal", "-c", f"router bgp {s.ROUTER_ASN}", "-c", line])
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    keep_stale_paths(2)
+    play = upgrade.to("1.18.6")
+    keep_stale_paths(360)
+
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "prefixes were lost on router" in line and "roll" in line)
+    assert f"{first}: " in line
+    assert "s after its sessions went down" in line
+    assert f"not touched: {second}, {third}" in line
+    assert upgrade.versions == ["1.18.6", before, before]
+
+    play = upgrade.to("1.18.6")
+    assert play.code == 0, play.output
+    assert upgrade.versions == ["1.18.6"] * 3
+    assert upgrade.is_as_before()
+
+
+@pytest.mark.long
+def test_check_mode_writes_nothing_and_names_the_agents_that_would_be_restarted(upgrade: Upgrade) -> None:
+    cluster, (first, second, third) = upgrade.cluster, upgrade.nodes
+    (before,) = set(upgrade.versions)
+    since = cluster.last_request()
+
+    play = cluster.play("cilium-upgrade.yml", "--check", **upgrade.options("1.18.3"))
+
+    assert play.code == 0, play.output
+    assert (
+        f"3 of 3 agents would be restarted, in this order: {first}; {second}; {third} (by agent_images" in play.output
+    )
+    assert f"{second}: its agent would be restarted, and the routers keep its routes for 20 s" in play.output
+    assert cluster.playbooks_requests(since), "the playbook asked nothing"
+    assert cluster.playbooks_writes(since) == []
+
+    play = cluster.play("cilium-upgrade.yml", "--check", **upgrade.options(before))
+    assert play.code == 0, play.output
+    assert "0 of 3 agents would be restarted" in play.output
+    assert upgrade.versions == [before] * 3
     assert upgrade.is_as_before()
 
 
