@@ -113,7 +113,7 @@ def upgrade(cluster: Cluster) -> Iterator[Upgrade]:
 
 def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
     cluster = upgrade.cluster
-    cluster.knob('images={"*": {"pull_seconds": 8}}')
+    cluster.knob('images={"*": {"pull_seconds": 3}}')
 
     with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
         play = upgrade.to("1.19.1")
