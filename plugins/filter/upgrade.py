@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _images, _restart_budget
+from ansible_collections.hitless.nodes.plugins.module_utils import _batches, _images, _restart_budget
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
 
 def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
     """What is wrong with the input of an upgrade, one line each; [] = go on.
 
-    request: images, apply (path of a task file, ""), rollback, without_gr, margin, measured.
+    request: images, apply (path of a task file, ""), rollback, without_gr, batch, margin, measured.
     """
     problems = []
     images = request["images"]
@@ -39,6 +39,7 @@ def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
         problems.append(f"agent_apply: there is no file {apply}")
     if request["without_gr"] not in ("", "refuse", "drain"):
         problems.append(f"without_gr is {request['without_gr']!r}, and must be refuse or drain")
+    problems += _batch_problems(request["batch"], request["without_gr"])
     for name in ("margin", "measured"):
         try:
             numbers = [request[name]] if name == "margin" else list(request[name])
@@ -49,6 +50,57 @@ def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
                 f"agent_{name} is {request[name]!r}, and must be {'a number' if name == 'margin' else 'numbers'}"
             )
     return problems
+
+
+def _batch_problems(size: Any, without_gr: str) -> list[str]:
+    # AWX hands numbers over as text, and True is 1 in Python.
+    if isinstance(size, bool) or not str(size).isdecimal() or int(size) < 1:
+        return [f"agent_batch is {size!r}, and must be a number from 1 on"]
+    if int(size) > 1 and without_gr == "drain":
+        return [
+            "agent_batch and without_gr=drain: nodes whose routes are not kept are out of service for their restart, "
+            "and that is done one by one: leave one of the two out"
+        ]
+    return []
+
+
+def upgrade_batches(
+    hosts: Iterable[str],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    agents: Iterable[Mapping[str, Any]],
+    size: int = 1,
+    planned: bool = False,
+) -> list[list[str]]:
+    """The hosts in the order in which their agents are restarted, in batches of at most size, each of one zone.
+
+    agents: nodes of a result of agent_rollout. planned: whether those are restarted, too, that a change to come
+    concerns. The first that is restarted is a batch of its own.
+    """
+    hosts = list(hosts)
+    rows = {str(row["name"]): row for row in agents}
+    found = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in hosts}
+    zones = {host: row.get("zone") for host, row in found.items()}
+    first = next((host for host, row in found.items() if _is_restarted(row, planned=planned)), None)
+    return _batches.batches(hosts, zones, int(size), first=first)
+
+
+def _is_restarted(row: Mapping[str, Any], *, planned: bool) -> bool:
+    return not (row.get("current") and row.get("ready")) or (planned and bool(row.get("planned")))
+
+
+def upgrade_plan(
+    batches: Iterable[Iterable[str]], hostvars: Mapping[str, Mapping[str, Any]], agents: Iterable[Mapping[str, Any]]
+) -> str:
+    """Which agents a run that is only looked at (check mode) would restart, and in which order, in one line."""
+    rows = {str(row["name"]): row for row in agents}
+    batches = [list(batch) for batch in batches]
+    found = []
+    for batch in batches:
+        named = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in batch}
+        found.append([host for host, row in named.items() if _is_restarted(row, planned=True)])
+    count, total = (sum(len(batch) for batch in each) for each in (found, batches))
+    order = "; ".join(", ".join(batch) for batch in found if batch)
+    return f"{count} of {total} agents would be restarted" + (f", in this order: {order}" if order else "")
 
 
 def measured_restarts(
@@ -111,6 +163,8 @@ class FilterModule:
         """Name -> function."""
         return {
             "upgrade_problems": upgrade_problems,
+            "upgrade_batches": upgrade_batches,
+            "upgrade_plan": upgrade_plan,
             "measured_restarts": measured_restarts,
             "restart_budget": restart_budget,
             "upgrade_failure_line": upgrade_failure_line,

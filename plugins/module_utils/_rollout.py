@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _images, _operator
 from ansible_collections.hitless.nodes.plugins.module_utils._agent_restart import containers, made_of
 from ansible_collections.hitless.nodes.plugins.module_utils._client import (
+    NAMES_ONLY,
     Client,
     Conflict,
     Forbidden,
@@ -31,6 +32,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._image_pull import p
 from ansible_collections.hitless.nodes.plugins.module_utils._readiness import AGENT_CONTAINER, pod_ready
 
 ANNOTATION = "hitless.nodes/rollout"
+ZONE = "topology.kubernetes.io/zone"
 ATTEMPTS = 10
 VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?")
 DEFAULT = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
@@ -83,6 +85,15 @@ def not_pulled(template: dict[str, Any], pulled: Sequence[str]) -> list[str]:
     return [one.text for one in found if (one.repository, one.tag, one.digest) not in known]
 
 
+def others_wanted(pod: dict[str, Any], images: Sequence[str]) -> bool:
+    """Whether one of these images is to take the place of one that the pod runs: another version of the same name."""
+    wanted: dict[str, set[tuple[str | None, str | None]]] = {}
+    for one in map(_images.parse, images):
+        wanted.setdefault(one.repository, set()).add((one.tag, one.digest))
+    found = [_images.parse(one["image"]) for one in containers(pod["spec"])]
+    return any(one.repository in wanted and (one.tag, one.digest) not in wanted[one.repository] for one in found)
+
+
 def kept(daemonset: dict[str, Any]) -> dict[str, Any] | None:
     """What the annotation keeps, None if nobody drives the rollout; raises RolloutRefused if it can't be read."""
     text = (daemonset["metadata"].get("annotations") or {}).get(ANNOTATION)
@@ -130,8 +141,16 @@ def _read(client: Client, params: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _zones(client: Client) -> dict[str, str | None]:
+    """Node -> zone, None where its labels say none."""
+    found, _version = client.list("/api/v1/nodes", accept=NAMES_ONLY)
+    return {one["metadata"]["name"]: (one["metadata"].get("labels") or {}).get(ZONE) or None for one in found}
+
+
 def _nodes(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each node's agent: {name, pod, image, ready, current (made of the present template)}."""
+    """Each node's agent: {name, zone, pod, image, ready, current (made of the present template), planned}."""
+    zones = _zones(client)
+    before = (kept(daemonset) or {}).get("template") if params["state"] == "rolled_back" else None
     labels = daemonset["spec"]["selector"].get("matchLabels") or {}
     query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
     uid, template = daemonset["metadata"]["uid"], daemonset["spec"]["template"]
@@ -142,10 +161,12 @@ def _nodes(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) ->
             rows.append(
                 {
                     "name": pod["spec"].get("nodeName"),
+                    "zone": zones.get(pod["spec"].get("nodeName")),
                     "pod": pod["metadata"]["name"],
                     "image": agent_image(pod),
                     "ready": pod_ready(pod),
                     "current": made_of(pod, template),
+                    "planned": not made_of(pod, before) if before else others_wanted(pod, params["images"]),
                 }
             )
     return sorted(rows, key=lambda row: str(row["name"]))

@@ -177,6 +177,33 @@ def not_present(
     return missing
 
 
+def not_kept(
+    view: dict[str, list[dict[str, Any]]],
+    wanted: dict[str, list[str]],
+    *,
+    forwarded: dict[str, list[str]] | None = None,
+) -> list[dict[str, Any]]:
+    """What a router doesn't keep of the node while its sessions are down: [] means that nothing is lost.
+
+    Kept is a prefix with a valid path over the node, stale or fresh, that the kernel forwards to the node by a route
+    for exactly this prefix. forwarded: only for these the kernel has to (None: for all).
+    """
+    must = {
+        (vrf, prefix) for vrf, prefixes in (wanted if forwarded is None else forwarded).items() for prefix in prefixes
+    }
+    usable = {(r["vrf"], r["prefix"]) for r in view["routes"] if r["valid"]}
+    installed = {(r["vrf"], r["prefix"]) for r in view["fib"] if r["matched"] == r["prefix"]}
+    lost = []
+    for vrf, prefixes in wanted.items():
+        for prefix in prefixes:
+            route = {"vrf": vrf, "family": family(prefix), "prefix": prefix}
+            if (vrf, prefix) not in usable:
+                lost.append(_entry(route, "bgp"))
+            elif (vrf, prefix) in must - installed:
+                lost.append(_entry(route, "fib"))
+    return lost
+
+
 def with_installed(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The routes of a view, each with installed: whether the kernel forwards exactly this prefix to that node."""
     installed = {(r["vrf"], r["prefix"]) for r in view["fib"] if r["matched"] == r["prefix"]}

@@ -118,6 +118,9 @@ nodes:
     name:
       description: Name of the Node.
       type: str
+    zone:
+      description: Its label C(topology.kubernetes.io/zone). V(null) without one.
+      type: str
     pod:
       description: Name of the pod.
       type: str
@@ -130,8 +133,19 @@ nodes:
     current:
       description: Whether it is of the present template.
       type: bool
+    planned:
+      description:
+        - Whether it has an image of which O(images) has another version; with O(state=rolled_back), whether it is of
+          another template than that of before. So, which agents a change that is still to come concerns.
+      type: bool
   sample:
-    - {name: worker-3, pod: cilium-7kq2x, image: "quay.io/cilium/cilium:v1.18.4", ready: true, current: false}
+    - name: worker-3
+      zone: rack-1
+      pod: cilium-7kq2x
+      image: "quay.io/cilium/cilium:v1.18.4"
+      ready: true
+      current: false
+      planned: true
 outdated:
   description: Names of the Nodes whose agents are of another template.
   type: list

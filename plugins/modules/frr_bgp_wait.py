@@ -20,6 +20,9 @@ description:
   - Present is the mirror. Every given prefix has a fresh and valid path over the node, the kernel forwards it to the
     node, and the router's sessions with the node that carry a family of the prefixes are up (those that the router's
     configuration shuts down don't count).
+  - Kept is a watch over a restart of the node's agent. It ends when the sessions have been down and everything is
+    present again, and fails as soon as a prefix has no valid path over the node, stale or fresh, or (in two looks one
+    after the other) isn't forwarded to it. Meant for an asynchronous task that is started before the restart.
   - What can't be read is unknown and never good news. Inside the wait it is asked again, and in the end reported
     as unknown.
 requirements:
@@ -49,8 +52,10 @@ options:
       - V(present) waits until all prefixes are forwarded to the node again.
       - V(unused) waits until the kernel forwards no prefix to the node for which there is a fresh path over somebody
         else. The node's own paths may stay, as they do after a C(graceful-shutdown).
+      - V(kept) watches the router until the node's agent has been away and all prefixes are present again, and fails as
+        soon as one is lost meanwhile.
     type: str
-    choices: [withdrawn, present, unused]
+    choices: [withdrawn, present, unused, kept]
     required: true
   forwarded:
     description:
@@ -79,9 +84,15 @@ options:
       - Must be longer than the node's graceful-restart time (120 s by default in Cilium) and its hold time together.
     type: float
     default: 300
+  begin:
+    description:
+      - Seconds within which a session with the node has to go down for O(state=kept). If none does, whether the routes
+        would have been kept isn't known, which is a failure.
+    type: float
+    default: 120
   settle:
     description:
-      - Seconds for which the state must hold without a break before it counts.
+      - Seconds for which the state must hold without a break before it counts, except for O(state=kept).
         A settling time that began before O(timeout) is finished.
     type: float
     default: 2
@@ -140,6 +151,31 @@ EXAMPLES = r"""
     state: present
     settle: 5
   delegate_to: tor-1
+
+- name: Watch a router in the background while the node's agent is restarted
+  hitless.nodes.frr_bgp_wait:
+    addresses: "{{ claimed.addresses }}"
+    prefixes: "{{ claimed.prefixes }}"
+    state: kept
+    timeout: 600
+  delegate_to: tor-1
+  async: 660
+  poll: 0
+  register: watch
+
+- name: Restart the agent
+  hitless.nodes.agent_restart:
+    name: worker-3
+  delegate_to: localhost
+
+- name: See whether the router has kept the routes
+  ansible.builtin.async_status:
+    jid: "{{ watch.ansible_job_id }}"
+  delegate_to: tor-1
+  register: kept
+  until: kept is finished
+  retries: 300
+  delay: 1
 """
 
 RETURN = r"""
@@ -221,6 +257,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import _module
 from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits
 from ansible_collections.hitless.nodes.plugins.module_utils._route_wait import RouteWait
+from ansible_collections.hitless.nodes.plugins.module_utils._route_watch import RouteWatch
 from ansible_collections.hitless.nodes.plugins.module_utils._router import (
     Router,
     checked_addresses,
@@ -235,11 +272,12 @@ if TYPE_CHECKING:
 ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "prefixes": {"type": "raw", "required": True},
-    "state": {"type": "str", "choices": ["withdrawn", "present", "unused"], "required": True},
+    "state": {"type": "str", "choices": ["withdrawn", "present", "unused", "kept"], "required": True},
     "forwarded": {"type": "raw"},
     "sessions": {"type": "list", "elements": "dict"},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "timeout": {"type": "float", "default": 300.0},
+    "begin": {"type": "float", "default": 120.0},
     "settle": {"type": "float", "default": 2.0},
     "held": {"type": "float", "default": 0.0},
     "interval": {"type": "float", "default": 0.25},
@@ -259,7 +297,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     wait = RouteWait(
         router,
         wanted,
-        params["state"],
+        "present" if params["state"] == "kept" else params["state"],
         forwarded=None if params["forwarded"] is None else checked_prefixes(params["forwarded"] or [], params["vrfs"]),
         sessions=checked_sessions(params["sessions"]),
         node=names.get("node") or params["addresses"][0],
@@ -267,6 +305,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     )
     if module.check_mode:
         return wait.look()
+    if params["state"] == "kept":
+        # In one piece: between slices nobody would look.
+        return RouteWatch(wait).watch(begin=params["begin"], timeout=params["timeout"], interval=params["interval"])
     limits = Limits.of(params)
     # What an earlier wait saw says nothing about a later slice of this one: its first look found something else.
     held = 0.0 if limits.resumed else params["held"]

@@ -151,6 +151,28 @@ class Cluster:
             body=patch, name=self.node, content_type="application/merge-patch+json", field_manager=manager
         )
 
+    def label(self, node: str, key: str, value: str) -> str:
+        """Sets a node's label; the value that it had."""
+        found = self.get("Node", node)
+        assert found
+        self._client.resources.get(api_version="v1", kind="Node").patch(
+            body={"metadata": {"labels": {key: value}}}, name=node, content_type="application/merge-patch+json"
+        )
+        return str(found["metadata"]["labels"][key])
+
+    def patch(self, kind: str, name: str, patch: dict[str, Any], *, api_version: str) -> None:
+        """A strategic merge patch of an object in the lab's namespace by somebody else."""
+        self._client.resources.get(api_version=api_version, kind=kind).patch(
+            body=patch,
+            name=name,
+            namespace=self.lab.settings.name,
+            content_type="application/strategic-merge-patch+json",
+        )
+
+    def delete_pod(self, name: str) -> None:
+        """Deletes a pod in the lab's namespace."""
+        self._client.resources.get(api_version="v1", kind="Pod").delete(name=name, namespace=self.lab.settings.name)
+
     def allow_agents_to_be_asked(self) -> None:
         """Gives the playbooks the right to run commands in the pods of Cilium's agents."""
         namespace, name = self.lab.settings.name, "node-maintenance-agents"

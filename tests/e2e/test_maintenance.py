@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -224,6 +226,44 @@ def test_the_two_halves_do_the_same_as_the_whole_and_force_the_power_off_only_if
     back = cluster.play("node-in.yml", target=cluster.node)
     assert back.code == 0, back.output
     assert cluster.state() == IN_SERVICE
+
+
+@pytest.mark.long
+def test_fault_48_a_window_that_ends_in_the_middle_ends_the_run_after_the_node_in_work(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    first, *rest = nodes = list(cluster.lab.nodes)
+    # At least 40 s until it ends, for the first node to be begun; the work on it lasts until it has ended.
+    now = datetime.now(UTC)
+    end = (now + timedelta(seconds=100)).replace(second=0, microsecond=0)
+    window = {"start": f"{now - timedelta(hours=1):%H:%M}", "end": f"{end:%H:%M}", "tz": "UTC"}
+    left = f"{{{{ [0, {int(end.timestamp()) + 1} - now(fmt='%s') | int] | max }}}}"
+    work = tmp_path / "work.yml"
+    work.write_text(json.dumps([{"name": "Work", "ansible.builtin.wait_for": {"timeout": left}}]))
+    options = {"maintenance_action": "none", "maintenance_tasks": str(work)}
+
+    with Probing(cluster.lab, tmp_path / "probe.json") as probe:
+        play = cluster.play("node-maintenance.yml", target=",".join(nodes), maintenance_window=window, **options)
+        assert play.code == 0, play.output
+        line = next(line for line in play.output.splitlines() if "no more is begun" in line)
+        assert "1 of 3 done, and no more is begun: no window is open: the next one begins" in line
+        assert [cluster.state(node) for node in nodes] == [IN_SERVICE] * 3
+        assert [path.name.startswith(first) for path in cluster.reports.glob("*.json")] == [True]
+
+        # By the command that the line names, in a window that is open.
+        command = re.search(r"resume with: ansible-playbook hitless\.nodes\.node_maintenance -e target=([^ \"]+)", line)
+        assert command is not None
+        assert command[1] == ",".join(rest)
+        play = cluster.play("node-maintenance.yml", target=command[1], **options)
+
+    assert play.code == 0, play.output
+    assert "no more is begun" not in play.output
+    assert [cluster.state(node) for node in nodes] == [IN_SERVICE] * 3
+    phases = [
+        [phase["phase"] for phase in json.loads(path.read_text())["phases"]] for path in cluster.reports.glob("*.json")
+    ]
+    assert phases == [["claimed", "drained", "withdrawn", "announced", "schedulable", "released"]] * 3
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
 
 
 @pytest.mark.xdist_group("longest")

@@ -522,3 +522,21 @@ def test_agent_pod_waits_for_its_image_and_says_why(bench: Bench) -> None:
     status = (bench.agent_pod(name) or {})["status"]["containerStatuses"][0]
     assert status["imageID"] == image_id(status["image"])
     assert "lab/cilium" in str(bench.get_node(name)["status"]["images"])
+
+
+def test_the_vips_of_a_node_end_with_its_agent_where_a_knob_says_so(bench: Bench) -> None:
+    name = bench.node(1)
+
+    def answers() -> bool:
+        return bench.lab.machines[name].run(["pgrep", "-f", "hitless/echo.py"]).returncode == 0
+
+    bench.knobs(agents={name: {"dead": True}})
+    eventually("agent gone", lambda: "Established" not in bench.all_sessions(1))
+    assert answers()
+    bench.knobs()
+    eventually("in service again", lambda: bench.in_service(1))
+    bench.knobs(agents={name: {"dead": True, "datapath_in_agent": True}})
+    eventually("datapath gone", lambda: not answers())
+    bench.knobs()
+    eventually("in service again", lambda: bench.in_service(1))
+    eventually("datapath back", answers)

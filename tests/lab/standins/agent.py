@@ -161,6 +161,7 @@ class Agent(Controller):
         self.next_status = 0.0
         self.status_written: Object | None = None
         self.established: dict[str, float] = {}  # peer address -> epoch seconds
+        self.datapath_ended = False  # the VIPs' echo was ended with the agent, and is to be started with it
         kinds = (
             "nodes",
             "cilium_nodes",
@@ -215,14 +216,23 @@ class Agent(Controller):
         self.applied = self.status_written = None
         self.next_status = 0.0
         self.established.clear()
-        if not lives and self.host.running:
-            # An agent that stops sends no NOTIFICATION: graceful restart relies on it.
-            try:
+        try:
+            if not lives and self.host.running:
+                # An agent that stops sends no NOTIFICATION: graceful restart relies on it.
                 await asyncio.to_thread(self.world.speaker.kill, self.host.machine)
-            except (LabError, subprocess.SubprocessError) as error:
-                log.warning("%s: %s", self.name, error)
+            await self._datapath(lives)
+        except (LabError, subprocess.SubprocessError) as error:
+            log.warning("%s: %s", self.name, error)
         if self.kubelet is not None:
             self.kubelet.wake.set()
+
+    async def _datapath(self, lives: bool) -> None:
+        """The VIPs of this node stop answering with the agent, and answer again with it, where a knob says so."""
+        # A machine that was off has started its echo itself.
+        ends = not lives and self.host.running and self.world.knobs.datapath_in_agent(self.host.name)
+        if ends or (lives and self.datapath_ended):
+            await asyncio.to_thread(self.host.machine.service, "kill" if ends else "start", "hitless-echo")
+        self.datapath_ended = ends
 
     # -- second hop of the label
 

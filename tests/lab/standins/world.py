@@ -30,6 +30,8 @@ class Machine(Protocol):
 
     def boot_id(self) -> str | None: ...
 
+    def service(self, action: str, name: str) -> None: ...
+
 
 class Speaker(Protocol):
     """The BGP speaker of the nodes (lab.speaker)."""
@@ -135,6 +137,10 @@ class Knobs:
         """How long a new agent pod takes to start."""
         value = self._of("agents", node).get("restart_seconds")
         return None if value is None else float(value)
+
+    def datapath_in_agent(self, node: str) -> bool:
+        """The node's VIPs answer only while its agent runs, as where their traffic passes a proxy inside of it."""
+        return bool(self._of("agents", node).get("datapath_in_agent"))
 
     def registry(self, node: str) -> Registry:
         """How pulls of images go on this node: pull_seconds, fail (why), away (the registry does not answer)."""

@@ -12,6 +12,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._rollout import (
     RolloutRefused,
     agent_image,
     not_pulled,
+    others_wanted,
     rollout,
     step_problem,
     version_of,
@@ -57,6 +58,15 @@ def test_not_pulled_compares_repository_tag_and_digest():
     assert not_pulled(template("cilium/cilium:v1"), ["docker.io/cilium/cilium:v1"]) == []
 
 
+def test_others_wanted_is_another_version_of_an_image_that_the_pod_runs():
+    pod = template(OLD)
+    assert others_wanted(pod, [NEW])
+    assert others_wanted(pod, [f"{OLD}@{DIGEST}"])
+    assert not others_wanted(pod, [OLD, NEW])
+    assert not others_wanted(pod, ["quay.io/cilium/operator-generic:v1.19.1"])
+    assert not others_wanted(pod, [])
+
+
 def test_agent_image_needs_an_agent():
     with pytest.raises(RolloutRefused, match="no container cilium-agent"):
         agent_image({"spec": {"containers": [{"name": "other", "image": "i"}]}})
@@ -94,7 +104,12 @@ def run(api, state, *, check_mode=False, **changes):
 
 
 def test_restarts_are_taken_over_and_given_back(api, daemonset):
-    assert run(api, "driven", check_mode=True)["changed"]
+    api.client.patch("/api/v1/nodes/worker-3", {"metadata": {"labels": {"topology.kubernetes.io/zone": "rack-1"}}})
+    looked = run(api, "driven", check_mode=True)
+    assert looked["changed"]
+    (agent,) = looked["nodes"]
+    assert (agent["name"], agent["zone"], agent["current"], agent["planned"]) == ("worker-3", "rack-1", True, True)
+    assert not run(api, "driven", check_mode=True, images=[OLD])["nodes"][0]["planned"]
     assert current(api)["spec"]["updateStrategy"]["type"] == "RollingUpdate"
 
     taken = run(api, "driven")
@@ -137,6 +152,7 @@ def test_rolled_back_is_the_template_of_before(api, daemonset):
     before = current(api)["spec"]["template"]
     run(api, "driven")
     api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"template": template(NEW, hostPID=True)}})
+    assert not run(api, "rolled_back", check_mode=True)["nodes"][0]["planned"]
     assert run(api, "rolled_back")["changed"]
     assert current(api)["spec"]["template"] == before
     assert (run(api, "rolled_back")["changed"], pods(api)) == (False, [OLD])

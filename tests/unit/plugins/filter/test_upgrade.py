@@ -9,7 +9,9 @@ from ansible_collections.hitless.nodes.plugins.filter.upgrade import (
     FilterModule,
     measured_restarts,
     restart_budget,
+    upgrade_batches,
     upgrade_failure_line,
+    upgrade_plan,
     upgrade_problems,
 )
 
@@ -18,6 +20,7 @@ REQUEST = {
     "apply": "",
     "rollback": False,
     "without_gr": "refuse",
+    "batch": 1,
     "margin": 0.25,
     "measured": [],
 }
@@ -32,6 +35,8 @@ def record(**restart):
 def test_good_input_has_no_problems():
     assert upgrade_problems(REQUEST) == []
     assert upgrade_problems({**REQUEST, "images": [], "rollback": True}) == []
+    assert upgrade_problems({**REQUEST, "batch": "3"}) == []
+    assert upgrade_problems({**REQUEST, "batch": "1", "without_gr": "drain"}) == []
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,10 @@ def test_good_input_has_no_problems():
         ({"images": ["a b"]}, "agent_images: 'a b' isn't an image reference"),
         ({"apply": "/nowhere/apply.yml"}, "agent_apply: there is no file /nowhere/apply.yml"),
         ({"without_gr": "ignore"}, "without_gr is 'ignore', and must be refuse or drain"),
+        ({"batch": "30%"}, "agent_batch is '30%', and must be a number from 1 on"),
+        ({"batch": 0}, "agent_batch is 0, and must be a number from 1 on"),
+        ({"batch": True}, "agent_batch is True, and must be a number from 1 on"),
+        ({"batch": 2, "without_gr": "drain"}, "agent_batch and without_gr=drain: "),
         ({"margin": "much"}, "agent_margin is 'much', and must be a number"),
         ({"measured": [-1]}, "agent_measured is [-1], and must be numbers"),
     ],
@@ -65,6 +74,34 @@ def test_a_node_is_restarted_drained_or_refused():
 def test_a_router_that_the_record_does_not_know_is_a_problem():
     (problem,) = restart_budget(record(), ["tor-1", "tor-2"], [], [5.0])["problems"]
     assert "router tor-2: it wasn't asked" in problem
+
+
+def agent(name, zone, **state):
+    return {"name": name, "zone": zone, "current": True, "ready": True, "planned": False, **state}
+
+
+def test_the_first_agent_that_is_restarted_is_alone_and_zones_are_not_mixed():
+    hostvars = {"w1": {}, "w2": {"node_name": "worker-2"}, "w3": {}, "w4": {}, "w5": {}}
+    agents = [
+        agent("w1", "a"),
+        agent("worker-2", "b", current=False),
+        agent("w3", "a", current=False),
+        agent("w4", "b", ready=False),
+        agent("w5", "b", current=False),
+    ]
+    assert upgrade_batches(hostvars, hostvars, agents, "2") == [["w2"], ["w4", "w5"], ["w1", "w3"]]
+    # One without an agent is not known to be of the present template.
+    assert upgrade_batches(["w9", "w1"], {**hostvars, "w9": {}}, agents, 2) == [["w9"], ["w1"]]
+
+
+def test_the_plan_of_check_mode_counts_the_agents_that_a_change_concerns():
+    hostvars = {"w1": {}, "w2": {}, "w3": {}}
+    agents = [agent("w1", "a", planned=True), agent("w2", "b"), agent("w3", "a", planned=True)]
+    batches = upgrade_batches(hostvars, hostvars, agents, 2, True)
+    assert batches == [["w1"], ["w3"], ["w2"]]
+    line = "2 of 3 agents would be restarted, in this order: w1; w3"
+    assert upgrade_plan(batches, hostvars, agents) == line
+    assert upgrade_plan([["w2"]], hostvars, agents) == "0 of 1 agents would be restarted"
 
 
 def test_restarts_of_this_run_and_earlier_ones_are_measured():
@@ -102,6 +139,8 @@ def test_a_failure_names_what_was_not_touched_and_the_way_back(end, words):
 def test_the_plugin_names_its_filters():
     assert set(FilterModule().filters()) == {
         "upgrade_problems",
+        "upgrade_batches",
+        "upgrade_plan",
         "measured_restarts",
         "restart_budget",
         "upgrade_failure_line",

@@ -369,3 +369,25 @@ def test_prefixes_of_counts_each_prefix_once() -> None:
 def test_samples_hold_the_trap_that_the_rules_are_about() -> None:
     """FRR 8.4.4 lists no route of the neighbour while its stale paths are in use."""
     assert _frr.announced(samples.document("8.4.4", "stale.nbr-routes")) == []
+
+
+@both
+@pytest.mark.parametrize("state", ["established", "stale"])
+def test_kept_is_fresh_or_stale(version: str, state: str) -> None:
+    wanted = {"default": [VIP4, POD_CIDR, VIP6]}
+    view = samples.view(version, names(state, six=f"{state}.vip6"), neighbor=f"{state}.neighbor", fib=ALL)
+    assert _withdrawal.not_kept(view, wanted) == []
+    without = samples.view(version, names(state, six=f"{state}.vip6"), neighbor=f"{state}.neighbor", fib=ALL[:2])
+    assert [(e["prefix"], e["where"]) for e in _withdrawal.not_kept(without, wanted)] == [(VIP6, "fib")]
+    assert _withdrawal.not_kept(without, wanted, forwarded={"default": [VIP4, POD_CIDR]}) == []
+
+
+@both
+def test_not_kept_is_what_has_expired_though_others_announce_the_vip(version: str) -> None:
+    view = samples.view(version, names("expired"), neighbor="expired.neighbor", fib=OTHERS_ONLY)
+    lost = _withdrawal.not_kept(view, {"default": [VIP4, POD_CIDR, VIP6]})
+    assert [(e["prefix"], e["where"], e["stale"]) for e in lost] == [
+        (VIP4, "bgp", False),
+        (POD_CIDR, "bgp", False),
+        (VIP6, "bgp", False),
+    ]
