@@ -15,12 +15,16 @@ from ansible_collections.hitless.nodes.plugins.filter.upgrade import (
 
 REQUEST = {
     "images": ["quay.io/cilium/cilium:v1.19.1"],
-    "apply": "",
+    "apply": "none",
+    "chart": "",
     "rollback": False,
     "without_gr": "refuse",
     "margin": 0.25,
     "measured": [],
 }
+
+
+CHART = {"values": {}, "files": [], "dropped": [], "client_cert": ""}
 
 
 def record(**restart):
@@ -31,7 +35,8 @@ def record(**restart):
 
 def test_good_input_has_no_problems():
     assert upgrade_problems(REQUEST) == []
-    assert upgrade_problems({**REQUEST, "images": [], "rollback": True}) == []
+    assert upgrade_problems({**REQUEST, "images": [], "apply": "", "rollback": True}) == []
+    assert upgrade_problems({**REQUEST, "images": [], "apply": "", "chart": CHART}) == []
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,13 @@ def test_good_input_has_no_problems():
         ({"images": "quay.io/cilium/cilium:v1"}, "must be a list of images"),
         ({"images": ["a b"]}, "agent_images: 'a b' isn't an image reference"),
         ({"apply": "/nowhere/apply.yml"}, "agent_apply: there is no file /nowhere/apply.yml"),
+        ({"apply": ""}, "neither agent_chart nor agent_apply was given"),
+        ({"chart": CHART}, "both agent_chart and agent_apply were given"),
+        ({"apply": "", "chart": {**CHART, "values": "a=b"}}, "agent_values is 'a=b', and must be a mapping"),
+        ({"apply": "", "chart": {**CHART, "files": "v.yml"}}, "agent_values_files is 'v.yml', and must be a list"),
+        ({"apply": "", "chart": {**CHART, "dropped": "a"}}, "agent_drop_values is 'a', and must be a list"),
+        ({"apply": "", "chart": {**CHART, "files": ["/nowhere"]}}, "agent_values_files: /nowhere can't be read"),
+        ({"apply": "", "chart": {**CHART, "client_cert": "c.pem"}}, "helm knows client certificates of a kubeconfig"),
         ({"without_gr": "ignore"}, "without_gr is 'ignore', and must be refuse or drain"),
         ({"margin": "much"}, "agent_margin is 'much', and must be a number"),
         ({"measured": [-1]}, "agent_measured is [-1], and must be numbers"),
