@@ -186,7 +186,9 @@ def _peer_configs(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     return [], []
 
 
-def _change(daemonset: dict[str, Any], state: str, nodes: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _change(
+    daemonset: dict[str, Any], state: str, nodes: list[dict[str, Any]], release: dict[str, Any] | None
+) -> dict[str, Any] | None:
     """The merge patch that a state needs, None if none."""
     spec, before = daemonset["spec"], kept(daemonset)
     if state == "driven":
@@ -194,6 +196,8 @@ def _change(daemonset: dict[str, Any], state: str, nodes: list[dict[str, Any]]) 
             return None
         # An apply may have set the strategy of its chart again: what was before stays what it was.
         note = before or {"strategy": spec.get("updateStrategy") or DEFAULT, "template": spec["template"]}
+        if before is None and release:
+            note["release"] = release
         strategy = {"type": "OnDelete", "rollingUpdate": None}
         return _patch(json.dumps(note, separators=(",", ":"), sort_keys=True), updateStrategy=strategy)
     if before is None:
@@ -232,7 +236,7 @@ def rollout(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         daemonset = _read(client, params)
         nodes = _nodes(client, params, daemonset)
         old = (kept(daemonset) or {}).get("template") or daemonset["spec"]["template"]
-        patch = _change(daemonset, params["state"], nodes)
+        patch = _change(daemonset, params["state"], nodes, params["release"])
         problems, warnings = preconditions(client, params["cilium_namespace"], images)
         if params["state"] == "driven" and params["preconditions"]:
             new = next((i for i in images if _same_repository(i, agent_image(old))), None)
@@ -264,6 +268,7 @@ def rollout(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         "pull_secrets": [each["name"] for each in template["spec"].get("imagePullSecrets") or []],
         "nodes": nodes,
         "outdated": [row["name"] for row in nodes if not row["current"]],
+        "release": (kept(daemonset) or {}).get("release"),
         "peer_configs": peer_configs,
         "problems": problems,
         "warnings": [*warnings, *more],

@@ -58,6 +58,22 @@ options:
       - Whether the versions are compared by the tags of the images.
     type: bool
     default: true
+  release:
+    description:
+      - The Helm release that the DaemonSet is of, with the revision that is deployed. Kept when the restarts are taken
+        over, for the rollback.
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Name of the release.
+        type: str
+        required: true
+      revision:
+        description:
+          - Its revision.
+        type: int
+        required: true
 seealso:
   - module: hitless.nodes.agent_restart
   - module: hitless.nodes.image_pull
@@ -152,6 +168,11 @@ outdated:
   elements: str
   returned: success
   sample: [worker-3]
+release:
+  description: The Helm release and its revision of before, V(null) if none was kept.
+  type: dict
+  returned: success
+  sample: {name: cilium, revision: 7}
 peer_configs:
   description: Name, C(timers) and C(gracefulRestart) of each CiliumBGPPeerConfig.
   type: list
@@ -191,6 +212,10 @@ def main() -> None:
             "daemonset": {"type": "str", "default": "cilium"},
             "preconditions": {"type": "bool", "default": True},
             "check_version": {"type": "bool", "default": True},
+            "release": {
+                "type": "dict",
+                "options": {"name": {"type": "str", "required": True}, "revision": {"type": "int", "required": True}},
+            },
         },
         libraries=_client.LIBRARIES,
     )

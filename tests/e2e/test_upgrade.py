@@ -19,7 +19,8 @@ import pytest
 from conftest import IN_SERVICE, TOP, Cluster, Play, lab_name
 from lab import lifecycle, network, rights
 from lab import settings as s
-from lab.cluster import agent_image
+from lab.cluster import LAB, agent_image
+from lab.helm import helm, package, program
 from lab.machines import Machine
 from lab.probing import Probing
 from lab.settings import LabSettings
@@ -28,6 +29,21 @@ from lab.settings import LabSettings
 pytestmark = pytest.mark.xdist_group("longest")
 ZONE = "topology.kubernetes.io/zone"
 APPLY = TOP / "tests" / "e2e" / "apply-upgrade.yml"
+# What helm needs besides: its releases, and the objects of the chart.
+CHART_RIGHTS = """
+items:
+  - apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata: {name: chart, namespace: kube-system}
+    rules:
+      - {apiGroups: [""], resources: [secrets, configmaps], verbs: [get, list, create, update, patch, delete]}
+      - {apiGroups: [apps], resources: [deployments, daemonsets], verbs: [get, create, patch, delete]}
+  - apiVersion: rbac.authorization.k8s.io/v1
+    kind: RoleBinding
+    metadata: {name: chart, namespace: kube-system}
+    roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: chart}
+    subjects: [{kind: ServiceAccount, name: node-maintenance, namespace: hitless}]
+"""
 
 
 class Upgrade:
@@ -280,7 +296,7 @@ def test_check_mode_writes_nothing_and_names_the_agents_that_would_be_restarted(
 
     assert play.code == 0, play.output
     assert (
-        f"3 of 3 agents would be restarted, in this order: {first}; {second}; {third} (by agent_images" in play.output
+        f"3 of 3 agents would be restarted, in this order: {first}; {second}; {third} (by their images" in play.output
     )
     assert f"{second}: its agent would be restarted, and the routers keep its routes for 20 s" in play.output
     assert cluster.playbooks_requests(since), "the playbook asked nothing"
@@ -385,3 +401,131 @@ def test_without_graceful_restart_it_is_refused_or_each_node_is_drained_and_noth
         lifecycle.down(settings.name)
     assert len(reports) == 3
     assert lifecycle.leftovers(settings.name) == []
+
+
+class Release:
+    """The lab's agents as a Helm release."""
+
+    def __init__(self, upgrade: Upgrade, folder: Path) -> None:
+        self.upgrade = upgrade
+        self.folder = folder
+        self.namespace = upgrade.lab.settings.name
+        (version,) = set(upgrade.versions)
+        # The DaemonSet was there before: nothing of its template changes, so no agent is restarted.
+        chart, values = package(folder, version), self.values(version)
+        self._helm("upgrade", "--install", "--take-ownership", "cilium", str(chart), values=values)
+        rights.grant(upgrade.lab, CHART_RIGHTS)
+
+    def _helm(self, *arguments: str, values: dict[str, Any] | None = None) -> str:
+        kubeconfig = self.upgrade.lab.api["admin_kubeconfig"]
+        return helm(kubeconfig, "--namespace", self.namespace, *arguments, values=values)
+
+    def values(self, version: str) -> dict[str, Any]:
+        """What a user of the chart says about that version."""
+        repository, _colon, tag = agent_image(version).partition(":")
+        _tag, _at, digest = tag.partition("@")
+        operator = {"image": {"repository": "registry.invalid/lab/operator"}}
+        envoy = {"image": {"repository": "registry.invalid/lab/envoy"}}
+        image = {"repository": repository, "digest": digest}
+        return {"image": image, "nodeSelector": {LAB: self.namespace}, "operator": operator, "envoy": envoy}
+
+    def to(self, version: str, *arguments: str, **variables: Any) -> Play:
+        """The end of an upgrade by the chart of a version."""
+        own = {
+            "target": "nodes",
+            "agent_chart": str(package(self.folder, version)),
+            "agent_values": self.values(version),
+            "agent_version": version,
+            "agent_helm": program(),
+            "agent_pull_retries": 0,
+            "agent_margin": 0,
+        }
+        return self.upgrade.cluster.play("cilium-upgrade.yml", *arguments, **own | variables)
+
+    @property
+    def revisions(self) -> list[str]:
+        """The chart of each revision, the oldest first."""
+        return [each["chart"] for each in json.loads(self._helm("history", "cilium", "--output", "json"))]
+
+    @property
+    def own_values(self) -> dict[str, Any]:
+        """The values of the release."""
+        found: dict[str, Any] = json.loads(self._helm("get", "values", "cilium", "--output", "json"))
+        return found
+
+    @property
+    def configured(self) -> str:
+        """The version that the chart's ConfigMap is of."""
+        found = self.upgrade.cluster.get("ConfigMap", "cilium-config", namespace=self.namespace)
+        assert found
+        version: str = found["data"]["version"]
+        return version
+
+    def end(self) -> None:
+        """Removes what is of the chart alone; the agents' DaemonSet is the lab's."""
+        names = [("v1", "Secret", f"sh.helm.release.v1.cilium.v{n + 1}") for n in range(len(self.revisions))]
+        names += [("v1", "ConfigMap", "cilium-config"), ("apps/v1", "Deployment", "cilium-operator")]
+        names += [("apps/v1", "DaemonSet", "cilium-envoy")]
+        items = [
+            {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": self.namespace}}
+            for api_version, kind, name in names
+        ]
+        rights.revoke(self.upgrade.lab, json.dumps({"items": items}))
+        rights.revoke(self.upgrade.lab, CHART_RIGHTS)
+
+
+@pytest.fixture
+def release(upgrade: Upgrade, tmp_path: Path) -> Iterator[Release]:
+    found = Release(upgrade, tmp_path / "charts")
+    yield found
+    found.end()
+
+
+@pytest.mark.long
+def test_an_upgrade_by_chart_is_stopped_rolled_back_and_done(upgrade: Upgrade, release: Release) -> None:
+    cluster, (_first, second, third) = upgrade.cluster, upgrade.nodes
+    (before,) = set(upgrade.versions)
+    after, old, new = "1.19.7", f"cilium-standin-{before}", "cilium-standin-1.19.7"
+    assert upgrade.is_as_before()
+
+    play = release.to(after, "--check")
+    assert play.code == 0, play.output
+    assert f"release cilium: {old} (revision 1) -> {new}; images: {agent_image(after)}, " in play.output
+    assert (release.revisions, upgrade.strategy["type"]) == ([old], "RollingUpdate")
+
+    # Too slow on the second node.
+    cluster.knob(f'agents={{"*": {{"restart_seconds": 5}}, "{second}": {{"restart_seconds": 22}}}}')
+    play = release.to(after)
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "its agent was away for" in line and "roll back" in line)
+    assert f"not touched: {third}" in line
+    assert "ansible-playbook hitless.nodes.cilium_upgrade -e target=nodes -e agent_rollback=true" in line
+    assert upgrade.versions == [after, after, before]
+    assert upgrade.strategy == {"type": "OnDelete"}
+    assert (release.revisions, release.configured) == ([old, new], after)
+
+    # All of the chart goes back, not the template alone; and its values are those of before.
+    cluster.knob('agents={"*": {"restart_seconds": 5}}')
+    play = cluster.play("cilium-upgrade.yml", target="nodes", agent_rollback=True, agent_margin=0, agent_helm=program())
+    assert play.code == 0, play.output
+    assert upgrade.versions == [before] * 3
+    assert upgrade.is_as_before()
+    assert (release.configured, release.own_values) == (before, release.values(before))
+    assert release.revisions[-1] == old
+
+    with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
+        play = release.to(after)
+        probe.wait(seconds=3)
+    assert play.code == 0, play.output
+    assert upgrade.versions == [after] * 3
+    assert upgrade.is_as_before()
+    assert (release.configured, release.own_values) == (after, release.values(after))
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+
+    # Again: nothing is left to do, for helm neither.
+    revisions = release.revisions
+    play = release.to(after)
+    assert play.code == 0, play.output
+    assert f"-> {new}, which is applied already" in play.output
+    assert release.revisions == revisions
+    assert upgrade.is_as_before()

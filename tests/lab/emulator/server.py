@@ -267,6 +267,8 @@ class Emulator:
 
     def _object(self, request: web.Request, body: bytes, resource: Resource) -> Json:
         """The object in a request's body; 400 when it is of another kind."""
+        if request.content_type == protobuf.CONTENT_TYPE and (resource.group, resource.plural) == ("", "secrets"):
+            return protobuf.secret(body)
         obj = self._json(request, body)
         version, kind = obj.get("apiVersion", resource.api_version), obj.get("kind", resource.kind)
         if version != resource.api_version:

@@ -115,13 +115,21 @@ UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"agent_images": ["i:1"]}, "which nodes? Give the inventory name or pattern"),
+        ({"agent_images": ["i:1"], "agent_apply": "none"}, "which nodes? Give the inventory name or pattern"),
         ({"target": "worker-1"}, "which images? Give all that the new version runs on the nodes"),
         (
             {"target": "worker-1", "agent_images": ["i:1"], "agent_apply": "nowhere.yml"},
             "agent_apply: there is no file ",
         ),
-        ({"target": "worker-1", "agent_images": ["i:1"]}, "no Kubernetes cluster is configured"),
+        ({"target": "worker-1", "agent_images": ["i:1"]}, "neither agent_chart nor agent_apply was given"),
+        (
+            {"target": "worker-1", "agent_chart": "c", "agent_apply": "none", "agent_helm": "/nowhere/helm"},
+            "there is none at /nowhere/helm (agent_helm)",
+        ),
+        (
+            {"target": "worker-1", "agent_images": ["i:1"], "agent_apply": "none"},
+            "no Kubernetes cluster is configured",
+        ),
     ],
 )
 def test_upgrade_refuses_bad_input(variables: dict[str, Any], words: str, tmp_path: Path) -> None:

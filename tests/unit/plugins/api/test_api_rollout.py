@@ -99,6 +99,7 @@ def run(api, state, *, check_mode=False, **changes):
         "daemonset": "cilium",
         "preconditions": True,
         "check_version": True,
+        "release": None,
     }
     return rollout(api.client, {**params, **changes}, check_mode=check_mode)
 

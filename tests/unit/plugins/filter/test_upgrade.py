@@ -17,13 +17,17 @@ from ansible_collections.hitless.nodes.plugins.filter.upgrade import (
 
 REQUEST = {
     "images": ["quay.io/cilium/cilium:v1.19.1"],
-    "apply": "",
+    "apply": "none",
+    "chart": "",
     "rollback": False,
     "without_gr": "refuse",
     "batch": 1,
     "margin": 0.25,
     "measured": [],
 }
+
+
+CHART = {"values": {}, "files": [], "dropped": [], "client_cert": ""}
 
 
 def record(**restart):
@@ -34,9 +38,10 @@ def record(**restart):
 
 def test_good_input_has_no_problems():
     assert upgrade_problems(REQUEST) == []
-    assert upgrade_problems({**REQUEST, "images": [], "rollback": True}) == []
     assert upgrade_problems({**REQUEST, "batch": "3"}) == []
     assert upgrade_problems({**REQUEST, "batch": "1", "without_gr": "drain"}) == []
+    assert upgrade_problems({**REQUEST, "images": [], "apply": "", "rollback": True}) == []
+    assert upgrade_problems({**REQUEST, "images": [], "apply": "", "chart": CHART}) == []
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,13 @@ def test_good_input_has_no_problems():
         ({"images": "quay.io/cilium/cilium:v1"}, "must be a list of images"),
         ({"images": ["a b"]}, "agent_images: 'a b' isn't an image reference"),
         ({"apply": "/nowhere/apply.yml"}, "agent_apply: there is no file /nowhere/apply.yml"),
+        ({"apply": ""}, "neither agent_chart nor agent_apply was given"),
+        ({"chart": CHART}, "both agent_chart and agent_apply were given"),
+        ({"apply": "", "chart": {**CHART, "values": "a=b"}}, "agent_values is 'a=b', and must be a mapping"),
+        ({"apply": "", "chart": {**CHART, "files": "v.yml"}}, "agent_values_files is 'v.yml', and must be a list"),
+        ({"apply": "", "chart": {**CHART, "dropped": "a"}}, "agent_drop_values is 'a', and must be a list"),
+        ({"apply": "", "chart": {**CHART, "files": ["/nowhere"]}}, "agent_values_files: /nowhere can't be read"),
+        ({"apply": "", "chart": {**CHART, "client_cert": "c.pem"}}, "helm knows client certificates of a kubeconfig"),
         ({"without_gr": "ignore"}, "without_gr is 'ignore', and must be refuse or drain"),
         ({"batch": "30%"}, "agent_batch is '30%', and must be a number from 1 on"),
         ({"batch": 0}, "agent_batch is 0, and must be a number from 1 on"),
