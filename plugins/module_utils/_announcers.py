@@ -12,12 +12,14 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _sessions
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _record, _sessions
 from ansible_collections.hitless.nodes.plugins.module_utils._baseline import Routes, is_answer
-from ansible_collections.hitless.nodes.plugins.module_utils._client import Client, Forbidden
+from ansible_collections.hitless.nodes.plugins.module_utils._client import NAMES_ONLY, Client, Forbidden
 
 # Place (a router, or Cilium) -> VIP -> how many others announce it there.
 Counts = dict[str, dict[str, int]]
+# Node -> its record, of the other nodes that are claimed: what they announce now, they may not announce much longer.
+Leaving = dict[str, dict[str, Any]]
 
 
 def addresses(service: dict[str, Any]) -> list[str]:
@@ -65,7 +67,45 @@ def local(services: list[dict[str, Any]]) -> set[str]:
     return {str(ipaddress.ip_network(address)) for address, found in policies.items() if found == {True}}
 
 
-def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str]) -> Counts:
+def is_leaving(record: dict[str, Any]) -> bool:
+    """Whether a claimed node is out of service, or on its way there; from its agent's restart on it is coming back."""
+    return _record.RANK.get(record["phase"], 0) < _record.RANK["restarted"]
+
+
+def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
+    """The other nodes that are claimed and don't count as announcers, and why that isn't known if it isn't."""
+    found: Leaving = {}
+    try:
+        nodes = client.list("/api/v1/nodes", accept=NAMES_ONLY)[0]
+    except Forbidden as exc:
+        return {}, [
+            f"whether the others that announce its VIPs are on their way out is unknown, since Nodes can't be listed "
+            f"({exc.msg}): give that right, or say min_announcers 0 to go on without knowing"
+        ]
+    problems = []
+    for node in nodes:
+        other = node["metadata"]["name"]
+        try:
+            record = _record.parse(node) if other != name else None
+        except _record.RecordError as exc:
+            problems.append(f"whether {other} is on its way out, or counts as an announcer, is unknown: {exc.msg}")
+            continue
+        if record is not None and is_leaving(record):
+            found[other] = record
+    return found, problems
+
+
+def _hops(gone: Leaving, router: str) -> set[str]:
+    """The next hops by which a router knows the nodes that are claimed, link-local ones of their sessions included."""
+    found: set[str] = set()
+    for record in gone.values():
+        kept = record["before"]
+        found.update(kept.get("addresses") or [])
+        found.update(session["address"] for session in (kept.get("sessions") or {}).get(router) or [])
+    return found
+
+
+def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], gone: Leaving) -> Counts:
     """Router -> VIP -> how many others it could send to, for the routers that have the node's route to that VIP."""
     wanted = set(wanted)
     counts: Counts = {}
@@ -74,8 +114,10 @@ def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str]) ->
         if not is_answer(answer):
             continue
         others: dict[tuple[str, str], set[str]] = {}
+        leaving_hops = _hops(gone, router)
         for entry in answer.get("others") or []:
-            others.setdefault((entry.get("vrf") or "default", entry["prefix"]), set()).update(entry["next_hops"])
+            staying = set(entry["next_hops"]) - leaving_hops
+            others.setdefault((entry.get("vrf") or "default", entry["prefix"]), set()).update(staying)
         for vrf, tables in vrfs.items():
             for prefix in wanted.intersection(tables["bgp"]):
                 number = len(others.get((vrf, prefix), set()))
@@ -83,9 +125,11 @@ def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str]) ->
     return counts
 
 
-def problems(found: dict[str, list[str]], counts: Counts, minimum: int) -> list[str]:
+def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Leaving) -> list[str]:
     """One line for each VIP that would be left with fewer announcers than the minimum; its Services are named."""
     lines = []
+    claimed = ", ".join(f"{name}, claimed by {record['holder']}" for name, record in sorted(gone.items()))
+    uncounted = f"; not counted: {claimed}" if claimed else ""
     for prefix, services in found.items():
         numbers = {place: by_vip[prefix] for place, by_vip in counts.items() if prefix in by_vip}
         short = {place: number for place, number in numbers.items() if number < minimum}
@@ -93,7 +137,8 @@ def problems(found: dict[str, list[str]], counts: Counts, minimum: int) -> list[
             where = ", ".join(f"{number} on {place}" for place, number in sorted(short.items())) or "unknown"
             what = "its last announcer is this node" if 0 in short.values() else "too few others announce it"
             lines.append(
-                f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; min_announcers: {minimum})"
+                f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; "
+                f"min_announcers: {minimum}{uncounted})"
             )
     return lines
 
@@ -110,16 +155,21 @@ def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def by_agents(
-    client: Client, agents: _sessions.Agents, name: str, api_version: str | None, wanted: Iterable[str], minimum: int
+    client: Client,
+    agents: _sessions.Agents,
+    excluded: set[str],
+    api_version: str | None,
+    wanted: Iterable[str],
+    minimum: int,
 ) -> Counts:
     """Place "Cilium" -> VIP -> how many other nodes' agents say that they announce it; counted up to the minimum.
 
     Agents are asked a few at a time until there are enough: as a rule the first ones announce all that there is. One
-    that gives no answer announces nothing.
+    that gives no answer announces nothing. excluded: this node, and those that are claimed.
     """
     counts = dict.fromkeys(wanted, 0)
     items = client.list(f"{_cilium.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
-    names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] != name]
+    names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] not in excluded]
     size = minimum
     while names and any(number < minimum for number in counts.values()):
         batch, names = names[:size], names[size:]

@@ -63,8 +63,9 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
     services, unknown = _announcers.services(client) if found.routes else ([], [])
     if minimum > 0:
         vips = _announcers.vips(prefixes(found.routes), services)
-        counts = _announcers.by_router(params["routes"], found.routes, vips)
-        problems += unknown or _announcers.problems(vips, counts, minimum)
+        gone, unclear = _announcers.leaving(client, name) if vips else ({}, [])
+        counts = _announcers.by_router(params["routes"], found.routes, vips, gone)
+        problems += [*unknown, *unclear] or _announcers.problems(vips, counts, minimum, gone)
     local = _announcers.local(services).intersection(prefixes(found.routes))
     return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems)
 
@@ -110,8 +111,9 @@ def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) ->
         problems += _uncounted(announced) or unknown
     if minimum > 0 and not problems:
         vips = _announcers.vips(announced or [], services)
-        counts = _announcers.by_agents(client, agents, name, api_version, vips, minimum)
-        problems += _announcers.problems(vips, counts, minimum)
+        gone, unclear = _announcers.leaving(client, name) if vips else ({}, [])
+        counts = _announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum)
+        problems += unclear or _announcers.problems(vips, counts, minimum, gone)
     local = _announcers.local(services)
     if announced is not None:
         # Where only the number of its routes is known, any of them may be among these.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _client, _record
@@ -164,6 +165,53 @@ def test_fault_31_claim_refuses_the_last_announcer_of_a_vip(api):
     with pytest.raises(ClaimError, match="too few others announce it"):
         claimed(api, routes=answers, min_announcers=2)
     assert claimed(api, routes=answers)["changed"]
+
+
+def claimed_elsewhere(api, name, *, phase="claimed", text=None):
+    """Another node, held by somebody else."""
+    api.node(name)
+    record = _record.new(OTHER, {"addresses": ["192.0.2.12"]}, {}, datetime.now(UTC)) | {"phase": phase}
+    annotation = {"metadata": {"annotations": {_record.ANNOTATION: text}}} if text else _record.annotation(record)
+    api.client.patch(f"/api/v1/nodes/{name}", annotation)
+
+
+@pytest.mark.usefixtures("cilium")
+def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(api):
+    path = "/api/v1/namespaces/shop/services"
+    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
+    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    other = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
+    answers = {"tor-1": {**ROUTES["tor-1"], "others": [other]}}
+    claimed_elsewhere(api, "worker-2")
+    with pytest.raises(
+        ClaimError, match=r"its last announcer is this node .*; not counted: worker-2, claimed by bob@laptop\)"
+    ):
+        claimed(api, routes=answers)
+    # What nobody can read may say anything.
+    claimed_elsewhere(api, "worker-1", text="{")
+    with pytest.raises(ClaimError, match=r"whether worker-1 is on its way out, .* is unknown: .* isn't JSON"):
+        claimed(api, routes=answers)
+    assert writes(api) == []
+    for name in ("worker-1", "worker-2"):
+        api.client.delete(f"/api/v1/nodes/{name}", {})
+    claimed_elsewhere(api, "worker-2", phase="announced")
+    assert claimed(api, routes=answers)["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+def test_fault_31_nodes_that_may_not_be_listed_are_unknown(api):
+    path = "/api/v1/namespaces/shop/services"
+    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
+    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    rules = [
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]},
+        {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get", "list"]},
+        {"apiGroups": ["cilium.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
+    ]
+    user = api.user("blind", rules)
+    with pytest.raises(ClaimError, match=r"since Nodes can't be listed .* or say min_announcers 0"):
+        claim(user, claim_params(), check_mode=False)
+    assert claim(user, claim_params(min_announcers=0), check_mode=False)["changed"]
 
 
 @pytest.mark.usefixtures("cilium")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils import _bound, _record
@@ -15,7 +16,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._cilium_wait import 
 from ansible_collections.hitless.nodes.plugins.module_utils._claim import ClaimError
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Unfinished
-from api_calls import NODE, RUN, bgp, claimed, labels, writes
+from api_calls import NODE, OTHER, RUN, bgp, claimed, labels, writes
 from conftest import Agent
 
 VIP = "198.51.100.10/32"
@@ -251,6 +252,16 @@ def test_fault_31_without_routers_other_agents_are_counted(api, speaker):
         refused(api, words, "(others: 0 on Cilium's agents; min_announcers: 1)", evidence="cilium")
     assert claimed(api, routes=None, evidence="cilium", min_announcers=0)["changed"]
     assert labels(api)["enable-bgp"] == "true"
+
+
+@pytest.mark.usefixtures("speaker")
+def test_fault_31_without_routers_a_node_that_somebody_else_has_claimed_does_not_count(api):
+    record = _record.new(OTHER, {"addresses": ["192.0.2.14"]}, {}, datetime.now(UTC))
+    api.client.patch("/api/v1/nodes/worker-4", _record.annotation(record))
+    words = "(others: 0 on Cilium's agents; min_announcers: 1; not counted: worker-4, claimed by bob@laptop)"
+    refused(api, words, evidence="cilium")
+    api.client.patch("/api/v1/nodes/worker-4", _record.annotation(None))
+    assert claimed(api, routes=None, evidence="cilium")["changed"]
 
 
 @pytest.mark.usefixtures("speaker")

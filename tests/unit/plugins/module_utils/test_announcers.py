@@ -48,11 +48,11 @@ def answer(*next_hops: str, prefix: str = VIP) -> dict[str, Any]:
 ROUTES = {router: {"default": {"bgp": [VIP, CIDR], "fib": [VIP]}} for router in ("tor-1", "tor-2")}
 
 
-def lines(minimum: int, **answers: Any) -> list[str]:
+def lines(minimum: int, *, gone: _announcers.Leaving | None = None, **answers: Any) -> list[str]:
     found = {name.replace("_", "-"): each for name, each in answers.items()}
     routes = {router: ROUTES[router] for router in found}
     vips = _announcers.vips([VIP, CIDR], SERVICES)
-    return _announcers.problems(vips, _announcers.by_router(found, routes, vips), minimum)
+    return _announcers.problems(vips, _announcers.by_router(found, routes, vips, gone or {}), minimum, gone or {})
 
 
 def test_fault_31_the_last_announcer_is_refused_and_the_services_are_named() -> None:
@@ -82,6 +82,36 @@ def test_other_prefixes_and_vrfs_do_not_count() -> None:
     blue = answer("192.0.2.11")
     blue["others"][0]["vrf"] = "blue"
     assert len(lines(1, tor_1=blue)) == 1
+
+
+def record(phase: str = "claimed", **before: Any) -> dict[str, Any]:
+    return {"holder": "bob@laptop", "phase": phase, "before": {"addresses": ["192.0.2.11"], **before}}
+
+
+def test_fault_31_a_node_that_is_claimed_is_no_other_announcer() -> None:
+    both = answer("192.0.2.11", "192.0.2.12")
+    assert lines(1, tor_1=both, gone={"worker-1": record()}) == []
+    (line,) = lines(1, tor_1=answer("192.0.2.11"), gone={"worker-1": record()})
+    assert line.endswith("(others: 0 on tor-1; min_announcers: 1; not counted: worker-1, claimed by bob@laptop)")
+
+
+def test_fault_31_a_node_that_is_claimed_is_known_by_its_link_local_sessions_too() -> None:
+    gone = {"worker-1": record(sessions={"tor-1": [{"vrf": "default", "address": "fe80::11"}], "tor-2": []})}
+    link_local = answer("fe80::11")
+    (line,) = lines(1, tor_1=link_local, tor_2=link_local, gone=gone)
+    # A link-local address means something on its own link only.
+    assert "(others: 0 on tor-1;" in line
+
+
+@pytest.mark.parametrize(
+    ("phase", "leaving"),
+    [
+        *((phase, True) for phase in ("claimed", "drained", "withdrawn", "off", "on", "of a later release")),
+        *((phase, False) for phase in ("restarted", "announced", "schedulable", "released")),
+    ],
+)
+def test_a_node_that_comes_back_counts_where_it_is_seen(phase: str, leaving: bool) -> None:
+    assert _announcers.is_leaving(record(phase)) is leaving
 
 
 def test_vips_of_services_with_policy_local_are_announced_by_nodes_with_pods_only() -> None:
