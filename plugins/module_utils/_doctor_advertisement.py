@@ -60,13 +60,15 @@ def families(config: Facts, kind: str) -> list[Facts]:
 def match(service: Facts, vip: Facts, config: Facts, advertisements: list[Facts]) -> Match:
     """Whether a PeerConfig and the Advertisements announce a VIP of a Service."""
     kind = afi(vip["address"])
-    named = f"CiliumBGPPeerConfig {config['name']}"
+    named = config["title"]
     own = families(config, kind)
     if not own:
         return Match(
             None,
             f"{named} has no family {kind}/unicast",
-            f"add it to spec.families, with the labels of an Advertisement (afi: {kind}, safi: unicast)",
+            f"add it to the neighbor's families (afi: {kind}, safi: unicast), and activate it on the router"
+            if config["legacy"]
+            else f"add it to spec.families, with the labels of an Advertisement (afi: {kind}, safi: unicast)",
         )
     asked = [each["selector"] for each in own if each["selector"] is not None]
     if not asked:
@@ -91,7 +93,7 @@ def match(service: Facts, vip: Facts, config: Facts, advertisements: list[Facts]
 
 def _entries(service: Facts, vip: Facts, chosen: list[Facts]) -> Match:
     """Whether one of the entries of these Advertisements announces a VIP."""
-    names = ", ".join(each["name"] for each in chosen)
+    names, legacy = ", ".join(each["title"] for each in chosen), any(each["legacy"] for each in chosen)
     entries = [entry for each in chosen for entry in each["advertisements"] if entry["type"] == "Service"]
     of_kind = [entry for entry in entries if vip["kind"] in entry["addresses"]]
     if not of_kind:
@@ -101,16 +103,17 @@ def _entries(service: Facts, vip: Facts, chosen: list[Facts]) -> Match:
             if entries
             else f"is of type {', '.join(types) or 'none'} only"
         )
-        return Match(
-            None,
-            f"Advertisement {names} {said}, and {vip['address']} is a {vip['kind']}",
-            f"add an entry: advertisementType: Service, service.addresses: [{vip['kind']}], with a selector",
+        remedy = (
+            f"give that virtual router a serviceSelector, and serviceAdvertisements: [{vip['kind']}]"
+            if legacy
+            else f"add an entry: advertisementType: Service, service.addresses: [{vip['kind']}], with a selector"
         )
+        return Match(None, f"{names} {said}, and {vip['address']} is a {vip['kind']}", remedy)
     selecting = [entry for entry in of_kind if entry["selector"] is not None]
     if not selecting:
         return Match(
             None,
-            f"Advertisement {names} is for Services and has no selector, and without one it announces no Service",
+            f"{names} is for Services and has no selector, and without one it announces no Service",
             "give it a selector; one that selects all is matchExpressions: [{key: somekey, operator: NotIn, values: "
             "[never-used]}]",
             dangling=True,
@@ -122,15 +125,15 @@ def _entries(service: Facts, vip: Facts, chosen: list[Facts]) -> Match:
         if is_gateway(service):
             return Match(
                 None,
-                f"Advertisement {names} selects Services by {asked}, and {service['name']} doesn't have that: a "
+                f"{names} selects Services by {asked}, and {service['name']} doesn't have that: a "
                 f"Gateway's labels aren't copied to the Service that Cilium makes for it",
                 f"select by gateway.networking.k8s.io/gateway-name or io.kubernetes.service.namespace, which it has, "
                 f"or label {service['name']}, again after every deployment",
             )
         return Match(
             None,
-            f"Advertisement {names} selects Services by {asked}, and it has {_labels(service['labels'])}",
-            "label the Service as the Advertisement's selector asks for, or change the selector",
+            f"{names} selects Services by {asked}, and it has {_labels(service['labels'])}",
+            "label the Service as that selector asks for, or change the selector",
         )
     return Match(_prefix(service, vip["address"], hit))
 
@@ -214,7 +217,7 @@ def advertised(
 def _configured(linked: list[Link], advertisements: list[Facts]) -> Iterable[Finding]:
     """What is wrong whatever the Service: families and Advertisements that select nothing."""
     for config in {link.peer_config["name"]: link.peer_config for link in linked if link.peer_config}.values():
-        who = f"CiliumBGPPeerConfig {config['name']}"
+        who = config["title"]
         if not config["families"]:
             yield defect(7, who, "it has no families, so it announces nothing", "give it spec.families")
         for family in config["families"]:

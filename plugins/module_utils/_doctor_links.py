@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ansible_collections.hitless.nodes.plugins.module_utils._peering_policy import KIND as LEGACY
+from ansible_collections.hitless.nodes.plugins.module_utils._peering_policy import agreed
 from ansible_collections.hitless.nodes.plugins.module_utils._selection import Config
 
 Facts = dict[str, Any]
@@ -44,6 +46,16 @@ class Link:
     def address(self) -> str | None:
         """The peer's address; of one that Cilium discovers, the one it found."""
         return self.peer["address"] or (self.session or {}).get("address")
+
+    @property
+    def config_kind(self) -> str:
+        """The kind of object in which its numbers and addresses are."""
+        return LEGACY if (self.peer_config or {}).get("legacy") else "ClusterConfig"
+
+    @property
+    def peer_config_kind(self) -> str:
+        """The kind of object in which its port, password and families are."""
+        return LEGACY if (self.peer_config or {}).get("legacy") else "PeerConfig"
 
     @property
     def established(self) -> bool | None:
@@ -95,7 +107,7 @@ def links(cluster: Facts, agents: dict[str, Facts], routers: dict[str, Facts]) -
             address = peer["address"] or (session or {}).get("address")
             router = router_of(routers, address)
             instance, neighbor, live = _other_side(routers.get(router or ""), node, address)
-            config = known.get(peer["peer_config"] or "")
+            config = agreed(known.get(peer["peer_config"] or ""), neighbor, address)
             found.append(Link(node, peer, config, session, router, instance, neighbor, live))
     return found
 

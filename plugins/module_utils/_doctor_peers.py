@@ -31,6 +31,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._doctor_links import
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._frr import as_number
 from ansible_collections.hitless.nodes.plugins.module_utils._labels import requirements
+from ansible_collections.hitless.nodes.plugins.module_utils._peering_policy import KIND as LEGACY
 from ansible_collections.hitless.nodes.plugins.module_utils._selection import Config, is_system
 
 BGP_PORT = 179
@@ -86,6 +87,11 @@ def _config(config: Config, cluster: Facts) -> Iterable[Finding]:
         )
     elif not requirements(config.selector):
         yield note(4, str(config), "it has no nodeSelector, so it selects every node")
+    if config.kind == LEGACY:
+        said = "it is of a legacy kind, which Cilium 1.19 doesn't know any more: its nodes will announce nothing then"
+        yield note(
+            4, str(config), said, "write a CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement"
+        )
 
 
 def _node(node: Facts, cluster: Facts, named: bool) -> Iterable[Finding]:
@@ -102,13 +108,11 @@ def _node(node: Facts, cluster: Facts, named: bool) -> Iterable[Finding]:
         yield failed(
             4,
             who,
-            f"{' and '.join(map(str, by))} select it both, and Cilium takes one of them, which isn't said",
+            f"{' and '.join(map(str, by))} select it both, and Cilium takes one of them, which isn't said, or none",
             "make their nodeSelectors exclude each other",
         )
-    if any(config.kind == "CiliumBGPPeeringPolicy" for config in by):
-        yield unknown(
-            4, who, "it is selected by a legacy CiliumBGPPeeringPolicy, whose peers aren't looked at", "move to v2"
-        )
+    if by[0].kind == LEGACY and cluster["unread"].get("policies"):
+        yield unknown(4, who, f"the peers of {by[0]}, which selects it, can't be read: {cluster['unread']['policies']}")
         return
     if node["node_config"] is None:
         yield failed(
@@ -166,7 +170,7 @@ def peers(cluster: Facts, linked: list[Link], routers: dict[str, Facts]) -> list
 def _config_of(link: Link, cluster: Facts, linked: list[Link]) -> Iterable[Finding]:
     """What is wrong with the PeerConfig of a session, and with its Secret."""
     name = link.peer["peer_config"]
-    who = f"CiliumBGPPeerConfig {name}"
+    who = link.peer_config["title"] if link.peer_config else f"CiliumBGPPeerConfig {name}"
     if not name:
         return
     if cluster["unread"].get("peer_configs"):
@@ -228,7 +232,7 @@ def _meeting(link: Link, routers: dict[str, Facts]) -> Iterable[Finding]:
         yield unknown(5, who, "Cilium is to discover its address, and hasn't said which one it found")
         return
     if link.router is None:
-        yield _no_router(who, address, link.established, routers)
+        yield _no_router(who, address, link, routers)
         return
     config = (routers[link.router]["policy"] or {}).get("configuration")
     if config is None:
@@ -256,11 +260,19 @@ def _meeting(link: Link, routers: dict[str, Facts]) -> Iterable[Finding]:
             link.title,
             f"router {link.router} connects to port {port} of the node, and Cilium doesn't listen: the port is given "
             f"on one side only",
-            f"set localPort: {port} in the ClusterConfig's instance, or take 'neighbor ... port {port}' out",
+            f"{_listen(link, port)}, or take 'neighbor ... port {port}' out",
         )
 
 
-def _no_router(who: str, address: str, established: bool | None, routers: dict[str, Facts]) -> Finding:
+def _listen(link: Link, port: int) -> str:
+    """How Cilium is told to listen on a port."""
+    if link.config_kind == LEGACY:
+        asn = link.peer["local_asn"]
+        return f"annotate node {link.node['name']} with cilium.io/bgp-virtual-router.{asn}: local-port={port}"
+    return f"set localPort: {port} in the ClusterConfig's instance"
+
+
+def _no_router(who: str, address: str, link: Link, routers: dict[str, Facts]) -> Finding:
     """A peer whose address is no known router's."""
     networks = [
         f"{name}: {', '.join(each['network'] for each in router['policy']['addresses'])}"
@@ -272,7 +284,7 @@ def _no_router(who: str, address: str, established: bool | None, routers: dict[s
         return unknown(
             5, who, f"{address} is no address of a router that could be asked; {', '.join(away)} could not be asked"
         )
-    if established:
+    if link.established:
         return unknown(
             5,
             who,
@@ -284,7 +296,7 @@ def _no_router(who: str, address: str, established: bool | None, routers: dict[s
         who,
         f"peerAddress {address} is no address of any router of the inventory "
         f"({'; '.join(networks) or 'which has no routers'})",
-        "correct peerAddress in the ClusterConfig, or add the router that has it to the inventory's group routers",
+        f"correct peerAddress in the {link.config_kind}, or add the router that has it to the inventory's routers",
     )
 
 
@@ -300,21 +312,21 @@ def _disagreements(link: Link, instance: Facts, neighbor: Facts, policy: Facts) 
     if as_number(own) != peer["asn"]:
         yield (
             f"peerASN is {peer['asn']}, and router {router} is AS {own}",
-            "correct peerASN in the ClusterConfig, or the router's AS",
+            f"correct peerASN in the {link.config_kind}, or the router's AS",
         )
     external = peer["local_asn"] != as_number(own)
     expected = {"external": external, "internal": not external, "auto": True}
     if not expected.get(remote, as_number(remote) == peer["local_asn"]):
         yield (
             f"the node is AS {peer['local_asn']} (localASN), and router {router} expects {remote} (remote-as)",
-            "correct localASN in the ClusterConfig, or remote-as on the router",
+            f"correct localASN in the {link.config_kind}, or remote-as on the router",
         )
     config = link.peer_config
     if config and bool(config["secret"]) != neighbor["password"]:
         one, other = ("Cilium", f"router {router}") if config["secret"] else (f"router {router}", "Cilium")
         yield (
             f"{one} has a password for the session and {other} has none",
-            "give both the same: authSecretRef in the PeerConfig, 'neighbor ... password' on the router",
+            f"give both the same: authSecretRef in the {link.peer_config_kind}, 'neighbor ... password' on the router",
         )
     yield from _ports(link, neighbor, policy)
 
@@ -332,7 +344,7 @@ def _ports(link: Link, neighbor: Facts, policy: Facts) -> Iterable[tuple[str, st
     yield (
         f"Cilium connects to port {wanted} (peerPort), and bgpd on router {link.router} listens on {listens}: "
         f"{given} is given on one side only",
-        "set transport.peerPort in the PeerConfig and -p of bgpd (bgpd_options in /etc/frr/daemons) to the same port",
+        f"set peerPort in the {link.peer_config_kind} and bgpd's -p (bgpd_options of /etc/frr/daemons) to the same",
     )
 
 

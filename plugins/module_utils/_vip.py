@@ -12,10 +12,10 @@ Every kind that can't be read is named with the reason: the others are read all 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _logs, _node, _record
+from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _logs, _node, _peering_policy, _record
 from ansible_collections.hitless.nodes.plugins.module_utils._client import (
     TRANSIENT,
     Client,
@@ -118,6 +118,8 @@ def advertisement(item: Facts) -> Facts:
     """A CiliumBGPAdvertisement."""
     return {
         "name": item["metadata"]["name"],
+        "title": f"Advertisement {item['metadata']['name']}",
+        "legacy": False,
         "labels": item["metadata"].get("labels") or {},
         "advertisements": [
             {
@@ -139,6 +141,8 @@ def peer_config(item: Facts) -> Facts:
     spec = item.get("spec") or {}
     return {
         "name": item["metadata"]["name"],
+        "title": f"CiliumBGPPeerConfig {item['metadata']['name']}",
+        "legacy": False,
         "families": [
             {"afi": each.get("afi"), "safi": each.get("safi"), "selector": each.get("advertisements")}
             for each in spec.get("families") or []
@@ -168,21 +172,24 @@ def node_config(item: Facts | None) -> Facts | None:
     }
 
 
-def node(item: Facts, cilium_node: Facts | None, config: Facts | None) -> Facts:
-    """A Node, with what belongs to it."""
+def node(item: Facts, cilium_node: Facts | None, config: Facts | None, policies: Iterable[Facts] = ()) -> Facts:
+    """A Node, with what belongs to it. policies: the legacy ones, of which one may stand for its NodeConfig."""
     try:
         record = _record.parse(item)
         held = f"{record['holder']} since {record['since']}" if record else None
     except _record.RecordError as exc:
         held = exc.msg
+    labels, seen = _cilium.labels(item) or {}, _cilium.labels(cilium_node)
+    annotations = item["metadata"].get("annotations") or {}
+    legacy = _peering_policy.node_config(list(policies), labels if seen is None else seen, annotations)
     return {
         "name": item["metadata"]["name"],
         "ready": _node.is_ready(item),
-        "labels": _cilium.labels(item) or {},
-        "cilium_labels": _cilium.labels(cilium_node),
+        "labels": labels,
+        "cilium_labels": seen,
         "addresses": _cilium.addresses(item, cilium_node),
         "held": held,
-        "node_config": node_config(config),
+        "node_config": node_config(config) or legacy,
     }
 
 
@@ -277,7 +284,13 @@ class Reader:
             each["endpoints"] = endpoints([one for one in slices if _belongs(one) == key])
         return found
 
-    def nodes(self, names: list[str], api_version: str | None) -> list[Facts]:
+    def policies(self, selectors: _cilium.Configs | None) -> list[Facts]:
+        """The legacy policies, where there are any."""
+        if not any(each.kind == _peering_policy.KIND for each in (selectors.items if selectors else [])):
+            return []
+        return self.listed("policies", f"{_cilium.GROUP}/v2alpha1/ciliumbgppeeringpolicies") or []
+
+    def nodes(self, names: list[str], api_version: str | None, policies: list[Facts]) -> list[Facts]:
         """The Nodes of these names (all if there are none), with their CiliumNodes and NodeConfigs."""
         items = self.listed("nodes", "/api/v1/nodes") or []
         cilium_nodes = self.listed("cilium_nodes", f"{_cilium.GROUP}/v2/ciliumnodes") or []
@@ -290,7 +303,7 @@ class Reader:
         if strangers and "nodes" not in self.unread:
             raise VipError(f"the cluster has no node {', '.join(strangers)} (it has: {', '.join(sorted(known))})")
         return [
-            node(item, by_name.get(item["metadata"]["name"]), configs_by_name.get(item["metadata"]["name"]))
+            node(item, by_name.get(item["metadata"]["name"]), configs_by_name.get(item["metadata"]["name"]), policies)
             for item in items
             if not names or item["metadata"]["name"] in names
         ]
@@ -345,6 +358,18 @@ def _belongs(item: Facts) -> tuple[str, str | None]:
     return item["metadata"]["namespace"], labels.get("kubernetes.io/service-name")
 
 
+def _with(
+    items: list[Facts] | None,
+    reduced: Callable[[Facts], Facts],
+    policies: list[Facts],
+    of_policy: Callable[[Facts], list[Facts]],
+) -> list[Facts] | None:
+    """The objects of a kind, and what legacy policies say in its place. None: the kind can't be read."""
+    if items is None:
+        return None
+    return [reduced(item) for item in items] + [each for policy in policies for each in of_policy(policy)]
+
+
 def vip_info(
     client: Client,
     *,
@@ -367,17 +392,18 @@ def vip_info(
     services = reader.services(question)
     advertisements = reader.listed("advertisements", f"{base}/ciliumbgpadvertisements")
     peer_configs = reader.listed("peer_configs", f"{base}/ciliumbgppeerconfigs")
+    policies = reader.policies(selectors)
     found: Facts = {
         "asked": question,
         "services": services,
         "pools": reader.pools(),
-        "advertisements": None if advertisements is None else [advertisement(item) for item in advertisements],
+        "advertisements": _with(advertisements, advertisement, policies, _peering_policy.advertisements),
         "configs": [
             {"kind": each.kind, "name": each.name, "selector": each.selector, "conditions": list(each.conditions)}
             for each in (selectors.items if selectors else [])
         ],
-        "peer_configs": None if peer_configs is None else [peer_config(item) for item in peer_configs],
-        "nodes": reader.nodes(nodes, version),
+        "peer_configs": _with(peer_configs, peer_config, policies, _peering_policy.peer_configs),
+        "nodes": reader.nodes(nodes, version, policies),
     }
     names = sorted({each["secret"] for each in found["peer_configs"] or [] if each["secret"]})
     found["secrets"] = reader.secrets(names, secrets_namespace)

@@ -101,7 +101,8 @@ pools:
   returned: success
   sample: [{blocks: [{cidr: 198.51.100.0/24}], conditions: [], disabled: false, name: blue, selector: null}]
 advertisements:
-  description: The CiliumBGPAdvertisements.
+  description:
+    - The CiliumBGPAdvertisements. Virtual routers of legacy policies are among them, in the same form and C(legacy).
   type: list
   elements: dict
   returned: success
@@ -112,12 +113,14 @@ configs:
   returned: success
   sample: [{conditions: [], kind: CiliumBGPClusterConfig, name: rack-1, selector: {matchLabels: {enable-bgp: "true"}}}]
 peer_configs:
-  description: The CiliumBGPPeerConfigs.
+  description:
+    - The CiliumBGPPeerConfigs. Neighbors of legacy policies are among them, in the same form and C(legacy).
   type: list
   elements: dict
   returned: success
 nodes:
-  description: The Nodes, each with the labels of its CiliumNode and what its CiliumBGPNodeConfig asks for.
+  description:
+    - The Nodes, each with the labels of its CiliumNode and what its CiliumBGPNodeConfig, or a legacy policy, asks for.
   type: list
   elements: dict
   returned: success

@@ -17,6 +17,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import (
     _doctor,
     _frr,
     _frr_config,
+    _peering_policy,
     _vip,
 )
 from ansible_collections.hitless.nodes.tests.unit.plugins import frr_samples as samples
@@ -99,11 +100,14 @@ class Picture:
             "metadata": meta("rack-1"),
             "spec": {"nodeSelector": {"matchLabels": {"enable-bgp": "true"}}, "bgpInstances": [self.instance]},
         }
+        # Legacy ones, which may be there instead.
+        self.policies: list[dict[str, Any]] = []
         self.nodes = [self.node(name, address) for name, address in NODES.items()]
         self.cilium_nodes = {each["metadata"]["name"]: copy.deepcopy(each) for each in self.nodes}
         self.selected = list(NODES)
         self.conditions: dict[str, list[dict[str, Any]]] = {}
         self.secrets: list[dict[str, Any]] = []
+        self.named = True
         self.state = "established"
         self.up = True
         self.agent: dict[str, Any] = {"enabled": False, "advertised": 2, "uptime": 5000, "known": True}
@@ -143,12 +147,21 @@ class Picture:
             reduced = _vip.service(item, self.asked["vip"])
             reduced["endpoints"] = _vip.endpoints(self.slices)
             services.append(reduced)
-        selector = _cilium._config("CiliumBGPClusterConfig", self.config)
+        selectors = [_cilium._config(_peering_policy.KIND, each) for each in self.policies]
+        if self.config:
+            selectors.append(_cilium._config("CiliumBGPClusterConfig", self.config))
+        legacy = {
+            "advertisements": [one for each in self.policies for one in _peering_policy.advertisements(each)],
+            "peer_configs": [one for each in self.policies for one in _peering_policy.peer_configs(each)],
+        }
         return {
             "asked": self.asked,
             "services": services,
             "pools": [_vip.pool(each) for each in self.pools],
-            "advertisements": [_vip.advertisement(each) for each in self.advertisements],
+            "advertisements": [
+                *(_vip.advertisement(each) for each in self.advertisements),
+                *legacy["advertisements"],
+            ],
             "configs": [
                 {
                     "kind": selector.kind,
@@ -156,8 +169,12 @@ class Picture:
                     "selector": selector.selector,
                     "conditions": list(selector.conditions),
                 }
+                for selector in selectors
             ],
-            "peer_configs": [_vip.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)],
+            "peer_configs": [
+                *(_vip.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
+                *legacy["peer_configs"],
+            ],
             "nodes": [self._node(item) for item in self.nodes],
             "secrets": self.secrets,
             "unread": self.unread,
@@ -170,7 +187,19 @@ class Picture:
             "spec": {"bgpInstances": [self.instance]},
             "status": {"conditions": self.conditions.get(name, [])},
         }
-        return _vip.node(item, self.cilium_nodes.get(name), config if name in self.selected else None)
+        policies = [] if "policies" in self.unread else self.policies
+        return _vip.node(item, self.cilium_nodes.get(name), config if name in self.selected else None, policies)
+
+    def legacy(self) -> dict[str, Any]:
+        """The same by a policy and without the newer objects; returns its virtual router."""
+        neighbors = [{"peerAddress": f"{address}/32", "peerASN": 62112} for address in ROUTERS.values()]
+        router = {"localASN": 65432, "neighbors": neighbors, "serviceSelector": {"matchLabels": BLUE}}
+        spec = {"nodeSelector": {"matchLabels": {"enable-bgp": "true"}}, "virtualRouters": [router]}
+        self.policies = [{"metadata": meta("old"), "spec": spec}]
+        self.config, self.advertisements, self.selected = {}, [], []
+        # An agent doesn't know names of peers then.
+        self.named = False
+        return router
 
     @property
     def agents(self) -> dict[str, Any]:
@@ -180,8 +209,8 @@ class Picture:
     def _agent(self, name: str) -> dict[str, Any]:
         sessions = [
             {
-                "instance": "main",
-                "peer": peer["name"],
+                "instance": "main" if self.named else None,
+                "peer": peer["name"] if self.named else None,
                 "address": peer.get("peerAddress"),
                 "state": self.state,
                 "established": None if self.state == "unknown" else self.state == "established",

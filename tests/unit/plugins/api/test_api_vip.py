@@ -80,6 +80,28 @@ def chain(api, cilium):
     return api
 
 
+def test_a_legacy_policy_is_read_as_what_it_stands_for(chain, cilium):
+    router = {
+        "localASN": 65432,
+        "neighbors": [{"peerAddress": "192.0.2.1/32", "peerASN": 62112, "authSecretRef": "bgp-auth"}],
+        "serviceSelector": {"matchLabels": {"app": "web"}},
+    }
+    spec = {"nodeSelector": {"matchLabels": {"rack": "old"}}, "virtualRouters": [router]}
+    body = cilium.kind({"metadata": {"name": "old"}, "spec": spec}, "CiliumBGPPeeringPolicy", "v2alpha1")
+    chain.post("/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies", body)
+    chain.node("worker-4", rack="old")
+    chain.until(lambda: chain.client.find("/apis/cilium.io/v2/ciliumnodes/worker-4"))
+    found = info(chain.client, service="shop/web", nodes=["worker-4"])
+    assert found["unread"] == {}
+    ((peer,),) = [node["node_config"]["peers"] for node in found["nodes"]]
+    assert (peer["address"], peer["asn"], peer["local_asn"]) == ("192.0.2.1", 62112, 65432)
+    legacy = {kind: [each for each in found[kind] if each["legacy"]] for kind in ("peer_configs", "advertisements")}
+    assert [each["name"] for each in legacy["peer_configs"]] == [peer["peer_config"]] == ["old/65432/192.0.2.1"]
+    (entry,) = legacy["advertisements"][0]["advertisements"]
+    assert (entry["type"], entry["addresses"]) == ("Service", ["LoadBalancerIP"])
+    assert [each["name"] for each in found["secrets"]] == ["bgp-auth"]
+
+
 def secret(api, namespace, **data):
     if not api.client.find(f"/api/v1/namespaces/{namespace}"):
         api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
