@@ -24,6 +24,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import (
     _sessions,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._baseline import Baseline, baseline, prefixes
+from ansible_collections.hitless.nodes.plugins.module_utils._bgp import field_manager, words
 from ansible_collections.hitless.nodes.plugins.module_utils._client import Client
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
@@ -267,6 +268,8 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
                 f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
                 record=record,
             )
+        if phase == "withdrawn":
+            _refuse_selected_again(name, current, record)
         old.clear()
         old.update(record)
         new.clear()
@@ -281,6 +284,21 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
     _node_after, patch = _node.write(client, node, change, check_mode=check_mode)
     resumed = not _record.same_run(old["run"], run)
     return _result(name, new, changed=patch is not None, resumed=resumed, diff=_diff(old, new))
+
+
+def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, Any]) -> None:
+    """Raises ClaimError if the label isn't what it was set to: the sessions come back, whatever was seen before."""
+    again = _record.set_again(node, record)
+    if again is None:
+        return
+    manager = field_manager(node, again["key"])
+    raise ClaimError(
+        f"{name}: found {words(again['key'], again['found'])} on the Node after "
+        f"{words(again['key'], again['wanted'])} had been set, so its sessions come back and what routers say doesn't "
+        f"count: somebody has set the label again{f' (field manager {manager})' if manager else ''}, stop whatever "
+        f"manages it (GitOps?) for the time of the maintenance",
+        record=record,
+    )
 
 
 def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:

@@ -106,6 +106,20 @@ def advances(record: dict[str, Any], phase: str | None) -> bool:
     return in_service_again or RANK[phase] >= RANK[record["phase"]]
 
 
+def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | None:
+    """The label that this maintenance has set and somebody else has set otherwise since, None if it is as it was set.
+
+    {key, wanted, found}; None also for a node of which no label was flipped.
+    """
+    labels = [entry.get("label") for entry in record.get("history") or []]
+    flips = [label for label in labels if isinstance(label, dict) and label.get("key") and "after" in label]
+    if not flips:
+        return None
+    key, wanted = flips[-1]["key"], flips[-1]["after"]
+    found = (node["metadata"].get("labels") or {}).get(key)
+    return None if found == wanted else {"key": key, "wanted": wanted, "found": found}
+
+
 def not_awaited(record: dict[str, Any]) -> set[str]:
     """The VIPs that the way back doesn't wait for, as host routes: they come back when their pods do.
 

@@ -44,6 +44,7 @@ options:
     description:
       - How far the maintenance is now, noted in a record that exists.
       - A phase that the record is past already is not noted again.
+      - V(withdrawn) is refused when the label, which M(hitless.nodes.node_bgp) has set, was set otherwise since then.
       - By default the phase stays what it is.
     type: str
     choices: [claimed, drained, withdrawn, "off", "on", restarted, announced, schedulable, released]

@@ -145,10 +145,10 @@ class Cluster:
         """Whether Cilium's operator has followed the label."""
         return self.get("CiliumBGPNodeConfig", self.node, api_version="cilium.io/v2") is None
 
-    def patch_node(self, patch: dict[str, Any]) -> None:
+    def patch_node(self, patch: dict[str, Any], *, manager: str = "somebody-else") -> None:
         """A merge patch of the node by somebody else."""
         self._client.resources.get(api_version="v1", kind="Node").patch(
-            body=patch, name=self.node, content_type="application/merge-patch+json"
+            body=patch, name=self.node, content_type="application/merge-patch+json", field_manager=manager
         )
 
     def allow_agents_to_be_asked(self) -> None:
@@ -205,10 +205,9 @@ IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}
 class LabKeeper:
     """Keeps one lab up for all tests, and makes it new where a test has left it damaged."""
 
-    settings = LabSettings(lab_name("e2e"), scenario="hard-reset")
-
-    def __init__(self) -> None:
-        self.lab = lifecycle.up(self.settings)
+    def __init__(self, settings: LabSettings) -> None:
+        self.settings = settings
+        self.lab = lifecycle.up(settings)
 
     def cluster(self, reports: Path) -> Cluster:
         """The lab with its node in service."""
@@ -220,16 +219,37 @@ class LabKeeper:
         return found
 
 
+# FRR 8.4 and GoBGP 3.36, or FRR 10 and GoBGP 3.10, which leaves stale routes behind.
+OLDER, NEWER = "frr-8.4", "frr-10"
+VERSIONS = [OLDER, pytest.param(NEWER, marks=[pytest.mark.long, pytest.mark.xdist_group(NEWER)])]
+
+
 @pytest.fixture(scope="session")
-def keeper() -> Iterator[LabKeeper]:
-    yield LabKeeper()
-    lifecycle.down(LabKeeper.settings.name)
-    assert lifecycle.leftovers(LabKeeper.settings.name) == []
+def keepers() -> Iterator[Callable[[str], LabKeeper]]:
+    """The keeper of the lab with these versions; made when it is asked for the first time."""
+    settings = {
+        OLDER: LabSettings(lab_name("e2e"), scenario="hard-reset"),
+        NEWER: LabSettings(lab_name("e2en"), scenario="stale", frr="10", restart_time=10),
+    }
+    made: dict[str, LabKeeper] = {}
+
+    def keeper(versions: str) -> LabKeeper:
+        if versions not in made:
+            made[versions] = LabKeeper(settings[versions])
+        return made[versions]
+
+    yield keeper
+    for each in made.values():
+        lifecycle.down(each.settings.name)
+        assert lifecycle.leftovers(each.settings.name) == []
 
 
 @pytest.fixture
-def cluster(keeper: LabKeeper, tmp_path: Path) -> Iterator[Cluster]:
-    """The lab with its node in service."""
-    found = keeper.cluster(tmp_path / "reports")
+def cluster(request: pytest.FixtureRequest, keepers: Callable[[str], LabKeeper], tmp_path: Path) -> Iterator[Cluster]:
+    """The lab with its node in service; marked with both_versions, a test runs in both labs."""
+    found = keepers(getattr(request, "param", OLDER)).cluster(tmp_path / "reports")
     yield found
     (found.lab.dir / "knobs.json").write_text("{}")
+
+
+both_versions = pytest.mark.parametrize("cluster", VERSIONS, indirect=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import TOP, Cluster, Play
+from conftest import TOP, Cluster, Play, both_versions
 from lab import rights
 from lab.settings import ECHO_PORT, VIPS4
 from lab.state import Lab
@@ -85,6 +85,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+@both_versions
 def test_a_lab_that_is_well_passes_every_stage_and_nothing_is_written(doctor: Doctor) -> None:
     since = doctor.cluster.last_request()
 
@@ -98,6 +99,7 @@ def test_a_lab_that_is_well_passes_every_stage_and_nothing_is_written(doctor: Do
     assert "<table>" in (doctor.cluster.reports / "bgp-doctor.html").read_text()
 
 
+@both_versions
 def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -> None:
     config = doctor.cluster.get("CiliumBGPClusterConfig", f"{doctor.name}-bgp", api_version="cilium.io/v2")
     assert config

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import IN_SERVICE, Cluster, lab_name
+from conftest import IN_SERVICE, NEWER, OLDER, Cluster, both_versions, lab_name
 from lab import demo, lifecycle
 from lab.probing import Probing
 from lab.settings import LabSettings
@@ -31,8 +31,12 @@ def test_maintenance_loses_nothing_and_the_control_does(scenario: str, tmp_path:
     assert lifecycle.leftovers(settings.name) == []
 
 
-@pytest.mark.newest
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "cluster",
+    [pytest.param(OLDER, marks=pytest.mark.newest), pytest.param(NEWER, marks=pytest.mark.xdist_group(NEWER))],
+    indirect=True,
+)
 def test_a_maintenance_leaves_everything_as_it_was_and_reports(cluster: Cluster) -> None:
     boot_id = cluster.lab.machines[cluster.node].boot_id()
 
@@ -64,7 +68,8 @@ def test_a_node_that_was_cordoned_before_stays_cordoned_when_it_is_rebooted(clus
         cluster.patch_node({"spec": {"unschedulable": None}})
 
 
-def test_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_put_back(cluster: Cluster) -> None:
+@both_versions
+def test_fault_21_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_put_back(cluster: Cluster) -> None:
     # One session stays open, and the second router tells the first one by iBGP, with the node as next hop.
     keeps, told = cluster.lab.routers
     cluster.knob(f'agents.{cluster.node}.keep_peers=["{cluster.lab.machines[keeps].address4}"]')
@@ -77,6 +82,21 @@ def test_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_put_back(
     line = next(line for line in play.output.splitlines() if "still" in line and "ipv4" in line)
     assert keeps in line or told in line
     assert "198.51.100.10/32" in line
+
+
+@pytest.mark.long
+@both_versions
+def test_fault_11_a_label_that_somebody_sets_back_stops_the_run_and_who_did_is_named(cluster: Cluster) -> None:
+    process = cluster.start("node-maintenance.yml", target=cluster.node, bgp_withdraw_timeout=8)
+    cluster.when(cluster.deselected, process)
+    cluster.patch_node({"metadata": {"labels": {"enable-bgp": "true"}}}, manager="argocd-controller")
+    output, _none = process.communicate(timeout=300)
+
+    assert process.returncode != 0
+    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert "somebody has set the label again (field manager argocd-controller)" in line
+    assert cluster.lab.machines[cluster.node].running()
+    assert cluster.state() == IN_SERVICE
 
 
 @pytest.mark.long
@@ -98,6 +118,7 @@ def test_fault_15_an_operator_that_dies_in_mid_run_is_named_and_the_label_is_put
     assert cluster.state() == IN_SERVICE
 
 
+@both_versions
 def test_fault_22_a_router_that_is_unreachable_in_mid_wait_is_unknown_and_the_label_is_put_back(
     cluster: Cluster,
 ) -> None:
@@ -122,6 +143,7 @@ def test_fault_22_a_router_that_is_unreachable_in_mid_wait_is_unknown_and_the_la
 
 
 @pytest.mark.long
+@both_versions
 def test_fault_19_without_routers_a_dead_agent_proves_nothing(cluster: Cluster, tmp_path: Path) -> None:
     cluster.allow_agents_to_be_asked()
     inventory = cluster.inventory_without_routers(tmp_path)

@@ -93,6 +93,30 @@ def test_without_routers_the_run_waits_until_they_are_done_and_says_that_it_esti
 
 @pytest.mark.xdist_group("frr10")
 @pytest.mark.long
+def test_without_routers_a_node_is_switched_off_and_on_again_without_loss(frr10: Cluster, tmp_path: Path) -> None:
+    frr10.allow_agents_to_be_asked()
+    inventory = frr10.inventory_without_routers(tmp_path)
+    machine = frr10.lab.machines[frr10.node]
+    boot_id = machine.boot_id()
+    with Probing(frr10.lab, frr10.reports.parent / "probe.json") as probe:
+        process = frr10.start("node-maintenance.yml", inventory=inventory, target=frr10.node, evidence="cilium")
+        frr10.when(lambda: not machine.running(), process)
+        # Nobody had looked at them.
+        assert not frr10.routers_send_to_node()
+        output, _none = process.communicate(timeout=300)
+
+    assert process.returncode == 0, output
+    assert frr10.state() == IN_SERVICE
+    assert machine.boot_id() not in (None, boot_id)
+    assert frr10.routers_send_to_node()
+    assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
+    report = json.loads(next(frr10.reports.glob("*.json")).read_text())
+    assert (report["evidence"]["kind"], report["evidence"]["observed"]) == ("cilium", False)
+    assert {"off", "on"} <= {phase["phase"] for phase in report["phases"]}
+
+
+@pytest.mark.xdist_group("frr10")
+@pytest.mark.long
 def test_by_estimate_alone_nobody_is_asked(frr10: Cluster, tmp_path: Path) -> None:
     inventory = frr10.inventory_without_routers(tmp_path)
     options = {"inventory": inventory, "target": frr10.node, "maintenance_action": "none", "evidence": "estimate"}

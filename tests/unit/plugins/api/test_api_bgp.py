@@ -456,6 +456,24 @@ def test_fault_11_who_sets_the_label_back_is_noticed_and_named(api, cilium):
     thread.join()
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_fault_11_a_label_that_is_set_back_during_the_wait_is_noticed_before_anything_is_switched_off(
+    api, cilium, check_mode
+):
+    claimed(api)
+    bgp(api.client, "withdrawn", sessions="ignored")
+    api.connect().patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})
+    with pytest.raises(
+        ClaimError,
+        match=r"found enable-bgp=true on the Node after enable-bgp=false had been set.*field manager hitless",
+    ):
+        claim(api.client, claim_params(phase="withdrawn"), check_mode=check_mode)
+    assert _record.parse(api.client.get(NODE))["phase"] == "claimed"
+    bgp(api.client, "withdrawn", sessions="ignored")
+    assert claimed(api, phase="withdrawn")["record"]["phase"] == "withdrawn"
+    assert cilium
+
+
 @contextlib.contextmanager
 def fault_after_the_flip(api, rule):
     """Breaks the API once the label is set: before that, a failing read is an error at once."""

@@ -226,3 +226,25 @@ def test_process_lives_does_not_take_a_zombie_for_alive():
         assert _record.process_lives(here(child)) is False
     finally:
         os.waitpid(child, 0)
+
+
+def flipped(after):
+    return {"phase": "claimed", "at": "t", "label": {"key": "enable-bgp", "before": "true", "after": after}}
+
+
+@pytest.mark.parametrize(
+    ("history", "labels", "found"),
+    [
+        ([], {"enable-bgp": "true"}, None),
+        ([{"phase": "claimed", "at": "t", "label": "a note"}], {}, None),
+        ([flipped("false")], {"enable-bgp": "false"}, None),
+        ([flipped("false")], {"enable-bgp": "true"}, {"key": "enable-bgp", "wanted": "false", "found": "true"}),
+        ([flipped(None)], {}, None),
+        ([flipped(None)], {"enable-bgp": "true"}, {"key": "enable-bgp", "wanted": None, "found": "true"}),
+        # Only the last one counts.
+        ([flipped("false"), flipped("true")], {"enable-bgp": "true"}, None),
+        ([{"phase": "withdrawn", "at": "t", "label": {"key": None, "before": None, "after": None}}], {}, None),
+    ],
+)
+def test_a_label_that_somebody_has_set_again(history, labels, found):
+    assert _record.set_again(node(labels=labels), {"history": history}) == found
