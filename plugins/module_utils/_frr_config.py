@@ -20,6 +20,7 @@ _BGP = re.compile(r"router bgp (\S+)(?: (vrf|view) (\S+))?")
 _PREFIX_LIST = re.compile(
     r"(ip|ipv6) prefix-list (\S+) (?:seq (\d+) )?(permit|deny) (\S+)(?: ge (\d+))?(?: le (\d+))?$"
 )
+_DESCRIBED = re.compile(r"(ip|ipv6) prefix-list (\S+) description ")
 _ROUTE_MAP = re.compile(r"route-map (\S+) (permit|deny) (\d+)")
 _NEIGHBOR = re.compile(r"(no )?neighbor (\S+) (.+)$")
 _RANGE = re.compile(r"bgp listen range (\S+) peer-group (\S+)$")
@@ -71,6 +72,10 @@ def _prefix_lists(heads: list[str]) -> dict[str, dict[str, list[dict[str, Any]]]
     """Family -> name -> entries in the order in which they are tried."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {family: {} for family in FAMILIES}
     for head in heads:
+        described = _DESCRIBED.match(head)
+        if described:
+            # It is a list, also without a line.
+            found["ipv4" if described.group(1) == "ip" else "ipv6"].setdefault(described.group(2), [])
         match = _PREFIX_LIST.match(head)
         if not match:
             continue

@@ -67,6 +67,8 @@ def prefix_list(config: dict[str, Any], name: str, prefix: str) -> Verdict:
             f"{word} prefix-list {name} isn't defined, and FRR takes that as a refusal",
             f"define '{word} prefix-list {name}', or correct its name where it is used",
         )
+    if not entries:
+        return Verdict(True, f"prefix-list {name} has no line, and FRR takes that as 'permit any'")
     for entry in entries:
         if _entry_matches(entry, prefix):
             said = f"prefix-list {name}: {entry['text']}"
@@ -141,7 +143,13 @@ def _route_map_entry(config: dict[str, Any], entry: dict[str, Any], prefix: str)
             continue
         if kind != family(prefix):
             return False, Verdict(False, f"match {match} is about {kind} only")
-        said = prefix_list(config, match.split()[3], prefix)
+        name = match.split()[3]
+        if config["prefix_lists"][kind].get(name) == []:
+            # FRR sorts a route-map's entries by the lines of their prefix-lists, and this one has none to be found by.
+            word = "ip" if kind == "ipv4" else "ipv6"
+            why = f"{word} prefix-list {name} has no line, so the entry matches nothing"
+            return False, Verdict(False, why, f"add a line to '{word} prefix-list {name}'")
+        said = prefix_list(config, name, prefix)
         if not said.accepted:
             return False, said
     return (None, unknown) if unknown else (True, Verdict(True, ""))

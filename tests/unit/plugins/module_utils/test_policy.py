@@ -23,6 +23,7 @@ ip prefix-list vips seq 10 deny 198.51.100.66/32
 ip prefix-list hosts seq 5 permit 203.0.113.0/24 ge 32
 ip prefix-list wide seq 5 permit 203.0.113.0/24 ge 26 le 30
 ip prefix-list all seq 5 permit any
+ip prefix-list described description nothing else
 ipv6 prefix-list six seq 5 permit 2001:db8::/64 le 128
 !
 route-map in permit 10
@@ -51,6 +52,10 @@ route-map chained permit 10
 exit
 !
 route-map empty deny 10
+exit
+!
+route-map of-nothing permit 10
+ match ip address prefix-list described
 exit
 !
 router bgp 62112
@@ -206,6 +211,8 @@ def test_an_empty_answer_is_unknown():
         ("six", "2001:db8::1/128", True),
         ("six", "2001:db8:1::1/128", False),
         ("nowhere", "198.51.100.10/32", False),
+        # One without a line lets all in, but no entry of a route-map matches by it.
+        ("described", "198.51.100.10/32", True),
         # Lists of IPv4 and IPv6 are two name spaces.
         ("vips", "2001:db8::1/128", False),
     ],
@@ -233,6 +240,7 @@ def test_a_near_miss_says_which_lengths_pass(config):
         ("both", "203.0.113.9/32", None, "can't be judged"),
         ("chained", "198.51.100.10/32", None, "on-match next"),
         ("empty", "198.51.100.10/32", False, "route-map empty deny 10 refuses"),
+        ("of-nothing", "198.51.100.10/32", False, "prefix-list described has no line, so the entry matches nothing"),
         ("nowhere", "198.51.100.10/32", False, "route-map nowhere isn't defined"),
     ],
 )
