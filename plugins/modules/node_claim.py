@@ -75,6 +75,7 @@ options:
     description:
       - How many others must announce each VIP that the node announces, as the routers (or, with O(evidence=cilium), the
         agents of other nodes) have it now. A VIP is a prefix that holds an address of a Service.
+      - Other nodes that are claimed don't count until their agent has been restarted or they are announced again.
       - A VIP that would be left with fewer, or with an unknown number, is refused and its Services are named.
       - With V(0) nobody is counted.
     type: int

@@ -145,10 +145,10 @@ class Cluster:
         """Whether Cilium's operator has followed the label."""
         return self.get("CiliumBGPNodeConfig", self.node, api_version="cilium.io/v2") is None
 
-    def patch_node(self, patch: dict[str, Any], *, manager: str = "somebody-else") -> None:
-        """A merge patch of the node by somebody else."""
+    def patch_node(self, patch: dict[str, Any], *, manager: str = "somebody-else", name: str | None = None) -> None:
+        """A merge patch of the node, or of another one, by somebody else."""
         self._client.resources.get(api_version="v1", kind="Node").patch(
-            body=patch, name=self.node, content_type="application/merge-patch+json", field_manager=manager
+            body=patch, name=name or self.node, content_type="application/merge-patch+json", field_manager=manager
         )
 
     def label(self, node: str, key: str, value: str) -> str:

@@ -8,12 +8,14 @@ What is refused without asking anybody is tested in tests/unit/roles/test_guards
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import IN_SERVICE, Cluster
+from ansible_collections.hitless.nodes.plugins.module_utils import _record
+from conftest import IN_SERVICE, Cluster, both_versions
 
 
 def refused(cluster: Cluster, *said: str, inventory: Path | None = None, **variables: Any) -> None:
@@ -65,12 +67,29 @@ def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None
     refused(cluster, router, "nreachable", inventory=changed_inventory(cluster, tmp_path, move))
 
 
+@both_versions
 def test_fault_31_a_vip_that_too_few_others_announce(cluster: Cluster) -> None:
     # Two other nodes announce all VIPs; of the node's own PodCIDR it is the only announcer, which is no fault.
     name = cluster.lab.settings.name
     refused(cluster, f"of Service {name}/web:", "others: 2 on", "min_announcers: 3", claim_min_announcers=3)
 
 
+@pytest.mark.long
+@both_versions
+def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(cluster: Cluster) -> None:
+    _own, other, _third = cluster.lab.nodes.values()
+    run = {"holder": "bob@laptop", "host": "laptop", "boot_id": "b", "pid_ns": "n", "pid": 1, "started": 1}
+    record = _record.new(run, {"addresses": [other.address4, other.address6]}, {}, datetime.now(UTC))
+    name = cluster.lab.settings.name
+    try:
+        cluster.patch_node(_record.annotation(record), name=other.name)
+        said = f"min_announcers: 2; not counted: {other.name}, claimed by bob@laptop"
+        refused(cluster, f"of Service {name}/web:", "others: 1 on", said, claim_min_announcers=2)
+    finally:
+        cluster.patch_node(_record.annotation(None), name=other.name)
+
+
+@both_versions
 def test_a_router_user_who_may_not_ask_frr(cluster: Cluster, tmp_path: Path) -> None:
     def demote(content: dict[str, Any]) -> None:
         content["routers"]["vars"]["ansible_user"] = "guest"

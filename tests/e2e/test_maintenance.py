@@ -177,6 +177,7 @@ def test_check_mode_writes_nothing_and_says_what_would_happen(cluster: Cluster) 
     assert play.recap["changed"] > 0
 
 
+@both_versions
 def test_status_shows_every_session_and_changes_nothing(cluster: Cluster) -> None:
     since = cluster.last_request()
 
