@@ -263,7 +263,7 @@ def test_fault_48_a_window_that_ends_in_the_middle_ends_the_run_after_the_node_i
     phases = [
         [phase["phase"] for phase in json.loads(path.read_text())["phases"]] for path in cluster.reports.glob("*.json")
     ]
-    assert phases == [["claimed", "drained", "withdrawn", "announced", "schedulable", "released"]] * 3
+    assert phases == [["claimed", "drained", "withdrawn", "on", "announced", "schedulable", "released"]] * 3
     assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
 
 

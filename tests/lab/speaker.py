@@ -89,13 +89,17 @@ def apply(machine: Machine, config: SpeakerConfig) -> None:
         before = None
     if before == config:
         return
-    machine.write(_TOML, _toml(machine, config))
+    # What stop() has ended left no such file. Of one that was killed, routers may have kept the routes.
+    killed = before is None and machine.read(_APPLIED) is not None
+    machine.write(_TOML, _toml(machine, config, admin_down=killed))
     if before is None:
         restarting = any(peer.gr_restart_time is not None for peer in config.peers)
         machine.write(_SCRIPT, _script(restarting=restarting))
         machine.service("start", _SERVICE)
-    # Routes before peers come up: an End-of-RIB without them would flush what a helper keeps for us.
     _change_routes(machine, add=config.prefixes - (before.prefixes if before else set()))
+    if killed:
+        # Peers after the routes: an End-of-RIB without them makes a helper flush what it has kept for us.
+        _enable(machine, config.peers)
     if before is not None:
         _change_routes(machine, delete=before.prefixes - config.prefixes)
         if before.peers != config.peers:
@@ -118,6 +122,7 @@ def stop(machine: Machine, keep_peers: Collection[str] = ()) -> None:
     # StopBgp, as Cilium calls it: returns when each peer's goroutine has ended and its NOTIFICATION is out.
     done = _gobgp(machine, "global", "del", "all")
     machine.service("kill", _SERVICE)
+    machine.run(["rm", "-f", _APPLIED])
     if done:
         raise LabError(f"{machine.name}: gobgp global del all: {done}")
 
@@ -231,13 +236,22 @@ def _script(*, restarting: bool) -> str:
     return f"exec gobgpd --config-file={_TOML} --log-plain --pprof-disable --api-hosts={_API}{option}\n"
 
 
-def _toml(machine: Machine, config: SpeakerConfig) -> str:
+def _enable(machine: Machine, peers: Collection[Peer]) -> None:
+    """Lets sessions come up that were configured to stay down."""
+    commands = [f"{_GOBGP} neighbor {peer.address} enable" for peer in peers]
+    done = machine.run(["sh", "-e", "-c", "\n".join(commands)], timeout=30)
+    if done.returncode:
+        raise LabError(f"{machine.name}: gobgp neighbor enable: {(done.stderr or done.stdout).strip()[:300]}")
+
+
+def _toml(machine: Machine, config: SpeakerConfig, *, admin_down: bool = False) -> str:
     lines = ["[global.config]", f"as = {config.asn}", f'router-id = "{config.router_id}"']
     lines.append(f"port = {config.local_port}")
     for peer in config.peers:
         v6 = s.family(peer.address) == 6
         lines += ["[[neighbors]]", "[neighbors.config]"]
         lines += [f'neighbor-address = "{peer.address}"', f"peer-as = {peer.asn}"]
+        lines += [f"admin-down = {str(admin_down).lower()}"]
         if peer.password is not None:
             lines.append(f'auth-password = "{peer.password}"')
         lines += [
