@@ -155,9 +155,7 @@ class Cluster:
         """Sets a node's label; the value that it had."""
         found = self.get("Node", node)
         assert found
-        self._client.resources.get(api_version="v1", kind="Node").patch(
-            body={"metadata": {"labels": {key: value}}}, name=node, content_type="application/merge-patch+json"
-        )
+        self.patch_node({"metadata": {"labels": {key: value}}}, name=node)
         return str(found["metadata"]["labels"][key])
 
     def patch(self, kind: str, name: str, patch: dict[str, Any], *, api_version: str) -> None:
