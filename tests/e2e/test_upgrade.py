@@ -166,6 +166,8 @@ def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_
     cluster.knob(f'agents={{"*": {{"restart_seconds": 5}}, "{first}": {{"datapath_in_agent": true}}}}')
 
     with Probing(upgrade.lab, cluster.reports.parent / "bare.json") as bare:
+        # The stand-ins look at their knobs a few times a second.
+        bare.wait(seconds=2)
         upgrade.restart_bare(first, "1.18.7")
         # No session is up when the routes go: what ends them is the restart time (20 s), in the middle of the pull.
         seen = history(lambda: held(router, node), ["stale", "nothing", "fresh"])
