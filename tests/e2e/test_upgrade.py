@@ -140,7 +140,7 @@ def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
 
 def held(router: Machine, node: Machine) -> str:
     """What a router has of a VIP's path over a node: fresh, stale or nothing."""
-    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"]).stdout
+    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"], timeout=60).stdout
     for path in json.loads(text).get("paths", []):
         if any(hop.get("ip") == node.address4 for hop in path["nexthops"]):
             return "stale" if path.get("stale") else "fresh"
@@ -154,7 +154,7 @@ def history(look: Callable[[], str], until: list[str], *, timeout: float = 120) 
     while seen[-len(until) :] != until:
         assert time.monotonic() < deadline, f"in the end it was {seen}"
         seen += [now] if (now := look()) not in seen[-1:] else []
-        time.sleep(0.1)
+        time.sleep(0.25)
     return seen
 
 
