@@ -156,7 +156,7 @@ def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
 
 def held(router: Machine, node: Machine) -> str:
     """What a router has of a VIP's path over a node: fresh, stale or nothing."""
-    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"]).stdout
+    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"], timeout=60).stdout
     for path in json.loads(text).get("paths", []):
         if any(hop.get("ip") == node.address4 for hop in path["nexthops"]):
             return "stale" if path.get("stale") else "fresh"
@@ -170,7 +170,7 @@ def history(look: Callable[[], str], until: list[str], *, timeout: float = 120) 
     while seen[-len(until) :] != until:
         assert time.monotonic() < deadline, f"in the end it was {seen}"
         seen += [now] if (now := look()) not in seen[-1:] else []
-        time.sleep(0.1)
+        time.sleep(0.25)
     return seen
 
 
@@ -182,6 +182,8 @@ def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_
     cluster.knob(f'agents={{"*": {{"restart_seconds": 5}}, "{first}": {{"datapath_in_agent": true}}}}')
 
     with Probing(upgrade.lab, cluster.reports.parent / "bare.json") as bare:
+        # The stand-ins look at their knobs a few times a second.
+        bare.wait(seconds=2)
         upgrade.restart_bare(first, "1.18.7")
         # No session is up when the routes go: what ends them is the restart time (20 s), in the middle of the pull.
         seen = history(lambda: held(router, node), ["stale", "nothing", "fresh"])
