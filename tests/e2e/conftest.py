@@ -151,6 +151,15 @@ class Cluster:
             body=patch, name=self.node, content_type="application/merge-patch+json"
         )
 
+    def patch_agents(self, pod: dict[str, Any]) -> None:
+        """A strategic merge patch of the pod in the agents' DaemonSet, by somebody else."""
+        self._client.resources.get(api_version="apps/v1", kind="DaemonSet").patch(
+            body={"spec": {"template": {"spec": pod}}},
+            name="cilium",
+            namespace=self.lab.settings.name,
+            content_type="application/strategic-merge-patch+json",
+        )
+
     def allow_agents_to_be_asked(self) -> None:
         """Gives the playbooks the right to run commands in the pods of Cilium's agents."""
         namespace, name = self.lab.settings.name, "node-maintenance-agents"
