@@ -504,6 +504,16 @@ def test_an_upgrade_by_chart_is_stopped_rolled_back_and_done(upgrade: Upgrade, r
     assert upgrade.strategy == {"type": "OnDelete"}
     assert (release.revisions, release.configured) == ([old, new], after)
 
+    # Somebody changes the DaemonSet, and helm, which has applied the chart, sees no difference.
+    agent = {"name": "cilium-agent", "image": agent_image(before)}
+    first = {"name": "config", "image": agent_image(before)}
+    pod = {"initContainers": [first], "containers": [agent]}
+    cluster.patch("DaemonSet", "cilium", {"spec": {"template": {"spec": pod}}}, api_version="apps/v1")
+    play = release.to(after)
+    assert play.code != 0
+    assert f"helm has applied {new}, and the DaemonSet has other images" in play.output
+    assert upgrade.versions == [after, after, before]
+
     # All of the chart goes back, not the template alone; and its values are those of before.
     cluster.knob('agents={"*": {"restart_seconds": 5}}')
     play = cluster.play("cilium-upgrade.yml", target="nodes", agent_rollback=True, agent_margin=0, agent_helm=program())

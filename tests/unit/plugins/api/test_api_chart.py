@@ -81,8 +81,8 @@ def test_a_chart_that_is_not_whole_or_not_in_its_folder_is_refused(chart, words)
         chart_files({"name": "cilium", "version": 3, "chart": chart})
 
 
-def play(api, tmp_path, *arguments, **variables):
-    """The end of an upgrade by ansible-playbook."""
+def play(api, tmp_path, playbook=TOP / "playbooks" / "cilium_upgrade.yml", **variables):
+    """The end of an upgrade by ansible-playbook, or of another playbook."""
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps({"nodes": {"hosts": {"worker-3": {}}}, "routers": {"hosts": {"tor-1": {}}}}))
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("K8S_AUTH_", "KUBE", "ANSIBLE_"))}
@@ -93,8 +93,7 @@ def play(api, tmp_path, *arguments, **variables):
         "K8S_AUTH_KUBECONFIG": str(api.kubeconfig),
     }
     given = {"target": "nodes", "agent_helm": program(), "report_dir": "", **variables}
-    playbook = Path(sys.executable).with_name("ansible-playbook")
-    argv = [str(playbook), "-i", str(inventory), str(TOP / "playbooks" / "cilium_upgrade.yml"), *arguments]
+    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(playbook)]
     return subprocess.run(
         [*argv, "-e", json.dumps(given)],
         cwd=tmp_path,
@@ -127,3 +126,40 @@ def test_a_chart_that_must_not_be_applied_changes_nothing(release, tmp_path, var
     lines = [line for line in output.splitlines() if "nothing was changed, since the chart can't be applied: " in line]
     assert any(words in line for line in lines), output
     assert {one["method"] for one in release.requests()[since:]} <= {"GET"}
+
+
+TASKS = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    cilium_namespace: kube-system
+    upgrade_before: {release: {name: cilium, revision: 7}}
+    upgrade_chart: {ref: /nowhere/cilium, repo: "", version: "", release: cilium, values: {}}
+    __values: {}
+    __then: no agent was restarted
+  tasks:
+    - ansible.builtin.include_tasks: "{{ file }}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "variables", "words"),
+    [
+        (
+            "chart_apply",
+            {},
+            'helm failed: Failure when executing Helm command. Exited 1. stdout: stderr: Error: path "',
+        ),
+        ("chart_before", {"agent_helm": "/nowhere/helm"}, "nothing was changed: a chart is applied by helm, and there"),
+        ("chart_before", {}, "nothing was changed: revision 7 of Helm release cilium isn't kept"),
+    ],
+)
+def test_what_helm_cannot_do_is_one_line(api, tmp_path, file, variables, words):
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(TASKS)
+    done = play(api, tmp_path, playbook, file=str(TOP / "playbooks" / "tasks" / f"{file}.yml"), **variables)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    assert any(words in line for line in output.splitlines()), output
+    if file == "chart_apply":
+        assert "; no agent was restarted" in output
