@@ -507,8 +507,7 @@ def test_an_upgrade_by_chart_is_stopped_rolled_back_and_done(upgrade: Upgrade, r
     # Somebody changes the DaemonSet, and helm, which has applied the chart, sees no difference.
     agent = {"name": "cilium-agent", "image": agent_image(before)}
     first = {"name": "config", "image": agent_image(before)}
-    pod = {"initContainers": [first], "containers": [agent]}
-    cluster.patch("DaemonSet", "cilium", {"spec": {"template": {"spec": pod}}}, api_version="apps/v1")
+    upgrade.patch_daemonset({"template": {"spec": {"initContainers": [first], "containers": [agent]}}})
     play = release.to(after)
     assert play.code != 0
     assert f"helm has applied {new}, and the DaemonSet has other images" in play.output
