@@ -17,7 +17,10 @@ from lab.probing import Probing
 from lab.settings import LabSettings
 
 
-@pytest.mark.parametrize("scenario", [pytest.param("off", marks=pytest.mark.long), "hard-reset", "stale"])
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param("off", marks=pytest.mark.long), pytest.param("hard-reset", marks=pytest.mark.long), "stale"],
+)
 def test_maintenance_loses_nothing_and_the_control_does(scenario: str, tmp_path: Path) -> None:
     settings = LabSettings(lab_name("e2ed"), scenario=scenario)
 

@@ -59,7 +59,8 @@ class Router:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module", params=["8.4", pytest.param("10", marks=pytest.mark.long)])
+# The other tests that `./dev test` runs have FRR 8.4.
+@pytest.fixture(scope="module", params=[pytest.param("8.4", marks=pytest.mark.long), "10"])
 def router(request: pytest.FixtureRequest) -> Iterator[Router]:
     """A router with an unnumbered link to worker-1, a range for dynamic neighbours, and a VRF without a device."""
     settings = LabSettings(lab_name("e2es"), form="plain", frr=request.param)

@@ -61,6 +61,7 @@ def test_routes_are_drained_and_stale_ones_flushed_without_loss(frr10: Cluster) 
 
 
 @pytest.mark.xdist_group("frr10")
+@pytest.mark.long
 def test_without_routers_the_run_waits_until_they_are_done_and_says_that_it_estimated(
     frr10: Cluster, tmp_path: Path
 ) -> None:
