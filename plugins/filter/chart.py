@@ -51,7 +51,8 @@ def chart_findings(look: Mapping[str, Any]) -> dict[str, Any]:
         agent = image_list(template)
         missing = not_pulled(template, images)
         if missing:
-            problems.append(f"the chart's agent has images that agent_images doesn't ({', '.join(missing)})")
+            lacking = ", ".join(missing)
+            problems.append(f"the chart's agent has images that agent_images doesn't ({lacking}): add them there")
         try:
             problems += _chart.version_problems(chart, look["version"], agent, check=look["check_version"])
         except HitlessError as exc:

@@ -142,7 +142,7 @@ def version_problems(chart: Mapping[str, Any], wanted: str, agent: Iterable[str]
     named = f"the chart is {chart.get('name')} {chart.get('version')} (appVersion {chart.get('appVersion')})"
     versions = {str(chart.get(key) or "").removeprefix("v") for key in ("version", "appVersion")}
     if wanted and str(wanted).removeprefix("v") not in versions:
-        return [f"{named}, and agent_version is {wanted}"]
+        return [f"{named}, and agent_version is {wanted}: correct one of the two"]
     app = _numbers(chart.get("appVersion"))
     tags = {image: _numbers(_images.parse(image).tag) for image in agent}
     others = [image for image, tag in tags.items() if tag and tag != app]
@@ -169,7 +169,10 @@ def release_problems(
             f"delete Secret {secret} in namespace {namespace}"
         ]
     if not of.startswith(f"{chart.get('name')}-"):
-        return [f"release {name} is of chart {of}, and agent_chart is {chart.get('name')} {chart.get('version')}"]
+        return [
+            f"release {name} is of chart {of}, and agent_chart is {chart.get('name')}: correct agent_release or "
+            f"agent_chart"
+        ]
     return []
 
 
@@ -187,7 +190,7 @@ def lost_problem(keys: Sequence[str]) -> list[str]:
 def restart_problems(name: str, as_driven: Mapping[str, Any] | None, as_wanted: Mapping[str, Any] | None) -> list[str]:
     """Why others would restart agents; given is the DaemonSet rendered with OnDelete, and as it is wanted."""
     if as_driven is None or as_wanted is None:
-        return [f"the chart renders no DaemonSet {name} with these values (agent_daemonset)"]
+        return [f"the chart renders no DaemonSet {name} with these values: say in agent_daemonset what it is called"]
     if ((as_driven["spec"].get("updateStrategy")) or {}).get("type") != "OnDelete":
         return [
             f"the chart gives DaemonSet {name} another updateStrategy than OnDelete although its values say so "
