@@ -15,7 +15,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hitless.nodes.plugins.module_utils import _chart
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils._rollout import image_list, not_pulled
+from ansible_collections.hitless.nodes.plugins.module_utils._template import image_list, not_pulled
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 

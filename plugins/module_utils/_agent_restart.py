@@ -39,12 +39,11 @@ from ansible_collections.hitless.nodes.plugins.module_utils._polling import (
     poll,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils._readiness import agent_started, moment, pod_ready
+from ansible_collections.hitless.nodes.plugins.module_utils._template import containers, image_list, made_of
 
 INTERVAL = 0.25
 # What is timed, in the order in which it happens. Each is seconds since the pod's deletion was asked for.
 STEPS = ("gone", "running", "ready", "sessions")
-# Of a container, what makes it another one. What the API server or a webhook adds to a pod isn't in the template.
-PARTS = ("name", "image", "command", "args", "env", "envFrom")
 
 
 class RestartRefused(HitlessError):  # noqa: N818 - reads as what it is
@@ -74,28 +73,9 @@ class Progress:
 # Rules
 
 
-def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """The containers of a pod, those that run first included."""
-    return [*(spec.get("initContainers") or []), *spec["containers"]]
-
-
-def made_of(pod: dict[str, Any], template: dict[str, Any]) -> bool:
-    """Whether a pod is what this template makes, as far as images, commands, environment and annotations tell."""
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    if not annotations.items() <= (pod["metadata"].get("annotations") or {}).items():
-        return False
-    # Webhooks may add containers.
-    theirs = {one["name"]: one for one in containers(pod["spec"])}
-    return all(
-        one["name"] in theirs
-        and all((one.get(part) or None) == (theirs[one["name"]].get(part) or None) for part in PARTS)
-        for one in containers(template["spec"])
-    )
-
-
 def references(template: dict[str, Any]) -> list[_images.Reference]:
     """The images of a template, each once."""
-    return [_images.parse(text) for text in dict.fromkeys(one["image"] for one in containers(template["spec"]))]
+    return [_images.parse(text) for text in image_list(template)]
 
 
 def refusals(name: str, daemonset: dict[str, Any]) -> list[str]:

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _images, _operator
-from ansible_collections.hitless.nodes.plugins.module_utils._agent_restart import containers, made_of
 from ansible_collections.hitless.nodes.plugins.module_utils._client import (
     NAMES_ONLY,
     Client,
@@ -30,6 +29,12 @@ from ansible_collections.hitless.nodes.plugins.module_utils._client import (
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._image_pull import path
 from ansible_collections.hitless.nodes.plugins.module_utils._readiness import AGENT_CONTAINER, pod_ready
+from ansible_collections.hitless.nodes.plugins.module_utils._template import (
+    image_list,
+    made_of,
+    not_pulled,
+    others_wanted,
+)
 
 ANNOTATION = "hitless.nodes/rollout"
 ZONE = "topology.kubernetes.io/zone"
@@ -71,27 +76,6 @@ def agent_image(template: dict[str, Any]) -> str:
         if one["name"] == AGENT_CONTAINER:
             return str(one["image"])
     raise RolloutRefused(f"the DaemonSet has no container {AGENT_CONTAINER}: is it that of Cilium's agents?")
-
-
-def image_list(template: dict[str, Any]) -> list[str]:
-    """The images of a template, each once."""
-    return list(dict.fromkeys(one["image"] for one in containers(template["spec"])))
-
-
-def not_pulled(template: dict[str, Any], pulled: Sequence[str]) -> list[str]:
-    """The images of a template that are not among those that were pulled before."""
-    known = {(one.repository, one.tag, one.digest) for one in map(_images.parse, pulled)}
-    found = [_images.parse(text) for text in image_list(template)]
-    return [one.text for one in found if (one.repository, one.tag, one.digest) not in known]
-
-
-def others_wanted(pod: dict[str, Any], images: Sequence[str]) -> bool:
-    """Whether one of these images is to take the place of one that the pod runs: another version of the same name."""
-    wanted: dict[str, set[tuple[str | None, str | None]]] = {}
-    for one in map(_images.parse, images):
-        wanted.setdefault(one.repository, set()).add((one.tag, one.digest))
-    found = [_images.parse(one["image"]) for one in containers(pod["spec"])]
-    return any(one.repository in wanted and (one.tag, one.digest) not in wanted[one.repository] for one in found)
 
 
 def kept(daemonset: dict[str, Any]) -> dict[str, Any] | None:

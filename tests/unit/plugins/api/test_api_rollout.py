@@ -11,8 +11,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils._rollout import (
     ANNOTATION,
     RolloutRefused,
     agent_image,
-    not_pulled,
-    others_wanted,
     rollout,
     step_problem,
     version_of,
@@ -50,21 +48,6 @@ def test_step_problem_one_minor_version_at_a_time_in_either_direction():
 def template(image, **spec):
     labels = {"k8s-app": "cilium"}
     return {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "cilium-agent", "image": image}], **spec}}
-
-
-def test_not_pulled_compares_repository_tag_and_digest():
-    assert not_pulled(template(OLD), [OLD]) == []
-    assert not_pulled(template(f"{OLD}@{DIGEST}"), [OLD]) == [f"{OLD}@{DIGEST}"]
-    assert not_pulled(template("cilium/cilium:v1"), ["docker.io/cilium/cilium:v1"]) == []
-
-
-def test_others_wanted_is_another_version_of_an_image_that_the_pod_runs():
-    pod = template(OLD)
-    assert others_wanted(pod, [NEW])
-    assert others_wanted(pod, [f"{OLD}@{DIGEST}"])
-    assert not others_wanted(pod, [OLD, NEW])
-    assert not others_wanted(pod, ["quay.io/cilium/operator-generic:v1.19.1"])
-    assert not others_wanted(pod, [])
 
 
 def test_agent_image_needs_an_agent():
