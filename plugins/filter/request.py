@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
-from ansible_collections.hitless.nodes.plugins.module_utils import _window
+from ansible.errors import AnsibleFilterError
+from ansible_collections.hitless.nodes.plugins.module_utils import _batches, _window
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 
 ACTIONS = {
@@ -84,13 +85,14 @@ def maintenance_problems(
     """What is wrong with the input, one line each; [] = go on.
 
     request: direction (maintenance | out | in | probe | upgrade), target (as given, None if it wasn't), hosts (that it
-    matches), action, tasks (path of the task file or ""), order, evidence, window, deadline.
+    matches), action, tasks (path of the task file or ""), order, evidence, window, deadline, serial.
     """
     problems = [
         *_target_problems(request, groups),
         *_choice_problems(request),
         *_task_file_problems(request["tasks"]),
         *_window_problems(request.get("window"), request.get("deadline")),
+        *_serial_problems(request.get("serial", 1)),
     ]
     if not problems:
         for host in request["hosts"]:
@@ -146,6 +148,14 @@ def _window_problems(window: Any, deadline: Any) -> list[str]:
         except HitlessError as exc:
             problems.append(f"maintenance_{exc.msg}")
     return problems
+
+
+def _serial_problems(serial: Any) -> list[str]:
+    try:
+        _batches.sizes(serial)
+    except HitlessError as exc:
+        return [f"maintenance_serial is {exc.msg}"]
+    return []
 
 
 def _task_file_problems(path: Any) -> list[str]:
@@ -262,6 +272,14 @@ def was_off(record: Mapping[str, Any] | None) -> bool:
     return any(entry["phase"] == "off" for entry in (record or {}).get("history", []))
 
 
+def batch_sizes(serial: Any) -> list[int | str]:
+    """How many nodes at once, as Ansible's serial takes it."""
+    try:
+        return _batches.sizes(serial)
+    except HitlessError as exc:
+        raise AnsibleFilterError(f"the size of a batch is {exc.msg}") from exc
+
+
 class FilterModule:
     """The filters about what is to be done."""
 
@@ -269,6 +287,7 @@ class FilterModule:
         """Name -> function."""
         return {
             "as_written": as_written,
+            "batch_sizes": batch_sizes,
             "maintenance_problems": maintenance_problems,
             "maintenance_way": maintenance_way,
             "may_put_back": may_put_back,

@@ -4,11 +4,34 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""In which order, and how many at once, agents are restarted: zone by zone, never in two zones at once."""
+"""How many nodes at once: for agents that are restarted also in which order, never in two zones at once."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+
+SIZE = re.compile(r"[1-9]\d*|(?:100|[1-9]\d?)%")
+
+
+def sizes(value: Any) -> list[int | str]:
+    """What Ansible's serial takes: numbers of hosts or percentages of them; raises HitlessError.
+
+    Ansible itself takes 0 for all hosts at once.
+    """
+    found: list[int | str] = []
+    for one in value if isinstance(value, list) else [value]:
+        text = str(one).strip()
+        if not SIZE.fullmatch(text):
+            break
+        found.append(text if text.endswith("%") else int(text))
+    else:
+        if found:
+            return found
+    raise HitlessError(f"{value!r}, and must be a number from 1 on, a percentage such as 20%, or a list of these")
 
 
 def batches(

@@ -49,6 +49,7 @@ MAINTENANCE = TOP / "playbooks" / "node_maintenance.yml"
         ({}, "which nodes? Give the inventory name or pattern"),
         ({"target": "worker-9"}, "target=worker-9 matches no host of the inventory"),
         ({"target": "worker-1", "maintenance_tasks": "nowhere.yml"}, "there is no file "),
+        ({"target": "worker-1", "maintenance_serial": 0}, "maintenance_serial is 0, and must be a number from 1 on"),
         ({"target": "worker-1", "report_dir": "/proc/reports"}, "the report can't be written to /proc/reports"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
 from ansible_collections.hitless.nodes.plugins.filter import request
 
 TOP = Path(__file__).resolve().parents[4]
@@ -78,6 +79,12 @@ def problems(
     return request.maintenance_problems(asked(**more), GROUPS if groups is None else groups, {"worker-1": variables})
 
 
+def test_batch_sizes_are_refused_in_a_header_too() -> None:
+    assert request.batch_sizes("2") == [2]
+    with pytest.raises(AnsibleFilterError, match="the size of a batch is 0, and must be"):
+        request.batch_sizes(0)
+
+
 def test_good_input_has_no_problem() -> None:
     assert problems() == []
 
@@ -111,6 +118,8 @@ def test_good_input_has_no_problem() -> None:
         ({"window": {"start": "25:00", "end": "05:00"}}, "maintenance_window: start is '25:00'"),
         ({"window": "nights"}, "maintenance_window: 'nights' must have start and end"),
         ({"deadline": "tonight"}, "maintenance_deadline is 'tonight'"),
+        ({"serial": 0}, "maintenance_serial is 0, and must be a number from 1 on, a percentage such as 20%"),
+        ({"serial": "all"}, "maintenance_serial is 'all'"),
         ({"tasks": "/nowhere/tasks.yml"}, "there is no file /nowhere/tasks.yml"),
         ({"tasks": 83}, "maintenance_tasks is 83 (a number)"),
         ({"hostvars": {"power_method": "os", "bgp_label_value": 1.3}}, "bgp_label_value arrived as 1.3 (a number)"),

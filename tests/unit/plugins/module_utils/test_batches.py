@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from ansible_collections.hitless.nodes.plugins.module_utils._batches import batches
+import pytest
+from ansible_collections.hitless.nodes.plugins.module_utils._batches import batches, sizes
+from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +91,17 @@ def test_without_any_zones_there_is_one():
     none = dict.fromkeys(["w1", "w2", "w3"])
     assert batches(list(none), none, 2, first="w1") == [["w1"], ["w2", "w3"]]
     assert batches([*none, "w4"], {**none, "w4": "a"}, 2, first="w1") == [["w1"], ["w2"], ["w3"], ["w4"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(1, [1]), ("2", [2]), (" 3 ", [3]), ("30%", ["30%"]), ("100%", ["100%"]), ([1, "2", "50%"], [1, 2, "50%"])],
+)
+def test_sizes_are_numbers_and_percentages(value, found):
+    assert sizes(value) == found
+
+
+@pytest.mark.parametrize("value", [0, "0", "0%", "101%", -1, 1.5, True, None, "", "all", [], [1, 0], [[1]], "1, 2"])
+def test_other_sizes_are_refused(value):
+    with pytest.raises(HitlessError, match="must be a number from 1 on, a percentage such as 20%, or a list of these"):
+        sizes(value)
