@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _record, _sessions
@@ -141,6 +142,26 @@ def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Le
                 f"min_announcers: {minimum}{uncounted})"
             )
     return lines
+
+
+@dataclass(frozen=True)
+class Count:
+    """Who else announces the VIPs of a node: asked before its claim is written, and once more when it is.
+
+    Of two claims at the same moment neither sees the other one before; after both are written at least one does.
+    """
+
+    name: str
+    vips: dict[str, list[str]]
+    minimum: int
+    without: Callable[[Leaving], Counts]
+
+    def problems(self, client: Client) -> list[str]:
+        """Why the node mustn't go now."""
+        if not self.vips:
+            return []
+        gone, unclear = leaving(client, self.name)
+        return unclear or problems(self.vips, self.without(gone), self.minimum, gone)
 
 
 def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:

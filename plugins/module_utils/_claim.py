@@ -38,10 +38,14 @@ EVIDENCE = ("router", "cilium", "estimate")
 
 @dataclass(frozen=True)
 class Before:
-    """What can't be read back later of a node's routes, by the kind of evidence, and why that isn't enough."""
+    """What can't be read back later of a node's routes, by the kind of evidence, and why that isn't enough.
+
+    count: of the others that announce its VIPs, None if they don't matter.
+    """
 
     kept: dict[str, Any]
     problems: list[str]
+    count: _announcers.Count | None
 
 
 def reasons_against(picture: _info.Picture, routes: Before) -> list[str]:
@@ -62,13 +66,15 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
     found: Baseline = baseline(name, params["routes"])
     problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
     services, unknown = _announcers.services(client) if found.routes else ([], [])
+    count = None
     if minimum > 0:
         vips = _announcers.vips(prefixes(found.routes), services)
-        gone, unclear = _announcers.leaving(client, name) if vips else ({}, [])
-        counts = _announcers.by_router(params["routes"], found.routes, vips, gone)
-        problems += [*unknown, *unclear] or _announcers.problems(vips, counts, minimum, gone)
+        count = _announcers.Count(
+            name, vips, minimum, lambda gone: _announcers.by_router(params["routes"], found.routes, vips, gone)
+        )
+        problems += unknown or count.problems(client)
     local = _announcers.local(services).intersection(prefixes(found.routes))
-    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems)
+    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems, count)
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
@@ -110,17 +116,22 @@ def by_cilium(client: Client, picture: _info.Picture, params: dict[str, Any]) ->
     announced: list[str] | None = found["prefixes"]
     if minimum > 0 and not problems:
         problems += _uncounted(announced) or unknown
+    count = None
     if minimum > 0 and not problems:
         vips = _announcers.vips(announced or [], services)
-        gone, unclear = _announcers.leaving(client, name) if vips else ({}, [])
-        counts = _announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum)
-        problems += unclear or _announcers.problems(vips, counts, minimum, gone)
+        count = _announcers.Count(
+            name,
+            vips,
+            minimum,
+            lambda gone: _announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum),
+        )
+        problems += count.problems(client)
     local = _announcers.local(services)
     if announced is not None:
         # Where only the number of its routes is known, any of them may be among these.
         local &= set(announced)
     kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
-    return Before(kept, problems)
+    return Before(kept, problems, count)
 
 
 def _uncounted(announced: list[str] | None) -> list[str]:
@@ -231,9 +242,32 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
         )
         return _record.annotation(record)
 
-    _node.write(client, picture.node, change, check_mode=check_mode)
+    written, _patch = _node.write(client, picture.node, change, check_mode=check_mode)
+    if routes.count is not None and not check_mode:
+        _count_again(client, written, run, routes.count)
     warnings = [*picture.warnings, *_local_warnings(name, routes.kept["local"])]
     return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
+
+
+def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], count: _announcers.Count) -> None:
+    """Raises ClaimError, without the record, if too few others announce the VIPs now that other runs see the claim."""
+    try:
+        reasons = count.problems(client)
+    except HitlessError as exc:
+        reasons = [f"who else announces its VIPs is unknown: {exc.msg}"]
+    if not reasons:
+        return
+
+    def remove(current: dict[str, Any]) -> dict[str, Any] | None:
+        record = _record.parse(current)
+        return _record.annotation(None) if record and _record.same_run(record["run"], run) else None
+
+    _node.write(client, node, remove, check_mode=False)
+    raise ClaimError(
+        f"{count.name} can't be claimed while others claim nodes, and its record was removed again: "
+        f"{'; '.join(reasons)}: run again when they are done",
+        reasons=reasons,
+    )
 
 
 def _local_warnings(name: str, local: list[str]) -> list[str]:

@@ -198,6 +198,44 @@ def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(api):
     assert claimed(api, routes=answers)["changed"]
 
 
+def claimed_meanwhile(api, meanwhile, **changes):
+    """What a claim of worker-3 raised; meanwhile() runs after it has looked at the others, before it is written."""
+    rule = {"method": "PATCH", "path": f"{NODE}$", "count": 1, "delay": 1.0}
+    api.fault(clear=True, rules=[rule])
+    caught = []
+
+    def run():
+        try:
+            claim(api.connect(), claim_params(**changes), check_mode=False)
+        except ClaimError as exc:
+            caught.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    api.until(lambda: api.client.get("/_emulator/faults")["rules"][0]["hits"])
+    meanwhile()
+    thread.join()
+    return caught
+
+
+@pytest.mark.usefixtures("cilium")
+def test_fault_31_of_two_claims_at_once_the_later_one_steps_back(api):
+    path = "/api/v1/namespaces/shop/services"
+    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
+    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    other = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
+    answers = {"tor-1": {**ROUTES["tor-1"], "others": [other]}}
+    (refused,) = claimed_meanwhile(api, lambda: claimed_elsewhere(api, "worker-2"), routes=answers)
+    assert "its record was removed again: VIP 198.51.100.10/32 of Service shop/web: its last announcer" in refused.msg
+    assert "not counted: worker-2, claimed by bob@laptop" in refused.msg
+    assert _record.parse(api.client.get(NODE)) is None
+    api.client.delete("/api/v1/nodes/worker-2", {})
+    denied = {"method": "GET", "path": "/nodes$", "status": 403}
+    (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=answers)
+    assert "is unknown, since Nodes can't be listed" in refused.msg
+    assert _record.parse(api.client.get(NODE)) is None
+
+
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_nodes_that_may_not_be_listed_are_unknown(api):
     path = "/api/v1/namespaces/shop/services"
