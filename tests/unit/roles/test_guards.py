@@ -99,6 +99,35 @@ def test_a_record_that_was_made_for_other_evidence_is_refused(entry: str, tmp_pa
     refused(play(playbook, tmp_path), "its record was made with evidence cilium, and bgp_evidence is router")
 
 
+WAIT = """
+- hosts: worker-1
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role:
+        name: hitless.nodes.bgp
+        tasks_from: wait
+      module_defaults:
+        hitless.nodes.node_claim:
+          host: https://127.0.0.1:1
+          api_key: none
+      vars:
+        bgp_record: {before: {addresses: [192.0.2.13]}}
+        bgp_node: worker-1
+        bgp_vtysh: /nowhere/vtysh
+        __bgp_state: withdrawn
+        __bgp_asked: [tor-1]
+        __bgp_prefixes: [198.51.100.10/32]
+        __bgp_timeout: 5
+"""
+
+
+def test_a_wait_that_failed_says_what_routers_said_while_the_api_is_away(tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(WAIT, encoding="utf-8")
+    done = play(playbook, tmp_path, "-c", "local", ansible_python_interpreter=sys.executable)
+    refused(done, "https://127.0.0.1:1 (option host) can't be reached: Connection refused; worker-1: router tor-1: ")
+
+
 def test_no_node_is_begun_without_time_and_the_run_ends_well(tmp_path: Path) -> None:
     done = play(MAINTENANCE, tmp_path, target="worker-1,worker-2", maintenance_deadline="2026-01-01T05:00:00+01:00")
     assert done.returncode == 0, done.stdout + done.stderr
