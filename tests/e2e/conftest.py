@@ -27,6 +27,8 @@ from lab.state import Lab
 
 TOP = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
+# Seconds. Whatever takes longer hangs, however busy the machine is.
+HANGS = 900
 
 
 def lab_name(name: str) -> str:
@@ -62,8 +64,12 @@ class Cluster:
 
     def play(self, playbook: str, *arguments: str, inventory: Path | None = None, **variables: Any) -> Play:
         """The playbook's end; it gets the lab's inventory and the rights of docs/manifests/rbac.yml, no more."""
-        process = self.start(playbook, *arguments, inventory=inventory, **variables)
-        output, _unused = process.communicate(timeout=400)
+        return self.ended(self.start(playbook, *arguments, inventory=inventory, **variables))
+
+    @staticmethod
+    def ended(process: subprocess.Popen[str]) -> Play:
+        """The end of a playbook that was started."""
+        output, _unused = process.communicate(timeout=HANGS)
         return Play(process.returncode, output)
 
     def start(
@@ -90,17 +96,17 @@ class Cluster:
         )
 
     @staticmethod
-    def when(condition: Callable[[], bool], process: subprocess.Popen[str], *, timeout: float = 120) -> None:
+    def when(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         """Returns as soon as the condition holds, while the playbook runs on."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + HANGS
         while not condition():
             assert process.poll() is None, f"the playbook ended before it was so:\n{process.communicate()[0]}"
             assert time.monotonic() < deadline, "it was never so"
             time.sleep(0.05)
 
-    def kill_when(self, condition: Callable[[], bool], process: subprocess.Popen[str], *, timeout: float = 120) -> str:
+    def kill_when(self, condition: Callable[[], bool], process: subprocess.Popen[str]) -> str:
         """Kills a playbook, with all that it has started, as soon as the condition holds; returns what it had said."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + HANGS
         while not condition():
             assert process.poll() is None, f"the playbook ended before it could be killed:\n{process.communicate()[0]}"
             assert time.monotonic() < deadline, "the moment to kill the playbook never came"

@@ -95,10 +95,10 @@ def test_fault_11_a_label_that_somebody_sets_back_stops_the_run_and_who_did_is_n
     process = cluster.start("node-maintenance.yml", target=cluster.node, bgp_withdraw_timeout=8)
     cluster.when(cluster.deselected, process)
     cluster.patch_node({"metadata": {"labels": {"enable-bgp": "true"}}}, manager="argocd-controller")
-    output, _none = process.communicate(timeout=300)
+    play = cluster.ended(process)
 
-    assert process.returncode != 0
-    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "the node was put back as it was" in line)
     assert "somebody has set the label again (field manager argocd-controller)" in line
     assert cluster.lab.machines[cluster.node].running()
     assert cluster.state() == IN_SERVICE
@@ -113,10 +113,10 @@ def test_fault_15_an_operator_that_dies_in_mid_run_is_named_and_the_label_is_put
     cluster.when(lambda: cluster.state()["label"] == "false", process)
     cluster.when(lambda: cluster.state()["label"] == "true", process)
     cluster.knob("operator.dead=false")
-    output, _none = process.communicate(timeout=300)
+    play = cluster.ended(process)
 
-    assert process.returncode != 0
-    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "the node was put back as it was" in line)
     assert "stuck at the hop NodeConfig" in line
     assert "cilium-operator" in line
     assert cluster.lab.machines[cluster.node].running()
@@ -137,12 +137,12 @@ def test_fault_22_a_router_that_is_unreachable_in_mid_wait_is_unknown_and_the_la
     # Also sshd-session, in which newer releases keep what is connected.
     machine.run(["pkill", "sshd"])
     try:
-        output, _none = process.communicate(timeout=300)
+        play = cluster.ended(process)
     finally:
         machine.run(["systemctl", "start", "ssh"])
 
-    assert process.returncode != 0
-    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "the node was put back as it was" in line)
     assert f"router {router} is unreachable by SSH, so its routes are unknown" in line
     assert cluster.lab.machines[cluster.node].running()
     assert cluster.state() == IN_SERVICE
@@ -159,10 +159,10 @@ def test_fault_19_without_routers_a_dead_agent_proves_nothing(cluster: Cluster, 
     cluster.knob(f"agents.{cluster.node}.dead=true")
     cluster.when(lambda: cluster.state()["label"] == "true", process)
     cluster.knob(f"agents.{cluster.node}.dead=false")
-    output, _none = process.communicate(timeout=300)
+    play = cluster.ended(process)
 
-    assert process.returncode != 0
-    line = next(line for line in output.splitlines() if "the node was put back as it was" in line)
+    assert play.code != 0
+    line = next(line for line in play.output.splitlines() if "the node was put back as it was" in line)
     assert "unknown: its agent can't be asked" in line
     assert cluster.lab.machines[cluster.node].running()
     assert cluster.state() == IN_SERVICE

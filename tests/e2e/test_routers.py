@@ -104,9 +104,9 @@ def test_without_routers_a_node_is_switched_off_and_on_again_without_loss(frr10:
         frr10.when(lambda: not machine.running(), process)
         # Nobody had looked at them.
         assert not frr10.routers_send_to_node()
-        output, _none = process.communicate(timeout=300)
+        play = frr10.ended(process)
 
-    assert process.returncode == 0, output
+    assert play.code == 0, play.output
     assert frr10.state() == IN_SERVICE
     assert machine.boot_id() not in (None, boot_id)
     assert frr10.routers_send_to_node()

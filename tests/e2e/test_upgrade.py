@@ -206,12 +206,12 @@ def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_
             kept.append(hops <= set(network.next_hops(router.netns, s.VIPS4[0])))
             away.append(upgrade.away)
             time.sleep(0.25)
-        output, _none = process.communicate()
+        play = cluster.ended(process)
         probe.wait(requests=10_000, seconds=3)
     for name, zone in zip((second, third), zones, strict=True):
         cluster.label(name, ZONE, zone)
 
-    assert process.returncode == 0, output
+    assert play.code == 0, play.output
     assert upgrade.versions == ["1.18.8"] * 3
     assert all(kept)
     # The first one alone, and then those of one zone together.
