@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Count lost packets: UDP requests and new TCP connections to the VIPs, from inside the client's network namespace.
 
-One thread, one selector. A request is lost when no answer came within the timeout; the sockets are emptied before
-anything is judged, so a prober that the machine did not let run does not report its own pauses as loss.
+One thread, one selector. A request is lost when no answer came at all, and counted apart, as late, when one came
+after the timeout: no packet was lost then. The sockets are emptied before anything is judged, so a prober that the
+machine did not let run does not report its own pauses as loss.
 
 A connection that is open while a router's set of next hops changes may be hashed to another node, which doesn't know
 it and resets it. No packet is lost then, and every such change does it, whoever makes it: these are counted apart, as
@@ -68,7 +69,10 @@ class Family:
     targets: list[str]
     sockets: list[socket.socket] = field(default_factory=list)
     sent: int = 0
-    lost: list[float] = field(default_factory=list)
+    # When those were sent that have no answer after the timeout, by their number.
+    lost: dict[int, float] = field(default_factory=dict)
+    # Seconds that answers after the timeout took.
+    late: list[float] = field(default_factory=list)
     tcp_new: int = 0
     tcp_failed: list[float] = field(default_factory=list)
     # Reset after they were established: (began, ended).
@@ -213,7 +217,6 @@ class Prober:
         self.sequence = 0
         self.pending: dict[int, tuple[float, Family]] = {}  # in the order of sending
         self.attempts: dict[int, Attempt] = {}
-        self.late = 0
         self.next_hops: list[list[Any]] = []
         # Family, and between which moments a router changed from one known set of next hops to another.
         self.changes: list[tuple[int, float, float]] = []
@@ -231,7 +234,7 @@ class Prober:
         target = family.targets[family.sent // len(family.sockets) % len(family.targets)]
         family.sent += 1
         self.pending[sequence] = (now, family)
-        # No route, or an ICMP error of an earlier packet: this request will be counted as lost after the timeout.
+        # No route, or an ICMP error of an earlier packet: this request has no answer.
         with contextlib.suppress(OSError):
             sock.sendto(MAGIC.pack(self.run_id, sequence), (target, self.port))
 
@@ -249,7 +252,10 @@ class Prober:
                 continue
             run_id, sequence = MAGIC.unpack(data)
             if run_id == self.run_id and self.pending.pop(sequence, None) is None:
-                self.late += 1
+                for family in self.families:
+                    sent = family.lost.pop(sequence, None)
+                    if sent is not None:
+                        family.late.append(time.monotonic() - sent)
 
     # -- TCP
 
@@ -341,7 +347,7 @@ class Prober:
             if now - sent < self.timeout:
                 break
             del self.pending[sequence]
-            family.lost.append(sent)
+            family.lost[sequence] = sent
         for attempt in [a for a in self.attempts.values() if now - a.started >= self.timeout]:
             self._tcp_end(attempt, ok=False)
 
@@ -417,13 +423,13 @@ class Prober:
         moved = {f.version: [reset for reset in f.tcp_reset if self._is_moved(f, *reset)] for f in self.families}
         for f in self.families:
             f.tcp_failed += [began for began, ended in f.tcp_reset if (began, ended) not in moved[f.version]]
-        bins = Counter(int((t - at) * 10) for f in self.families for t in f.lost)
+        bins = Counter(int((t - at) * 10) for f in self.families for t in f.lost.values())
         families = {
             FAMILIES[f.version]: {
                 "sent": f.sent,
                 "lost": len(f.lost),
-                "first_loss": round(min(f.lost) - at, 3) if f.lost else None,
-                "last_loss": round(max(f.lost) - at, 3) if f.lost else None,
+                "first_loss": round(min(f.lost.values()) - at, 3) if f.lost else None,
+                "last_loss": round(max(f.lost.values()) - at, 3) if f.lost else None,
                 "tcp_new": f.tcp_new,
                 "tcp_failed": len(f.tcp_failed),
                 "tcp_moved": len(moved[f.version]),
@@ -442,7 +448,8 @@ class Prober:
             "families": families,
             "lost_per_100ms": [[n / 10, bins[n]] for n in sorted(bins)],
             "next_hops": self.next_hops,
-            "late_answers": self.late,  # came after the timeout: they are in the lost ones too
+            "udp_late": sum(len(f.late) for f in self.families),
+            "latest": round(max((seconds for f in self.families for seconds in f.late), default=0), 3),
             "skipped": skipped,  # requests that this machine did not let the prober send in time
         }
 
@@ -450,7 +457,7 @@ class Prober:
 def summary(result: dict[str, Any]) -> str:
     """One line for people."""
     line = (
-        f"prober: {result['udp_sent']} UDP requests, {result['udp_lost']} lost; "
+        f"prober: {result['udp_sent']} UDP requests, {result['udp_lost']} lost, {result['udp_late']} late; "
         f"{result['tcp_new']} new TCP connections, {result['tcp_failed']} failed, {result['tcp_moved']} moved; "
         f"{result['seconds']:.1f} s"
     )
@@ -468,7 +475,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--udp-rate", type=float, default=200, help="UDP requests per second and family")
     parser.add_argument("--tcp-rate", type=float, default=10, help="new TCP connections per second and family")
     parser.add_argument("--sockets", type=int, default=64, help="UDP source ports per family")
-    parser.add_argument("--timeout", type=float, default=1.0, help="seconds after which a request counts as lost")
+    parser.add_argument("--timeout", type=float, default=1.0, help="seconds after which an answer is late")
     parser.add_argument("--routers", nargs="*", default=[], metavar="NETNS", help="namespaces whose next hops to note")
     parser.add_argument("--sample", type=float, default=0.25, help="seconds between two looks at the next hops")
     parser.add_argument("--duration", type=float, help="seconds; without it: until the file exists or SIGTERM")

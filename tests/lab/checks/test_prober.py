@@ -183,7 +183,6 @@ def test_nothing_is_lost_when_nothing_is_broken(net: Net, tmp_path: Path) -> Non
         assert counts["tcp_new"] + result["skipped"] >= 29
         assert counts["first_loss"] is None
         assert counts["last_loss"] is None
-    assert result["late_answers"] == 0
     first = {row[2]: row[3] for row in reversed(result["next_hops"])}
     assert first == {"ipv4": ["10.77.1.2", "10.77.2.2"], "ipv6": ["fd77:1::2", "fd77:2::2"]}
 
@@ -208,6 +207,23 @@ def test_loss_is_seen_when_one_nodes_echo_is_killed(net: Net, tmp_path: Path) ->
         assert len(counts["tcp_failed_at"]) == counts["tcp_failed"]
     assert sum(n for _unused, n in result["lost_per_100ms"]) == result["udp_lost"]
     assert all(row[0] * 10 % 1 < 1e-6 or row[0] * 10 % 1 > 1 - 1e-6 for row in result["lost_per_100ms"])
+
+
+@needs_root
+def test_an_answer_after_the_timeout_is_late_and_not_lost(net: Net, tmp_path: Path) -> None:
+    out, stop = tmp_path / "out.json", tmp_path / "stop"
+    # So few that all of them fit into the socket's buffer while nobody reads it.
+    process = net.probe(out, "--until-file", str(stop), "--udp-rate", "40", "--tcp-rate", "0.1")
+    time.sleep(1)
+    net.echo["n1"].send_signal(signal.SIGSTOP)
+    time.sleep(2)
+    net.echo["n1"].send_signal(signal.SIGCONT)
+    time.sleep(1)
+    stop.touch()
+    result = result_of(process, out)
+    assert result["udp_lost"] == 0, result
+    assert result["udp_late"] > 0
+    assert result["latest"] > 1
 
 
 @needs_root
