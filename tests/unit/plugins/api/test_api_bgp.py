@@ -152,19 +152,26 @@ def test_fault_29_claim_refuses_long_lived_graceful_restart_unless_it_is_overrid
     assert (bound["unbounded"], "is negotiated, for a time that isn't known" in bound["reason"]) == (True, True)
 
 
+# As ROUTES, and another node that announces the VIP.
+OTHER_HOP = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
+WITH_OTHER = {"tor-1": {**ROUTES["tor-1"], "others": [OTHER_HOP]}}
+
+
+def vip_of_a_service(api, **spec):
+    path = "/api/v1/namespaces/shop/services"
+    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}], **spec}})
+    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+
+
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_claim_refuses_the_last_announcer_of_a_vip(api):
-    path = "/api/v1/namespaces/shop/services"
-    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
-    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    vip_of_a_service(api)
     with pytest.raises(ClaimError, match=r"VIP 198.51.100.10/32 of Service shop/web: its last announcer is this node"):
         claimed(api)
     assert writes(api) == []
-    other = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
-    answers = {"tor-1": {**ROUTES["tor-1"], "others": [other]}}
     with pytest.raises(ClaimError, match="too few others announce it"):
-        claimed(api, routes=answers, min_announcers=2)
-    assert claimed(api, routes=answers)["changed"]
+        claimed(api, routes=WITH_OTHER, min_announcers=2)
+    assert claimed(api, routes=WITH_OTHER)["changed"]
 
 
 def claimed_elsewhere(api, name, *, phase="claimed", text=None):
@@ -177,25 +184,21 @@ def claimed_elsewhere(api, name, *, phase="claimed", text=None):
 
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(api):
-    path = "/api/v1/namespaces/shop/services"
-    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
-    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
-    other = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
-    answers = {"tor-1": {**ROUTES["tor-1"], "others": [other]}}
+    vip_of_a_service(api)
     claimed_elsewhere(api, "worker-2")
     with pytest.raises(
         ClaimError, match=r"its last announcer is this node .*; not counted: worker-2, claimed by bob@laptop\)"
     ):
-        claimed(api, routes=answers)
+        claimed(api, routes=WITH_OTHER)
     # What nobody can read may say anything.
     claimed_elsewhere(api, "worker-1", text="{")
     with pytest.raises(ClaimError, match=r"whether worker-1 is on its way out, .* is unknown: .* isn't JSON"):
-        claimed(api, routes=answers)
+        claimed(api, routes=WITH_OTHER)
     assert writes(api) == []
     for name in ("worker-1", "worker-2"):
         api.client.delete(f"/api/v1/nodes/{name}", {})
     claimed_elsewhere(api, "worker-2", phase="announced")
-    assert claimed(api, routes=answers)["changed"]
+    assert claimed(api, routes=WITH_OTHER)["changed"]
 
 
 def claimed_meanwhile(api, meanwhile, **changes):
@@ -220,27 +223,21 @@ def claimed_meanwhile(api, meanwhile, **changes):
 
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_of_two_claims_at_once_the_later_one_steps_back(api):
-    path = "/api/v1/namespaces/shop/services"
-    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
-    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
-    other = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
-    answers = {"tor-1": {**ROUTES["tor-1"], "others": [other]}}
-    (refused,) = claimed_meanwhile(api, lambda: claimed_elsewhere(api, "worker-2"), routes=answers)
+    vip_of_a_service(api)
+    (refused,) = claimed_meanwhile(api, lambda: claimed_elsewhere(api, "worker-2"), routes=WITH_OTHER)
     assert "its record was removed again: VIP 198.51.100.10/32 of Service shop/web: its last announcer" in refused.msg
     assert "not counted: worker-2, claimed by bob@laptop" in refused.msg
     assert _record.parse(api.client.get(NODE)) is None
     api.client.delete("/api/v1/nodes/worker-2", {})
     denied = {"method": "GET", "path": "/nodes$", "status": 403}
-    (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=answers)
+    (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=WITH_OTHER)
     assert "is unknown, since Nodes can't be listed" in refused.msg
     assert _record.parse(api.client.get(NODE)) is None
 
 
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_nodes_that_may_not_be_listed_are_unknown(api):
-    path = "/api/v1/namespaces/shop/services"
-    api.post(path, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 7}]}})
-    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    vip_of_a_service(api)
     rules = [
         {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]},
         {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get", "list"]},
@@ -254,10 +251,7 @@ def test_fault_31_nodes_that_may_not_be_listed_are_unknown(api):
 
 @pytest.mark.usefixtures("cilium")
 def test_vips_that_come_back_with_their_pods_are_noted(api):
-    path = "/api/v1/namespaces/shop/services"
-    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"port": 7}]}
-    api.post(path, {"metadata": {"name": "web"}, "spec": spec})
-    api.client.patch(f"{path}/web/status", {"status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}})
+    vip_of_a_service(api, type="LoadBalancer", externalTrafficPolicy="Local")
     result = claimed(api, min_announcers=0)
     assert result["record"]["before"]["local"] == ["198.51.100.10/32"]
     assert "198.51.100.10/32 belong to Services with traffic policy Local" in result["warnings"][-1]
