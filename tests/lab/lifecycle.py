@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lab import cluster, frr, inventory, machines, network, power, rootfs, speaker, ssh, state
+from lab import cluster, frr, inotify, inventory, machines, network, power, rootfs, speaker, ssh, state
 from lab import settings as s
 from lab.settings import LabError, LabSettings
 from lab.standins.client import Api
@@ -61,6 +61,8 @@ def up(settings: LabSettings, *, network_only: bool = False, announce: bool = Fa
     with ThreadPoolExecutor() as pool:
         list(pool.map(rootfs.ensure, suites))
     _clear(settings.name)
+    if settings.form == "nspawn":
+        inotify.check()
     lab = Lab(settings)
     try:
         settings.directory.mkdir(parents=True, mode=0o700)
