@@ -325,6 +325,7 @@ def test_a_restart_over_the_budget_stops_the_roll_and_is_rolled_back(upgrade: Up
     assert play.code != 0
     line = next(line for line in play.output.splitlines() if "its agent was away for" in line and "roll back" in line)
     assert f"not touched: {third}" in line
+    assert all(f"prefixes were lost on router {router}" in line for router in upgrade.lab.routers)
     assert (
         "roll back with: ansible-playbook hitless.nodes.cilium_upgrade -e target=nodes -e agent_rollback=true" in line
     )
