@@ -23,7 +23,7 @@ from lab.state import Lab
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
-FIGURES = ("udp_sent", "udp_lost", "udp_late", "tcp_new", "tcp_failed", "tcp_moved", "seconds")
+FIGURES = ("udp_sent", "udp_lost", "udp_late", "tcp_new", "tcp_failed", "tcp_late", "tcp_moved", "seconds")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -112,7 +112,7 @@ def playbook(lab: Lab, path: str, variables: dict[str, Any]) -> int:
 def table(result: dict[str, Any]) -> str:
     """Both counts, for people."""
     head = f"\n{result['speaker']}, FRR {result['frr']}, graceful restart: {result['graceful_restart']}\n"
-    rows = [["", "UDP sent", "UDP lost", "UDP late", "new TCP", "TCP failed", "TCP moved", "seconds"]]
+    rows = [["", "UDP sent", "UDP lost", "UDP late", "new TCP", "TCP failed", "TCP late", "TCP moved", "seconds"]]
     for name in ("maintenance", "control"):
         counts = result[name]
         rows.append([name, *(str(counts[key]) for key in FIGURES[:-1]), f"{counts['seconds']:.1f}"])

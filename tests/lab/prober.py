@@ -5,7 +5,8 @@
 
 One thread, one selector. A request is lost when no answer came at all, and counted apart, as late, when one came
 after the timeout: no packet was lost then. The sockets are emptied before anything is judged, so a prober that the
-machine did not let run does not report its own pauses as loss.
+machine did not let run does not report its own pauses as loss. A connection that ends well after the timeout is late,
+too, unless the client's kernel had to send something of it again.
 
 A connection that is open while a router's set of next hops changes may be hashed to another node, which doesn't know
 it and resets it. No packet is lost then, and every such change does it, whoever makes it: these are counted apart, as
@@ -37,6 +38,9 @@ TICK = 0.01  # seconds between two looks at what is due
 CATCH_UP = 10  # requests at most per family and tick, so that a pause is not followed by one big burst
 STOP_AFTER_STALL = 1.0  # seconds of backlog that are still made up for; older ones are counted as `skipped`
 MAGIC = struct.Struct("!8sQ")
+PATIENCE = 10.0  # seconds after which a connection that is late has failed
+# Where linux/tcp.h has tcpi_total_retrans in struct tcp_info.
+RETRANSMITTED = struct.Struct("100xI")
 
 
 @dataclass
@@ -75,6 +79,7 @@ class Family:
     late: list[float] = field(default_factory=list)
     tcp_new: int = 0
     tcp_failed: list[float] = field(default_factory=list)
+    tcp_late: int = 0
     # Reset after they were established: (began, ended).
     tcp_reset: list[tuple[float, float]] = field(default_factory=list)
 
@@ -93,6 +98,11 @@ class Attempt:
     line: bytes
     got: bytes = b""
     wrote: bool = False
+
+    def sent_again(self) -> bool:
+        """Whether the kernel had to retransmit something."""
+        info = self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RETRANSMITTED.size)
+        return RETRANSMITTED.unpack(info) != (0,)
 
 
 class Router:
@@ -304,6 +314,9 @@ class Prober:
         """Closes it. ok None: what its end means is judged in the report, when all changes are known."""
         if self.attempts.pop(attempt.sock.fileno(), None) is not None:
             self.selector.unregister(attempt.sock)
+        if ok and time.monotonic() - attempt.started >= self.timeout:
+            ok = not attempt.sent_again()
+            attempt.family.tcp_late += ok
         attempt.sock.close()
         if ok is False:
             attempt.family.tcp_failed.append(attempt.started)
@@ -349,7 +362,8 @@ class Prober:
             del self.pending[sequence]
             family.lost[sequence] = sent
         for attempt in [a for a in self.attempts.values() if now - a.started >= self.timeout]:
-            self._tcp_end(attempt, ok=False)
+            if now - attempt.started >= PATIENCE or attempt.sent_again():
+                self._tcp_end(attempt, ok=False)
 
     def _drain(self, wait: float) -> None:
         """Handle what is readable; TCP takes several steps, so go on until nothing is left."""
@@ -389,7 +403,7 @@ class Prober:
             ended = before = time.monotonic()
             self._drain(max(0.0, TICK - (before - now)))
             self._judge(before)
-        deadline = time.monotonic() + self.timeout
+        deadline = time.monotonic() + PATIENCE
         while (self.pending or self.attempts) and time.monotonic() < deadline + TICK:
             before = time.monotonic()
             self._drain(TICK)
@@ -432,6 +446,7 @@ class Prober:
                 "last_loss": round(max(f.lost.values()) - at, 3) if f.lost else None,
                 "tcp_new": f.tcp_new,
                 "tcp_failed": len(f.tcp_failed),
+                "tcp_late": f.tcp_late,
                 "tcp_moved": len(moved[f.version]),
                 "tcp_failed_at": [round(t - at, 3) for t in sorted(f.tcp_failed)[:1000]],
             }
@@ -442,6 +457,7 @@ class Prober:
             "udp_lost": sum(len(f.lost) for f in self.families),
             "tcp_new": sum(f.tcp_new for f in self.families),
             "tcp_failed": sum(len(f.tcp_failed) for f in self.families),
+            "tcp_late": sum(f.tcp_late for f in self.families),
             "tcp_moved": sum(map(len, moved.values())),
             "seconds": round(ended - at, 3),
             "started": round(self.started_epoch, 3),
@@ -458,7 +474,8 @@ def summary(result: dict[str, Any]) -> str:
     """One line for people."""
     line = (
         f"prober: {result['udp_sent']} UDP requests, {result['udp_lost']} lost, {result['udp_late']} late; "
-        f"{result['tcp_new']} new TCP connections, {result['tcp_failed']} failed, {result['tcp_moved']} moved; "
+        f"{result['tcp_new']} new TCP connections, {result['tcp_failed']} failed, {result['tcp_late']} late, "
+        f"{result['tcp_moved']} moved; "
         f"{result['seconds']:.1f} s"
     )
     for name, counts in result["families"].items():

@@ -213,7 +213,7 @@ def test_loss_is_seen_when_one_nodes_echo_is_killed(net: Net, tmp_path: Path) ->
 def test_an_answer_after_the_timeout_is_late_and_not_lost(net: Net, tmp_path: Path) -> None:
     out, stop = tmp_path / "out.json", tmp_path / "stop"
     # So few that all of them fit into the socket's buffer while nobody reads it.
-    process = net.probe(out, "--until-file", str(stop), "--udp-rate", "40", "--tcp-rate", "0.1")
+    process = net.probe(out, "--until-file", str(stop), "--udp-rate", "40")
     time.sleep(1)
     net.echo["n1"].send_signal(signal.SIGSTOP)
     time.sleep(2)
@@ -224,6 +224,27 @@ def test_an_answer_after_the_timeout_is_late_and_not_lost(net: Net, tmp_path: Pa
     assert result["udp_lost"] == 0, result
     assert result["udp_late"] > 0
     assert result["latest"] > 1
+    # The kernel has answered them, only the echo did not.
+    assert result["tcp_failed"] == 0
+    assert result["tcp_late"] > 0
+
+
+@needs_root
+def test_a_connection_that_was_sent_again_has_failed(net: Net, tmp_path: Path) -> None:
+    out, stop = tmp_path / "out.json", tmp_path / "stop"
+    process = net.probe(out, "--until-file", str(stop))
+    time.sleep(1)
+    for vip in (VIP4, VIP6):
+        ip("-n", net.names["router"], "route", "replace", "blackhole", vip)
+    time.sleep(1.5)
+    for vip in (VIP4, VIP6):
+        ip("-n", net.names["router"], "route", "del", "blackhole", vip)
+    net.routes("n1", "n2")
+    time.sleep(3)
+    stop.touch()
+    result = result_of(process, out)
+    assert result["udp_lost"] > 0
+    assert result["tcp_failed"] > 0
 
 
 @needs_root
