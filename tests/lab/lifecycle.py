@@ -286,7 +286,7 @@ def _spawn(lab: Lab, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
-def _serve(lab: Lab, module: str, arguments: list[str], file: str, *, timeout: float = 20) -> dict[str, Any]:
+def _serve(lab: Lab, module: str, arguments: list[str], file: str, *, timeout: float = 60) -> dict[str, Any]:
     """Starts a server; content of the JSON file that it writes once it serves; timeout in seconds."""
     process = _spawn(lab, module, *arguments)
     deadline = time.monotonic() + timeout
