@@ -28,7 +28,10 @@ def doctor(cluster: Cluster) -> Iterator[Doctor]:
     # With both Secrets that PeerConfigs name here.
     manifest = MANIFEST.read_text().replace("[bgp-auth]", "[bgp-auth, example]")
     rights.grant(cluster.lab, manifest)
-    yield Doctor(cluster)
+    made = Doctor(cluster)
+    # The agents say so a few seconds after the routers have the routes.
+    until(made.says_established)
+    yield made
     rights.revoke(cluster.lab, manifest)
 
 
@@ -45,6 +48,13 @@ class Doctor:
         play = self.cluster.play("doctor.yml", cilium_namespace=self.name, **variables)
         assert play.recap["changed"] == 0, play.output
         return play, json.loads((self.cluster.reports / "bgp-doctor.json").read_text())
+
+    def says_established(self) -> bool:
+        """Whether Cilium says so of every session."""
+        found = [self.cluster.get("CiliumBGPNodeConfig", node, api_version="cilium.io/v2") for node in self.lab.nodes]
+        instances = [each for one in found if one for each in one.get("status", {}).get("bgpInstances", [])]
+        states = [peer.get("peeringState") for instance in instances for peer in instance.get("peers", [])]
+        return len(instances) == len(found) and set(states) == {"established"}
 
     def patch(self, kind: str, name: str, body: dict[str, Any], api_version: str = "cilium.io/v2") -> None:
         """A merge patch of an object without a namespace."""
