@@ -264,8 +264,8 @@ def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], coun
 
     _node.write(client, node, remove, check_mode=False)
     raise ClaimError(
-        f"{count.name} can't be claimed while others claim nodes, and its record was removed again: "
-        f"{'; '.join(reasons)}: run again when they are done",
+        f"{count.name} can't be claimed, and its record was removed again: {'; '.join(reasons)} (counted once more "
+        f"when it was written): run again when that is over",
         reasons=reasons,
     )
 

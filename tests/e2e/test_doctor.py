@@ -27,10 +27,10 @@ CIRCLE = "[Unit]\nAfter=network-online.target\nBefore=network.target\n"
 def doctor(cluster: Cluster) -> Iterator[Doctor]:
     # With both Secrets that PeerConfigs name here.
     manifest = MANIFEST.read_text().replace("[bgp-auth]", "[bgp-auth, example]")
-    rights.grant(cluster.lab, manifest)
     made = Doctor(cluster)
     # The agents say so a few seconds after the routers have the routes.
     until(made.says_established)
+    rights.grant(cluster.lab, manifest)
     yield made
     rights.revoke(cluster.lab, manifest)
 

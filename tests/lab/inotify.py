@@ -12,7 +12,7 @@ from lab import settings as s
 from lab.settings import LabError
 
 LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
-# Of systemd 252 as PID 1 of a machine, for root; Linux allows a user 128, so four labs are as many as fit.
+# Of systemd (252 and 257) as PID 1 of a machine, for root; Linux allows a user 128, so four labs are as many as fit.
 PER_MACHINE = 5
 
 

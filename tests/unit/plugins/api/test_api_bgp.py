@@ -233,6 +233,10 @@ def test_fault_31_of_two_claims_at_once_the_later_one_steps_back(api):
     (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=WITH_OTHER)
     assert "is unknown, since Nodes can't be listed" in refused.msg
     assert _record.parse(api.client.get(NODE)) is None
+    broken = {"method": "GET", "path": "/nodes$", "status": 500}
+    (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[broken]), routes=WITH_OTHER)
+    assert "its record was removed again: who else announces its VIPs is unknown: " in refused.msg
+    assert _record.parse(api.client.get(NODE)) is None
 
 
 @pytest.mark.usefixtures("cilium")

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils._template import (
     image_list,
@@ -36,7 +34,7 @@ def pod():
 
 
 def changed(path, value):
-    made = copy.deepcopy(template(OLD))
+    made = template(OLD)
     place = made
     for key in path[:-1]:
         place = place[key]
