@@ -30,9 +30,8 @@ options:
   rebooted:
     description:
       - Whether the node has to have booted anew. The record's boot id is the old one.
-      - Say V(false) when the node was not switched off.
+      - By default V(true) if the record says that the node was switched off or rebooted.
     type: bool
-    default: true
   boot_id:
     description:
       - The boot id before. By default the record's.
@@ -146,7 +145,7 @@ def main() -> None:
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
-            "rebooted": {"type": "bool", "default": True},
+            "rebooted": {"type": "bool"},
             "boot_id": {"type": "str"},
             "agent": {"type": "bool", "default": True},
             "cilium_namespace": {"type": "str", "default": "kube-system"},

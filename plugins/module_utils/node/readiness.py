@@ -19,7 +19,7 @@ from ..cilium.agent_pod import AGENT_SELECTOR, agent_missing
 from ..kube import node_objects
 from ..kube.api import TRANSIENT, Client, segment
 from ..kube.pods import moment
-from ..record import records
+from ..record import questions, records
 
 INTERVAL = 0.5
 
@@ -42,7 +42,8 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
     kept = (record or {}).get("before") or {}
     old_boot_id, since = None, None
-    if params["rebooted"]:
+    rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
+    if rebooted:
         old_boot_id = params["boot_id"] or kept.get("boot_id")
         if not old_boot_id:
             raise NotBack(
