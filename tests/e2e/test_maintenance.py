@@ -194,7 +194,7 @@ def test_status_shows_every_session_and_changes_nothing(cluster: Cluster) -> Non
     assert node["problems"] == []
     sessions = [session for router in node["routers"] for session in router["sessions"]]
     assert [router["router"] for router in node["routers"]] == list(cluster.lab.routers)
-    assert [session["installed"] for session in sessions] == [3, 3, 3, 3]
+    assert [session["installed"] for session in sessions] == [4, 4, 4, 4]
     assert "<table>" in (cluster.reports / "bgp-status.html").read_text()
 
 
