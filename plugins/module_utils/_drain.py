@@ -91,6 +91,7 @@ def _result(node: dict[str, Any], *, changed: bool, before: bool, after: bool, *
         "changed": changed,
         "name": node["metadata"]["name"],
         "unschedulable": after,
+        "record": _record.parse(node),
         "kept_cordoned": False,
         "pods": [],
         "pending": [],

@@ -11,14 +11,16 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from ansible_collections.hitless.nodes.plugins.filter.routers import baseline_back
 from ansible_collections.hitless.nodes.plugins.module_utils import _cilium, _client, _record
 from ansible_collections.hitless.nodes.plugins.module_utils._bgp import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils._claim import ClaimError, claim, release
+from ansible_collections.hitless.nodes.plugins.module_utils._drain import drain
 from ansible_collections.hitless.nodes.plugins.module_utils._info import node_info
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils._readiness import NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils._selection import SelectionError
-from api_calls import NODE, OTHER, ROUTES, RUN, bgp, claim_params, claimed, labels, writes
+from api_calls import NODE, OTHER, ROUTES, RUN, bgp, claim_params, claimed, drain_params, labels, writes
 
 # node_info
 
@@ -381,6 +383,15 @@ def test_release_of_a_node_that_another_holds(api):
 # node_bgp
 
 
+def drained(api):
+    assert drain(api.client, drain_params(_run=RUN), check_mode=False)["record"]["phase"] == "drained"
+
+
+def deselected(api):
+    record = bgp(api.client, "withdrawn")["record"]
+    assert record["history"][-1]["label"] == {"key": "enable-bgp", "before": "true", "after": "false"}
+
+
 @pytest.mark.usefixtures("cilium")
 def test_bgp_there_and_back(api):
     claimed(api)
@@ -394,6 +405,21 @@ def test_bgp_there_and_back(api):
     back = bgp(api.client, "announced")
     assert (back["changed"], back["node_config"], labels(api)["enable-bgp"]) == (True, True, "true")
     assert not bgp(api.client, "announced")["changed"]
+
+
+@pytest.mark.parametrize("order", [(drained, deselected), (deselected, drained)])
+@pytest.mark.usefixtures("cilium")
+def test_what_the_way_back_waits_for_is_in_the_record_as_it_is_then(api, order):
+    vip_of_a_service(api, externalTrafficPolicy="Local", type="LoadBalancer")
+    at_claim = claimed(api, routes=WITH_OTHER)["record"]
+    for step in order:
+        step(api)
+    back = wait(api.client, wait_params(rebooted=False), check_mode=False)["record"]
+    assert back == _record.parse(api.client.get(NODE))
+    again = bgp(api.client, "announced")["record"]
+    assert again == _record.parse(api.client.get(NODE))
+    assert baseline_back(at_claim, "tor-1") == {"default": ["198.51.100.10/32"]}
+    assert baseline_back(back, "tor-1") == baseline_back(again, "tor-1") == {"default": []}
 
 
 @pytest.mark.usefixtures("cilium")
@@ -548,6 +574,7 @@ def test_bgp_hands_over_at_the_end_of_a_slice(api, cilium):
         api.client, "withdrawn", timeout=60.0, _slice=12.0, _state={**caught.value.state, "elapsed": 1.0, "slices": 1}
     )
     assert (result["changed"], result["label"]["before"], result["node_config"]) == (False, "true", False)
+    assert result["record"] is None
 
 
 @pytest.mark.usefixtures("old_cilium")

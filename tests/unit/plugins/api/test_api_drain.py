@@ -17,6 +17,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import _client, _dra
 from ansible_collections.hitless.nodes.plugins.module_utils._drain import DrainError, cordon, drain, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Unfinished
+from api_calls import drain_params as params
 
 NODE = "/api/v1/nodes/worker-3"
 RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "n", "pid": 1, "started": 1}
@@ -26,28 +27,6 @@ RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "
 def punctual(monkeypatch):
     """Slices end on time, unless a test is about that."""
     monkeypatch.setattr(_evict, "OVERTIME", 0.0)
-
-
-def params(**changes):
-    defaults = {
-        "name": "worker-3",
-        "ignore_daemonsets": False,
-        "delete_emptydir_data": False,
-        "force": False,
-        "disable_eviction": False,
-        "grace_period": None,
-        "skip_wait_for_delete_timeout": 0,
-        "pod_selector": "",
-        "exclude_namespaces": [],
-        "order": "any",
-        "on_timeout": "fail",
-        "timeout": 20.0,
-        "max_parallel": 20,
-        "_run": None,
-        "_slice": None,
-        "_state": None,
-    }
-    return {**defaults, **changes}
 
 
 def claimed(api, *, unschedulable=False):
