@@ -143,4 +143,10 @@ def _stamp(client: Client, node: dict[str, Any], run: dict[str, Any] | None) -> 
 
 def _result(node: dict[str, Any], *, changed: bool, seconds: float, waiting_for: list[str]) -> dict[str, Any]:
     """What the module returns, with the same keys in check mode."""
-    return {"changed": changed, "node": node_objects.facts(node), "seconds": seconds, "waiting_for": waiting_for}
+    return {
+        "changed": changed,
+        "node": node_objects.facts(node),
+        "record": records.parse(node),
+        "seconds": seconds,
+        "waiting_for": waiting_for,
+    }
