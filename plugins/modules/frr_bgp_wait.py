@@ -186,6 +186,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+stale:
+  description: Whether a stale path of the node was left when the wait ended.
+  type: bool
+  returned: always
+  sample: false
 asked_at:
   description: When the wait began, by the controller's clock (RFC 3339, UTC).
   type: str
