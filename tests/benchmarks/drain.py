@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.conformance.client import Api, Process, eventually
 from lab import rootfs
-from lab.conformance.client import Api, Process, eventually
 from lab.demo import BUILD
 from lab.settings import LabError
 

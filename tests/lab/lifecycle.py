@@ -93,7 +93,7 @@ def _start(lab: Lab, *, network_only: bool, announce: bool) -> None:
             machine_on.result()
     if lab.api:
         cluster.seed(lab)
-        _spawn(lab, "standins", "--lab", settings.name)
+        _spawn(lab, "lab.standins", "--lab", settings.name)
     elif announce:
         start_speakers(lab)
     if lab.api or announce:
@@ -208,7 +208,7 @@ def _start_machine(machine: machines.Machine) -> None:
 
 def _start_redfish(lab: Lab) -> dict[str, str]:
     access = power.prepare(lab.dir)
-    return access | _serve(lab, "redfish", ["--lab", lab.settings.name], power.ENDPOINT)
+    return access | _serve(lab, "lab.redfish", ["--lab", lab.settings.name], power.ENDPOINT)
 
 
 def _start_api(lab: Lab) -> dict[str, Any]:
@@ -270,13 +270,13 @@ def _wipe(name: str) -> list[str]:
 
 
 def _spawn(lab: Lab, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Starts a module of the lab in the background; it logs to logs/MODULE.log and is found again by its marker."""
-    logs = lab.dir / "logs"
-    logs.mkdir(exist_ok=True)
+    """Starts a module in the background; it logs to a file of its own and is found again by its marker."""
+    log_path = _log_path(lab, module)
+    log_path.parent.mkdir(exist_ok=True)
     environment = os.environ | {s.MARKER: lab.settings.name, "PYTHONPATH": str(Path(__file__).parents[1])}
-    with (logs / f"{module}.log").open("ab") as log:
+    with log_path.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", f"lab.{module}", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -286,14 +286,18 @@ def _spawn(lab: Lab, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
+def _log_path(lab: Lab, module: str) -> Path:
+    return lab.dir / "logs" / f"{module.rpartition('.')[2]}.log"
+
+
 def _serve(lab: Lab, module: str, arguments: list[str], file: str, *, timeout: float = 60) -> dict[str, Any]:
     """Starts a server; content of the JSON file that it writes once it serves; timeout in seconds."""
     process = _spawn(lab, module, *arguments)
     deadline = time.monotonic() + timeout
     while not (path := lab.dir / file).exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = (lab.dir / "logs" / f"{module}.log").read_text().strip().splitlines()
-            raise LabError(f"lab.{module} did not start: {said[-1] if said else 'it says nothing'}")
+            said = _log_path(lab, module).read_text().strip().splitlines()
+            raise LabError(f"{module} did not start: {said[-1] if said else 'it says nothing'}")
         time.sleep(0.03)
     found: dict[str, Any] = json.loads(path.read_text())
     return found

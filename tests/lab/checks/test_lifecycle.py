@@ -108,7 +108,7 @@ def test_api_server_of_others_is_used_and_left_clean(
 
         return asyncio.run(ask())
 
-    argv = [sys.executable, "-m", "lab.emulator", "--dir", str(tmp_path)]
+    argv = [sys.executable, "-m", "emulator", "--dir", str(tmp_path)]
     with subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=subprocess.DEVNULL) as server:
         try:
             eventually((tmp_path / "emulator.json").exists, "an API server")

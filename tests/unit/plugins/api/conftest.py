@@ -22,7 +22,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from lab.emulator.server import Emulator
+from emulator.server import Emulator
 from lab.standins import world
 from lab.standins.client import Api as StandInApi
 from lab.standins.kubelets import Kubelet

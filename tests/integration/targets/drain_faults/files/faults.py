@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
-from lab.conformance.client import Api, Process, eventually
+from emulator.conformance.client import Api, Process, eventually
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import urllib3.exceptions
-from lab.conformance.client import Answer, Api, Process, eventually
+from emulator.conformance.client import Answer, Api, Process, eventually
 
 Json = dict[str, Any]
 
@@ -210,7 +210,7 @@ def test_port_that_is_taken_is_one_line(process: Process, tmp_path: Path) -> Non
 
     port = process.about["url"].rpartition(":")[2]
     done = subprocess.run(
-        [sys.executable, "-m", "lab.emulator", "--dir", str(tmp_path), "--port", port],
+        [sys.executable, "-m", "emulator", "--dir", str(tmp_path), "--port", port],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -24,7 +24,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from lab import rootfs
 
 from .client import Api, eventually

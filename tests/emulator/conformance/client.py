@@ -146,7 +146,7 @@ class Process:
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "lab.emulator", "--dir", str(directory), *options],
+            [sys.executable, "-m", "emulator", "--dir", str(directory), *options],
             cwd=Path(__file__).parents[2],
             stdout=subprocess.DEVNULL,
         )

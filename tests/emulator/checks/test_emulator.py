@@ -23,7 +23,7 @@ import kubernetes.config
 import kubernetes.stream
 import pytest
 import yaml
-from lab.conformance.client import Api, Process, eventually
+from emulator.conformance.client import Api, Process, eventually
 
 Json = dict[str, Any]
 
@@ -292,7 +292,7 @@ def test_five_thousand_pods_are_listed_in_pages_and_watched(api: Api) -> None:
 
 def test_help_says_what_it_is() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "lab.emulator", "--help"],
+        [sys.executable, "-m", "emulator", "--help"],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
