@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emulator.conformance.client import Api, Process, eventually
+from emulator.client import Api, eventually
+from emulator.process import Process
 from lab import rootfs
 from lab.demo import BUILD
 from lab.settings import LabError

@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from emulator.conformance.client import Api, Process, eventually
+from emulator.client import Api, eventually
+from emulator.process import Process
 from lab.cluster import CILIUM_VERSION, agent_image
 from lab.demo import BUILD
 from lab.settings import LabError

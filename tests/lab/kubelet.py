@@ -17,7 +17,9 @@ import signal
 import sys
 from pathlib import Path
 
-from lab.standins.client import TRANSIENT, Api, ApiError, Informer, Object
+from emulator.client import TRANSIENT, ApiError, AsyncApi, Object
+from emulator.informer import Informer
+
 from lab.standins.images import image_id
 
 
@@ -26,7 +28,7 @@ class Kubelet(Informer):
 
     def __init__(
         self,
-        api: Api,
+        api: AsyncApi,
         *,
         start: float | None,
         end: float,
@@ -103,7 +105,7 @@ async def _serve(options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Api(options.kubeconfig, user_agent="lab-kubelet") as api:
+    async with AsyncApi(options.kubeconfig, user_agent="lab-kubelet") as api:
         kubelet = Kubelet(
             api,
             start=options.start,

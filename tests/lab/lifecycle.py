@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import json
@@ -20,10 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from emulator.client import Api
+
 from lab import cluster, frr, inotify, inventory, machines, network, power, rootfs, speaker, ssh, state
 from lab import settings as s
 from lab.settings import LabError, LabSettings
-from lab.standins.client import Api
 from lab.state import Lab
 
 Report = Callable[[str], None]
@@ -225,20 +225,11 @@ def _start_api(lab: Lab) -> dict[str, Any]:
     # A user of their own tells the stand-ins from the tests in the emulator's log of requests.
     body = {"user": "lab-stand-ins", "groups": ["system:masters"]}
     own.touch(mode=0o600)
-    own.write_text(asyncio.run(_post(Path(about["admin_kubeconfig"]), "/_emulator/kubeconfig", body)))
+    answer = Api(Path(about["admin_kubeconfig"])).post("/_emulator/kubeconfig", body)
+    if answer.status >= 300:
+        raise LabError(f"the emulator gives no kubeconfig for the stand-ins: {answer.status} {answer.body[:200]!r}")
+    own.write_bytes(answer.body)
     return {"emulated": True, **about}
-
-
-async def _post(kubeconfig: Path, path: str, body: dict[str, Any]) -> str:
-    # Not Api.create: the answer is a kubeconfig, not an object.
-    async with (
-        Api(kubeconfig, user_agent="hitless-lab") as api,
-        api.session().post(api.server + path, json=body) as answer,
-    ):
-        text = await answer.text()
-        if answer.status >= 300:
-            raise LabError(f"{path}: {answer.status} {text[:200]}")
-        return text
 
 
 def _server(kubeconfig: Path) -> str:

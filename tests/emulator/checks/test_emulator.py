@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import shutil
-import ssl
 import subprocess
 import sys
 import threading
@@ -23,7 +22,8 @@ import kubernetes.config
 import kubernetes.stream
 import pytest
 import yaml
-from emulator.conformance.client import Api, Process, eventually
+from emulator.client import Api, AsyncApi, eventually
+from emulator.process import Process
 
 Json = dict[str, Any]
 
@@ -130,15 +130,6 @@ def test_log_of_requests(api: Api) -> None:
     assert [item["n"] for item in entries] == [seen + 1, seen + 2, seen + 3]
 
 
-def _context(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
-    configuration = kubernetes.client.Configuration()
-    kubernetes.config.load_kube_config(str(kubeconfig), client_configuration=configuration)
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    assert configuration.cert_file
-    context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    return configuration.host, context
-
-
 class Agent:
     """An exec backend in a thread: `fail` exits 3, everything else is echoed."""
 
@@ -160,9 +151,11 @@ class Agent:
         self._thread.join(10)
 
     async def _serve(self) -> None:
-        host, context = _context(self._target[0])
-        url = f"{host}/_emulator/exec-backend?namespace=default&pod={self._target[1]}"
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=context) as socket:
+        path = f"/_emulator/exec-backend?namespace=default&pod={self._target[1]}"
+        async with (
+            AsyncApi(self._target[0], user_agent="agent") as client,
+            client.session().ws_connect(client.server + path) as socket,
+        ):
             self._socket = socket
             self._ready.set()
             async for message in socket:

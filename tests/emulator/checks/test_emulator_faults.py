@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import urllib3.exceptions
-from emulator.conformance.client import Answer, Api, Process, eventually
+from emulator.client import Answer, Api, eventually
+from emulator.process import Process
 
 Json = dict[str, Any]
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from .client import Api, Process, eventually
+from ..client import Api, eventually
+from ..process import Process
 
 Json = dict[str, Any]
 

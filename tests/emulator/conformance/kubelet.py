@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from .client import Api
+from ..client import Api
 
 _PERIOD = 0.1
 

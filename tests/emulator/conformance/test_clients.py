@@ -17,7 +17,7 @@ import kubernetes.config
 import kubernetes.dynamic
 import pytest
 
-from .client import Api, eventually
+from ..client import Api, eventually
 from .kubelet import Kubelet
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .client import Api, eventually
+from ..client import Api, eventually
 from .kubelet import Kubelet
 
 Json = dict[str, Any]

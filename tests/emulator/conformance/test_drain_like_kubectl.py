@@ -26,7 +26,7 @@ import pytest
 import yaml
 from lab import rootfs
 
-from .client import Api, eventually
+from ..client import Api, eventually
 
 Json = dict[str, Any]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator.objects import condition
 from lab.standins import agent, agent_cli, control_plane, kubelets, operator, workloads
-from lab.standins.client import condition
 from lab.standins.images import ImageStore, Registry, digest_of, image_id
 from lab.standins.selectors import matches
 from lab.standins.world import Knobs

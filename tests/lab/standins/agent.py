@@ -13,10 +13,13 @@ import subprocess
 import time
 from typing import Any
 
+from emulator.client import ApiError, Object, patch_existing
+from emulator.informer import Controller
+from emulator.objects import timestamp
+
 from lab.settings import LabError
 from lab.speaker import Peer, SpeakerConfig
 from lab.standins import agent_cli
-from lab.standins.client import ApiError, Controller, Object, patch_existing, timestamp
 from lab.standins.kubelets import Kubelet
 from lab.standins.selectors import matches
 from lab.standins.world import CILIUM, Host, World

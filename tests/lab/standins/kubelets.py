@@ -12,7 +12,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from lab.standins.client import ApiError, Controller, Object, condition, is_true, patch_existing, timestamp
+from emulator.client import ApiError, Object, patch_existing
+from emulator.informer import Controller
+from emulator.objects import condition, is_true, timestamp
+
 from lab.standins.images import ImageStore, Waiting, image_id
 from lab.standins.world import Host, World
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from emulator.client import AsyncApi
 from emulator.server import Emulator
 from lab.standins import world
-from lab.standins.client import Api as StandInApi
 from lab.standins.kubelets import Kubelet
 
 
@@ -274,11 +272,11 @@ class Agent:
         self.sessions = [{"local-asn": 65432, "peer-asn": 62112, "peer-address": address, "session-state": state}]
 
     async def serve(self):
-        settings = self.api.client._configuration
-        context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-        url = f"{self.api.client.url}/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=context) as socket:
+        path = f"/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
+        async with (
+            AsyncApi(self.api.kubeconfig, user_agent="agent") as api,
+            api.session().ws_connect(api.server + path) as socket,
+        ):
             self.connected.set()
             async for message in socket:
                 wanted = message.json()
@@ -380,7 +378,7 @@ class Kubelets:
     async def run(self):
         hosts = {name: world.Host(Machine(name)) for name in self.names}
         settings = world.Settings(heartbeat=2.0, start=0.05, tick=0.05)
-        async with StandInApi(self.api.kubeconfig, user_agent="kubelets") as client:
+        async with AsyncApi(self.api.kubeconfig, user_agent="kubelets") as client:
             self.world = world.World(client, "kube-system", settings, world.Knobs(self.file), hosts, None, "v2")
             followed = [self.world[kind] for kind in ("nodes", "pods")]
             tasks = [asyncio.create_task(informer.run()) for informer in followed]

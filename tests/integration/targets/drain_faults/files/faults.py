@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
-from emulator.conformance.client import Api, Process, eventually
+from emulator.client import Api, eventually
+from emulator.process import Process
 
 Json = dict[str, Any]
 

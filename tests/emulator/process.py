@@ -1,0 +1,44 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An emulator of one's own, in a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parents[1]
+
+
+class Process:
+    """An emulator of one's own."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory = directory
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "emulator", "--dir", str(directory), *options],
+            cwd=TESTS,
+            stdout=subprocess.DEVNULL,
+        )
+        ready = directory / "emulator.json"
+        end = time.monotonic() + 30
+        while not ready.exists():
+            assert self._process.poll() is None, f"the emulator ended with {self._process.returncode}"
+            assert time.monotonic() < end, "the emulator did not start"
+            time.sleep(0.02)
+        self.about: dict[str, Any] = json.loads(ready.read_text())
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return Path(self.about["admin_kubeconfig"])
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self._process.terminate()
+        return self._process.wait(timeout=10)
