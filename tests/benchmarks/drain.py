@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.client import Api, eventually
-from emulator.process import Process
+from emulator.process import KubeletProcess, Process
 from lab import rootfs
 from lab.demo import BUILD
 from lab.settings import LabError
@@ -71,16 +71,11 @@ class Cluster:
         # No kubelet renews the nodes' leases here: they stay Ready all the same.
         self.emulator = Process(folder, "--node-grace", "1000000")
         self.api = Api(self.emulator.kubeconfig)
-        self.kubelet: subprocess.Popen[str] | None = None
+        self.kubelet: KubeletProcess | None = None
 
     def __enter__(self) -> Cluster:
         start = 1.0 if self.case.budget else 0.0
-        argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(self.user("kubelet"))]
-        argv += ["--start", str(start), "--end", str(END_SECONDS)]
-        self.kubelet = subprocess.Popen(argv, cwd=TOP / "tests", stdout=subprocess.PIPE, text=True)
-        assert self.kubelet.stdout is not None
-        if self.kubelet.stdout.readline() != "ready\n":
-            raise LabError("the kubelets' stand-in did not start")
+        self.kubelet = KubeletProcess(self.user("kubelet"), "--start", str(start), "--end", str(END_SECONDS))
         for name in (NODE, OTHER):
             self.api.post("/api/v1/nodes", {"metadata": {"name": name}}).of(201)
             ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
@@ -93,8 +88,7 @@ class Cluster:
 
     def __exit__(self, *_unused: object) -> None:
         if self.kubelet is not None:
-            self.kubelet.terminate()
-            self.kubelet.wait(timeout=10)
+            self.kubelet.stop()
         self.emulator.stop()
 
     def user(self, name: str) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.client import Api, eventually
-from emulator.process import Process
+from emulator.process import KubeletProcess, Process
 from lab.cluster import CILIUM_VERSION, agent_image
 from lab.demo import BUILD
 from lab.settings import LabError
@@ -104,7 +104,7 @@ def bench(count: int, pull_seconds: float, parallel: int) -> Json:
     with tempfile.TemporaryDirectory(prefix="bench-upgrade-") as name:
         folder = Path(name)
         emulator = Process(folder, "--node-grace", "1000000")
-        kubelet: subprocess.Popen[str] | None = None
+        kubelet: KubeletProcess | None = None
         try:
             api = Api(emulator.kubeconfig)
             users = {}
@@ -113,9 +113,7 @@ def bench(count: int, pull_seconds: float, parallel: int) -> Json:
                 body = {"user": user, "groups": ["system:masters"]}
                 users[user].write_bytes(api.post("/_emulator/kubeconfig", body).body)
                 users[user].chmod(0o600)
-            argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(users["kubelet"]), "--images"]
-            argv += ["--start", str(pull_seconds)]
-            kubelet = subprocess.Popen(argv, cwd=TOP / "tests", stdout=subprocess.PIPE, text=True)
+            kubelet = KubeletProcess(users["kubelet"], "--start", str(pull_seconds))
             api.post("/api/v1/namespaces", {"metadata": {"name": "kube-system"}}).of(201, 409)
             nodes = make_nodes(api, count)
             make_cilium(api, count)
@@ -124,8 +122,7 @@ def bench(count: int, pull_seconds: float, parallel: int) -> Json:
             asked = [e for e in api.get("/_emulator/requests", since=since).json["requests"] if e["user"] == "bench"]
         finally:
             if kubelet is not None:
-                kubelet.terminate()
-                kubelet.wait(timeout=10)
+                kubelet.stop()
             emulator.stop()
     return {"nodes": count, "pull_seconds": pull_seconds, "parallel": parallel, **figures, "requests": len(asked)}
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, hitless.nodes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An emulator of one's own, in a process."""
+"""An emulator and a kubelet of one's own, each in a process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 TESTS = Path(__file__).parents[1]
 
@@ -42,3 +42,24 @@ class Process:
         """SIGTERM; the exit code."""
         self._process.terminate()
         return self._process.wait(timeout=10)
+
+
+class KubeletProcess:
+    """A kubelet of one's own, as long as the `with` block lasts."""
+
+    def __init__(self, kubeconfig: Path, *options: str) -> None:
+        argv = [sys.executable, "-m", "emulator.kubelet", "--kubeconfig", str(kubeconfig), *options]
+        self._process = subprocess.Popen(argv, cwd=TESTS, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n", "the kubelet did not start"
+
+    def stop(self) -> None:
+        """SIGTERM, and its end."""
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_unused: object) -> None:
+        self.stop()

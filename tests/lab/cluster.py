@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 from emulator.client import TRANSIENT, ApiError, AsyncApi, Object
+from emulator.images import digest_of
 
 from lab import settings as s
 from lab.settings import LabError
 from lab.standins.control_plane import missing
-from lab.standins.images import digest_of
 from lab.standins.world import CILIUM, served_version
 from lab.state import Lab
 

@@ -18,7 +18,7 @@ import kubernetes.dynamic
 import pytest
 
 from ..client import Api, eventually
-from .kubelet import Kubelet
+from .conftest import Kubelet
 
 Json = dict[str, Any]
 Made = Callable[..., Json]
@@ -86,12 +86,19 @@ def test_kubectl_taint(kubectl: Kubectl, api: Api, node: str) -> None:
 
 
 def test_kubectl_drain_evicts_and_obeys_budgets(
-    kubectl: Kubectl, api: Api, make_pod: Made, budget: Callable[..., str], node: str, pods: str, name: str
+    kubectl: Kubectl,
+    kubelet: Kubelet,
+    api: Api,
+    make_pod: Made,
+    budget: Callable[..., str],
+    node: str,
+    pods: str,
+    name: str,
 ) -> None:
     make_pod("a", labels={"of": name})
     kept = make_pod("b", labels={"of": f"{name}-kept"})["metadata"]["name"]
     path = budget(allowed=0, healthy=1, desired=1, expected=1, of=f"{name}-kept", minAvailable=1)
-    with Kubelet(api, pods, node):
+    with kubelet(node):
         text = kubectl("drain", node, "--force", "--timeout=3s", fails=True)
         assert "Cannot evict pod as it would violate the pod's disruption budget" in text
         left = [

@@ -13,7 +13,6 @@ import contextlib
 import os
 import random
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ import yaml
 from lab import rootfs
 
 from ..client import Api, eventually
+from ..process import KubeletProcess
 
 Json = dict[str, Any]
 
@@ -268,15 +268,10 @@ class Bench:
 def bench(namespace: str, run: str, kubeconfig: Path, controllers: bool) -> Iterator[Bench]:
     """A namespace, and a kubelet for the nodes of this run."""
     made = Bench(kubeconfig, namespace, run, controllers=controllers)
-    argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(kubeconfig), "--only", f"{run}-"]
-    kubelet = subprocess.Popen(argv, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     try:
-        assert kubelet.stdout is not None
-        assert kubelet.stdout.readline() == "ready\n"
-        yield made
+        with KubeletProcess(kubeconfig, "--only", f"{run}-"):
+            yield made
     finally:
-        kubelet.terminate()
-        kubelet.wait(timeout=10)
         made.api.delete(f"{made.configmaps}/owner").of(200)
         made.api.delete(f"{made.daemonsets}/here").of(200)
 

@@ -21,7 +21,7 @@ from lab.settings import LabError
 from lab.standins.agent import Agent
 from lab.standins.control_plane import EndpointSlices, NodeLifecycle, Scheduler, missing
 from lab.standins.exec_backend import ExecBackend
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 from lab.standins.operator import Operator
 from lab.standins.workloads import Workloads
 from lab.standins.world import Host, Knobs, Settings, World, served_version
@@ -59,7 +59,7 @@ async def run(lab: state.Lab, settings: Settings) -> None:
         backends = []
         for host in world.hosts.values():
             agent = Agent(world, host)
-            kubelet = Kubelet(world, host, agent)
+            kubelet = NodeKubelet(world, host, agent)
             controllers += [kubelet, agent]
             backends.append(ExecBackend(api, agent))
         if emulated:

@@ -20,7 +20,7 @@ from emulator.objects import timestamp
 from lab.settings import LabError
 from lab.speaker import Peer, SpeakerConfig
 from lab.standins import agent_cli
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 from lab.standins.selectors import matches
 from lab.standins.world import CILIUM, Host, World
 
@@ -159,7 +159,7 @@ class Agent(Controller):
         self.name = f"stand-in agent of {host.name}"
         self.alive = False
         self.process: tuple[str, str] | None = None
-        self.kubelet: Kubelet | None = None
+        self.kubelet: NodeKubelet | None = None
         self.applied: tuple[SpeakerConfig | None, tuple[str, ...]] | None = None  # None: not known, apply again
         self.next_status = 0.0
         self.status_written: Object | None = None

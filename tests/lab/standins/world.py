@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emulator.client import ApiError, AsyncApi, Object
+from emulator.images import Registry
 from emulator.informer import Informer
 
 from lab.settings import LabError
-from lab.standins.images import Registry
 
 log = logging.getLogger("standins")
 CILIUM = "/apis/cilium.io"

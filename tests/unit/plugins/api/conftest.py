@@ -21,9 +21,10 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from emulator.client import AsyncApi
+from emulator.kubelet import in_a_thread
 from emulator.server import Emulator
 from lab.standins import world
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 
 
 class Api:
@@ -291,37 +292,6 @@ class Agent:
         self.task.cancel()
 
 
-class Ender:
-    """Ends pods that were deleted: the real thing's part in a drain."""
-
-    def __init__(self, api, *, seconds=0.1):
-        self.api = api
-        self.seconds = seconds
-        self.client = api.connect()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        seen = {}
-        while not self.stop.wait(0.05):
-            try:
-                for pod in self.client.list("/api/v1/pods")[0]:
-                    metadata = pod["metadata"]
-                    if not metadata.get("deletionTimestamp"):
-                        continue
-                    if time.monotonic() - seen.setdefault(metadata["uid"], time.monotonic()) < self.seconds:
-                        continue
-                    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
-                    self.client.delete(path, {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}})
-            except Exception:  # noqa: BLE001, S112 - the API is away in some tests: a kubelet lives through that
-                continue
-
-    def end(self):
-        self.stop.set()
-        self.thread.join(10)
-
-
 class Machine:
     """A machine that always runs."""
 
@@ -388,7 +358,7 @@ class Kubelets:
                 tasks.append(asyncio.create_task(self.world.look()))
                 for name, host in hosts.items():
                     self.agents[name] = AgentProcess()
-                    tasks.append(asyncio.create_task(Kubelet(self.world, host, self.agents[name]).run()))
+                    tasks.append(asyncio.create_task(NodeKubelet(self.world, host, self.agents[name]).run()))
                 await asyncio.gather(*tasks)
             finally:
                 for task in tasks:
@@ -463,6 +433,6 @@ def selected(api, kubelets):
 
 @pytest.fixture
 def kubelet(api):
-    made = Ender(api)
-    yield made
-    made.end()
+    """It ends pods that were deleted: the real thing's part in a drain."""
+    with in_a_thread(api.kubeconfig):
+        yield

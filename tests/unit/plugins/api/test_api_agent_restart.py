@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils._agent_restart impor
 from ansible_collections.hitless.nodes.plugins.module_utils._image_proof import NotProven
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Unfinished
 from api_calls import OTHER, RUN
-from lab.standins.images import digest_of
+from emulator.images import digest_of
 
 PODS = "/api/v1/namespaces/kube-system/pods"
 DAEMONSETS = "/apis/apps/v1/namespaces/kube-system/daemonsets"

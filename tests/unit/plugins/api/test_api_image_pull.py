@@ -14,7 +14,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils import _image_pull, 
 from ansible_collections.hitless.nodes.plugins.module_utils._image_pull import PullFailed, pull
 from ansible_collections.hitless.nodes.plugins.module_utils._polling import Unfinished
 from api_calls import OTHER, RUN
-from lab.standins.images import digest_of
+from emulator.images import digest_of
 
 AGENT, OPERATOR = "registry.invalid/cilium:v2", "registry.invalid/operator:v2"
 PINNED = f"{AGENT}@{digest_of(AGENT)}"

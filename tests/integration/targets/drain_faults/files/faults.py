@@ -13,8 +13,6 @@ import argparse
 import base64
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,7 +21,7 @@ from typing import Any
 
 import urllib3.exceptions
 from emulator.client import Api, eventually
-from emulator.process import Process
+from emulator.process import KubeletProcess, Process
 
 Json = dict[str, Any]
 
@@ -47,15 +45,12 @@ class Cluster:
         self.emulator = Process(folder / name)
         self.api = Api(self.emulator.kubeconfig)
         self.owner: Json = self.api.post(OWNERS, {"metadata": {"name": "owner"}}).of(201)["metadata"]
-        argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(self.emulator.kubeconfig), "--end", "0.5"]
-        argv += [word for node in dead or [] for word in ("--dead", node)]
-        self.kubelet = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        self.kubelet.stdout.readline()
+        options = [word for node in dead or [] for word in ("--dead", node)]
+        self.kubelet = KubeletProcess(self.emulator.kubeconfig, "--end", "0.5", *options)
         self.node(OTHER)
 
     def end(self) -> None:
-        self.kubelet.terminate()
-        self.kubelet.wait(timeout=10)
+        self.kubelet.stop()
         self.emulator.stop()
 
     def node(self, name: str, *, ready: str = "True") -> None:
