@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -28,7 +27,6 @@ from emulator.process import Process
 Json = dict[str, Any]
 
 _PODS = "/api/v1/namespaces/default/pods"
-_LAB_KUBECTL = Path("/var/cache/hitless-lab/trixie/usr/bin/kubectl")
 
 
 @pytest.fixture(scope="module")
@@ -180,14 +178,11 @@ def test_exec_by_the_python_client(process: Process, pod: str) -> None:
         assert client.returncode == 3
 
 
-def test_exec_by_kubectl(process: Process, pod: str, tmp_path: Path) -> None:
-    found = str(_LAB_KUBECTL) if _LAB_KUBECTL.exists() else shutil.which("kubectl")
-    if not found:
-        pytest.skip("no kubectl here")
+def test_exec_by_kubectl(kubectl_program: str, process: Process, pod: str, tmp_path: Path) -> None:
     environment = {**os.environ, "KUBECONFIG": str(process.kubeconfig), "HOME": str(tmp_path)}
 
     def run(*argv: str) -> subprocess.CompletedProcess[str]:
-        command = [found, "exec", pod, "-c", "agent", "--", *argv]
+        command = [kubectl_program, "exec", pod, "-c", "agent", "--", *argv]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
     with Agent(process, pod):

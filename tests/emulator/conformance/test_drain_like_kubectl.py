@@ -23,7 +23,6 @@ from typing import Any
 
 import pytest
 import yaml
-from lab import rootfs
 
 from ..client import Api, eventually
 from ..process import KubeletProcess
@@ -276,10 +275,10 @@ def bench(namespace: str, run: str, kubeconfig: Path, controllers: bool) -> Iter
         made.api.delete(f"{made.daemonsets}/here").of(200)
 
 
-def by_kubectl(twins: Twins, node: str, kubeconfig: Path, cache: Path) -> tuple[bool, str]:
+def by_kubectl(program: str, twins: Twins, node: str, kubeconfig: Path, cache: Path) -> tuple[bool, str]:
     """Whether kubectl drain succeeds, and what it says."""
     flags = twins.flags
-    argv = [str(rootfs.kubectl()), "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache), "drain", node]
+    argv = [program, "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache), "drain", node]
     argv += [f"--timeout={KUBECTL_TIMEOUT if twins.stuck else ENOUGH}s"]
     for name in ("ignore_daemonsets", "delete_emptydir_data", "force", "disable_eviction"):
         argv += [f"--{name.replace('_', '-')}={str(flags[name]).lower()}"]
@@ -311,7 +310,9 @@ def by_node_drain(twins: Twins, node: str, kubeconfig: Path) -> tuple[bool, str]
     return True, ""
 
 
-def test_kubectl_and_node_drain_leave_the_same_pods(bench: Bench, kubeconfig: Path, tmp_path: Path) -> None:
+def test_kubectl_and_node_drain_leave_the_same_pods(
+    kubectl_program: str, bench: Bench, kubeconfig: Path, tmp_path: Path
+) -> None:
     seed = int(os.environ.get("LAB_SEED", "1"))
     dice = random.Random(seed)
     everything = [some_twins(dice, number) for number in range(NODES)]
@@ -319,7 +320,7 @@ def test_kubectl_and_node_drain_leave_the_same_pods(bench: Bench, kubeconfig: Pa
 
     def compare(twins: Twins) -> str | None:
         """What is not the same."""
-        reference, said = by_kubectl(twins, bench.node(twins, "a"), kubeconfig, tmp_path / "cache")
+        reference, said = by_kubectl(kubectl_program, twins, bench.node(twins, "a"), kubeconfig, tmp_path / "cache")
         ours, message = by_node_drain(twins, bench.node(twins, "b"), kubeconfig)
         # The last pods may be on their way out when a drain has given up.
         with contextlib.suppress(AssertionError):
