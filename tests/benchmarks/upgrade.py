@@ -107,19 +107,13 @@ def bench(count: int, pull_seconds: float, parallel: int) -> Json:
         kubelet: KubeletProcess | None = None
         try:
             api = Api(emulator.kubeconfig)
-            users = {}
-            for user in ("kubelet", "bench"):
-                users[user] = folder / f"{user}.kubeconfig"
-                body = {"user": user, "groups": ["system:masters"]}
-                users[user].write_bytes(api.post("/_emulator/kubeconfig", body).body)
-                users[user].chmod(0o600)
-            kubelet = KubeletProcess(users["kubelet"], "--start", str(pull_seconds))
+            kubelet = KubeletProcess(emulator.user("kubelet"), "--start", str(pull_seconds))
             api.post("/api/v1/namespaces", {"metadata": {"name": "kube-system"}}).of(201, 409)
             nodes = make_nodes(api, count)
             make_cilium(api, count)
-            since = api.get("/_emulator/requests").json["requests"][-1]["n"]
-            figures = measure(playbook(folder, users["bench"], nodes, parallel))
-            asked = [e for e in api.get("/_emulator/requests", since=since).json["requests"] if e["user"] == "bench"]
+            since = emulator.requests()[-1]["n"]
+            figures = measure(playbook(folder, emulator.user("bench"), nodes, parallel))
+            asked = emulator.requests("bench", since)
         finally:
             if kubelet is not None:
                 kubelet.stop()

@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from .client import Api
+from .pki import write_private
+
 TESTS = Path(__file__).parents[1]
 
 
@@ -32,11 +35,25 @@ class Process:
             assert time.monotonic() < end, "the emulator did not start"
             time.sleep(0.02)
         self.about: dict[str, Any] = json.loads(ready.read_text())
+        self._api = Api(self.kubeconfig)
 
     @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return Path(self.about["admin_kubeconfig"])
+
+    def user(self, name: str) -> Path:
+        """The kubeconfig of an administrator of this name: the log of requests then tells who asked."""
+        path = self.directory / f"{name}.kubeconfig"
+        if not path.exists():
+            body = {"user": name, "groups": ["system:masters"]}
+            write_private(path, self._api.post("/_emulator/kubeconfig", body).body.decode())
+        return path
+
+    def requests(self, user: str | None = None, since: int = 0) -> list[dict[str, Any]]:
+        """What a user, or anybody, has asked since the request of this number, oldest first."""
+        log = self._api.get("/_emulator/requests", since=since).of(200)["requests"]
+        return [entry for entry in log if user in (None, entry["user"])]
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

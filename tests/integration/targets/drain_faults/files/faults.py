@@ -91,16 +91,11 @@ class Cluster:
     def fault(self, **knobs: Any) -> None:
         self.api.post("/_emulator/faults", knobs).of(200)
 
-    def asked(self, user: str) -> list[Json]:
-        """What a user has asked so far."""
-        log = self.api.get("/_emulator/requests", since=0).of(200)["requests"]
-        return [entry for entry in log if entry["user"] == user]
-
     def watched_by(self, user: str) -> None:
         """Returns when a drain has asked for its evictions and watches its pods: it is in the middle."""
 
         def so() -> bool:
-            asked = self.asked(user)
+            asked = self.emulator.requests(user)
             evicted = any(entry["path"].endswith("/eviction") and entry["status"] == 201 for entry in asked)
             return evicted and any(entry["query"].get("watch") for entry in asked)
 
