@@ -148,18 +148,24 @@ flushed:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module, _running_config
-from ansible_collections.hitless.nodes.plugins.module_utils._answers import RouterError
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._neighbor import Neighbors, flush, planned, stale_sessions
-from ansible_collections.hitless.nodes.plugins.module_utils._router import (
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import config_diff
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import (
+    Neighbors,
+    flush,
+    planned,
+    stale_sessions,
+)
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
     Router,
     checked_addresses,
     checked_prefixes,
     checked_sessions,
     checked_vrfs,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -230,7 +236,7 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
     verb = "would be" if module.check_mode else "was"
     loud = (
         f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
-        f" ('neighbor ... shutdown message {_running_config.MARK}') and undone at once"
+        f" ('neighbor ... shutdown message {config_diff.MARK}') and undone at once"
     )
     lines = [f"{each['head']}: neighbor {each['name']} shutdown, undone\n" for each in chosen]
     return {
@@ -244,7 +250,7 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
 
 
 def main() -> None:
-    _module.run(work, ARGUMENTS, required_if=[("state", "flushed", ("prefixes",))])
+    adapter.run(work, ARGUMENTS, required_if=[("state", "flushed", ("prefixes",))])
 
 
 if __name__ == "__main__":

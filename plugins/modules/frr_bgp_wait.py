@@ -253,18 +253,18 @@ settled:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits
-from ansible_collections.hitless.nodes.plugins.module_utils._route_wait import RouteWait
-from ansible_collections.hitless.nodes.plugins.module_utils._route_watch import RouteWatch
-from ansible_collections.hitless.nodes.plugins.module_utils._router import (
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_wait import RouteWait
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_watch import RouteWatch
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
     Router,
     checked_addresses,
     checked_prefixes,
     checked_sessions,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -316,7 +316,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    _module.run(work, {**ARGUMENTS, **NAMES, **_module.SLICE_OPTIONS})
+    adapter.run(work, {**ARGUMENTS, **NAMES, **adapter.SLICE_OPTIONS})
 
 
 if __name__ == "__main__":

@@ -277,23 +277,23 @@ reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._claim import EVIDENCE, claim, release
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils._record import RANK
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import EVIDENCE, claim, release
+from ansible_collections.hitless.nodes.plugins.module_utils.record.records import RANK
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     act = claim if module.params["state"] == "claimed" else release
-    return act(_client.connect(module), module.params, check_mode=module.check_mode)
+    return act(api.connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **api.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
@@ -307,7 +307,7 @@ def main() -> None:
             "note": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=api.LIBRARIES,
     )
 
 

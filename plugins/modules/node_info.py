@@ -245,16 +245,16 @@ prefixes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._info import node_info
-from ansible_collections.hitless.nodes.plugins.module_utils._module import run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     options = module.params
     return node_info(
-        _client.connect(module), options["name"], label=options["label"], cilium_namespace=options["cilium_namespace"]
+        api.connect(module), options["name"], label=options["label"], cilium_namespace=options["cilium_namespace"]
     )
 
 
@@ -262,12 +262,12 @@ def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **api.argument_spec(),
             "name": {"type": "str", "required": True},
             "label": {"type": "str"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=api.LIBRARIES,
     )
 
 
