@@ -383,15 +383,22 @@ def api(tmp_path):
     made.close()
 
 
-@pytest.fixture
-def cilium(api):
-    """Cilium 1.18 or newer, with ClusterConfig rack-1 (enable-bgp=true) and the Node worker-3 that it selects."""
-    made = Cilium(api)
+@contextlib.contextmanager
+def selecting(api, names, **options):
+    """Cilium with ClusterConfig rack-1 (enable-bgp=true), once it has selected these nodes."""
+    made = Cilium(api, **options)
     made.config()
-    api.ready_node()
-    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
+    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in names))
     yield made
     made.end()
+
+
+@pytest.fixture
+def cilium(api):
+    """Cilium 1.18 or newer, and the Node worker-3 that it selects."""
+    api.ready_node()
+    with selecting(api, ["worker-3"]) as made:
+        yield made
 
 
 @pytest.fixture
@@ -405,12 +412,9 @@ def agent(api, cilium):
 @pytest.fixture
 def old_cilium(api):
     """Cilium 1.16 or 1.17: the same with the BGP kinds in v2alpha1 only."""
-    made = Cilium(api, version="v2alpha1")
-    made.config()
     api.ready_node()
-    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
-    yield made
-    made.end()
+    with selecting(api, ["worker-3"], version="v2alpha1") as made:
+        yield made
 
 
 @pytest.fixture
@@ -424,11 +428,8 @@ def kubelets(api, tmp_path):
 @pytest.fixture
 def selected(api, kubelets):
     """The same nodes, selected by Cilium's ClusterConfig rack-1."""
-    made = Cilium(api)
-    made.config()
-    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in kubelets.names))
-    yield made
-    made.end()
+    with selecting(api, kubelets.names) as made:
+        yield made
 
 
 @pytest.fixture

@@ -29,15 +29,6 @@ Json = dict[str, Any]
 _PODS = "/api/v1/namespaces/default/pods"
 
 
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """An emulator for this file."""
-    emulator = Process(tmp_path_factory.mktemp("emulator"))
-    yield emulator
-    assert emulator.stop() == 0
-    assert not (emulator.directory / "emulator.json").exists()
-
-
 @pytest.fixture
 def api(process: Process) -> Api:
     """Its administrator."""

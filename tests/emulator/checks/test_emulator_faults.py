@@ -20,14 +20,6 @@ Json = dict[str, Any]
 _NODES = "/api/v1/nodes"
 
 
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """An emulator for this file."""
-    emulator = Process(tmp_path_factory.mktemp("faults"))
-    yield emulator
-    assert emulator.stop() == 0
-
-
 @pytest.fixture
 def api(process: Process) -> Iterator[Api]:
     """Its administrator; the knobs are back at rest after every test."""
