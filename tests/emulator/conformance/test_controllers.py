@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from .client import Api, eventually
-from .kubelet import Kubelet
+from ..client import Api, eventually
+from .conftest import Kubelet
 
 Json = dict[str, Any]
 Made = Callable[..., Json]
@@ -54,7 +54,7 @@ def test_cordoned_node_gets_a_taint(api: Api, node: str) -> None:
 
 
 def test_pod_of_a_deployment_is_replaced_under_another_name(
-    api: Api, made: Made, namespace: str, pods: str, ready_node: str, name: str
+    api: Api, made: Made, kubelet: Kubelet, namespace: str, pods: str, ready_node: str, name: str
 ) -> None:
     labels = {"of": name}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template(labels, ready_node)}
@@ -64,7 +64,7 @@ def test_pod_of_a_deployment_is_replaced_under_another_name(
     def ready() -> bool:
         return bool(api.get(path).of(200).get("status", {}).get("readyReplicas") == 1)
 
-    with Kubelet(api, pods, ready_node):
+    with kubelet(ready_node):
         eventually(ready)
         (first,) = api.get(pods, labelSelector=f"of={name}").of(200)["items"]
         (owner,) = first["metadata"]["ownerReferences"]
@@ -102,7 +102,7 @@ def test_no_pod_comes_to_a_cordoned_node(api: Api, made: Made, pods: str, ready_
 
 
 def test_daemonset_has_a_pod_on_a_cordoned_node_too(
-    api: Api, made: Made, namespace: str, pods: str, ready_node: str, name: str
+    api: Api, made: Made, kubelet: Kubelet, namespace: str, pods: str, ready_node: str, name: str
 ) -> None:
     api.patch(f"/api/v1/nodes/{ready_node}", {"spec": {"unschedulable": True}}).of(200)
     labels = {"of": name}
@@ -114,7 +114,7 @@ def test_daemonset_has_a_pod_on_a_cordoned_node_too(
         status = api.get(f"{path}/{name}").of(200)["status"]
         return bool((status["desiredNumberScheduled"], status["numberReady"]) == (1, 1))
 
-    with Kubelet(api, pods, ready_node):
+    with kubelet(ready_node):
         eventually(ready)
         (pod,) = api.get(pods, labelSelector=f"of={name}").of(200)["items"]
         assert pod["spec"]["nodeName"] == ready_node
@@ -149,7 +149,7 @@ def _required(terms: list[Json]) -> Json:
 
 
 def test_daemonset_replaces_pods_of_an_older_template_unless_only_on_delete(
-    api: Api, made: Made, namespace: str, pods: str, ready_node: str, name: str
+    api: Api, made: Made, kubelet: Kubelet, namespace: str, pods: str, ready_node: str, name: str
 ) -> None:
     labels = {"of": name}
     path = f"/apis/apps/v1/namespaces/{namespace}/daemonsets"
@@ -164,7 +164,7 @@ def test_daemonset_replaces_pods_of_an_older_template_unless_only_on_delete(
         status = api.get(f"{path}/{name}").of(200)["status"]
         return bool(status.get("updatedNumberScheduled") == 1 and status["numberReady"] == 1)
 
-    with Kubelet(api, pods, ready_node):
+    with kubelet(ready_node):
         eventually(up_to_date)
         changed = {"containers": [{"name": "main", "image": "lab.invalid/newer"}]}
         api.patch(f"{path}/{name}", {"spec": {"template": {"spec": changed}}}).of(200)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,28 +16,22 @@ import kubernetes.config
 import kubernetes.dynamic
 import pytest
 
-from .client import Api, eventually
-from .kubelet import Kubelet
+from ..client import Api, eventually
+from .conftest import Kubelet
 
 Json = dict[str, Any]
 Made = Callable[..., Json]
 
-# The lab's own root file system of Debian 13 has one.
-_LAB_KUBECTL = Path("/var/cache/hitless-lab/trixie/usr/bin/kubectl")
-
 
 @pytest.fixture(scope="session")
-def kubectl(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def kubectl(kubectl_program: str, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """kubectl(*arguments): what it prints."""
-    found = str(_LAB_KUBECTL) if _LAB_KUBECTL.exists() else shutil.which("kubectl")
-    if not found:
-        pytest.skip("no kubectl here")
     # Its caches belong into a place of their own.
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(tmp_path_factory.mktemp("home"))}
 
     def run(*arguments: str, fails: bool = False) -> str:
         done = subprocess.run(
-            [found, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [kubectl_program, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert (done.returncode != 0) is fails, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -86,12 +79,19 @@ def test_kubectl_taint(kubectl: Kubectl, api: Api, node: str) -> None:
 
 
 def test_kubectl_drain_evicts_and_obeys_budgets(
-    kubectl: Kubectl, api: Api, make_pod: Made, budget: Callable[..., str], node: str, pods: str, name: str
+    kubectl: Kubectl,
+    kubelet: Kubelet,
+    api: Api,
+    make_pod: Made,
+    budget: Callable[..., str],
+    node: str,
+    pods: str,
+    name: str,
 ) -> None:
     make_pod("a", labels={"of": name})
     kept = make_pod("b", labels={"of": f"{name}-kept"})["metadata"]["name"]
     path = budget(allowed=0, healthy=1, desired=1, expected=1, of=f"{name}-kept", minAvailable=1)
-    with Kubelet(api, pods, node):
+    with kubelet(node):
         text = kubectl("drain", node, "--force", "--timeout=3s", fails=True)
         assert "Cannot evict pod as it would violate the pod's disruption budget" in text
         left = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .client import Answer, Api, eventually
+from ..client import Answer, Api, eventually
 
 Json = dict[str, Any]
 Made = Callable[..., Json]

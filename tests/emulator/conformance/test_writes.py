@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .client import JSON_PATCH, STRATEGIC, Api, eventually
+from ..client import JSON_PATCH, STRATEGIC, Api, eventually
 
 Json = dict[str, Any]
 Made = Callable[..., Json]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .client import Api
+from ..client import Api
 
 Json = dict[str, Any]
 Made = Callable[..., Json]

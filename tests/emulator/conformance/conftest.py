@@ -9,12 +9,15 @@ import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .client import Api, Process, eventually
+from ..client import Api, eventually
+from ..kubelet import in_a_thread
+from ..process import Process
 
 Json = dict[str, Any]
 
@@ -132,6 +135,15 @@ def node(made: Callable[..., Json], name: str) -> str:
     """The name of a Node that no kubelet looks after."""
     made("/api/v1/nodes", {"metadata": {"name": name, "labels": {"lab-conf": "yes"}}})
     return name
+
+
+Kubelet = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def kubelet(kubeconfig: Path) -> Kubelet:
+    """`with kubelet(node):` the node's pods become Ready, and end when they are asked to."""
+    return lambda node: in_a_thread(kubeconfig, only=node, start=0.1)
 
 
 PodMaker = Callable[..., Json]

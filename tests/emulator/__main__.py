@@ -1,7 +1,7 @@
 # Copyright (c) 2026, hitless.nodes contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start the emulator: python -m lab.emulator --dir DIR [--port 0]."""
+"""Start the emulator: python -m emulator --dir DIR [--port 0]."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def _serve(directory: Path, port: int, node_grace: float) -> None:
 
 def main() -> int:
     """Run until SIGTERM; exit code 1 when the port or the directory can't be used."""
-    parser = argparse.ArgumentParser(prog="python -m lab.emulator", description="An emulator of the Kubernetes API.")
+    parser = argparse.ArgumentParser(prog="python -m emulator", description="An emulator of the Kubernetes API.")
     parser.add_argument("--dir", type=Path, required=True, help="where emulator.json and admin.kubeconfig are written")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--node-grace", type=float, default=40.0, help="seconds until a silent node is Unknown (40)")

@@ -13,7 +13,6 @@ import contextlib
 import os
 import random
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -25,9 +24,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import rootfs
-
-from .client import Api, eventually
+from ..client import Api, eventually
+from ..process import KubeletProcess
 
 Json = dict[str, Any]
 
@@ -269,23 +267,18 @@ class Bench:
 def bench(namespace: str, run: str, kubeconfig: Path, controllers: bool) -> Iterator[Bench]:
     """A namespace, and a kubelet for the nodes of this run."""
     made = Bench(kubeconfig, namespace, run, controllers=controllers)
-    argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(kubeconfig), "--only", f"{run}-"]
-    kubelet = subprocess.Popen(argv, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     try:
-        assert kubelet.stdout is not None
-        assert kubelet.stdout.readline() == "ready\n"
-        yield made
+        with KubeletProcess(kubeconfig, "--only", f"{run}-"):
+            yield made
     finally:
-        kubelet.terminate()
-        kubelet.wait(timeout=10)
         made.api.delete(f"{made.configmaps}/owner").of(200)
         made.api.delete(f"{made.daemonsets}/here").of(200)
 
 
-def by_kubectl(twins: Twins, node: str, kubeconfig: Path, cache: Path) -> tuple[bool, str]:
+def by_kubectl(program: str, twins: Twins, node: str, kubeconfig: Path, cache: Path) -> tuple[bool, str]:
     """Whether kubectl drain succeeds, and what it says."""
     flags = twins.flags
-    argv = [str(rootfs.kubectl()), "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache), "drain", node]
+    argv = [program, "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache), "drain", node]
     argv += [f"--timeout={KUBECTL_TIMEOUT if twins.stuck else ENOUGH}s"]
     for name in ("ignore_daemonsets", "delete_emptydir_data", "force", "disable_eviction"):
         argv += [f"--{name.replace('_', '-')}={str(flags[name]).lower()}"]
@@ -298,9 +291,9 @@ def by_kubectl(twins: Twins, node: str, kubeconfig: Path, cache: Path) -> tuple[
 
 def by_node_drain(twins: Twins, node: str, kubeconfig: Path) -> tuple[bool, str]:
     """Whether node_drain succeeds, and what it says; its own function, with the defaults that its options have."""
-    from ansible_collections.hitless.nodes.plugins.module_utils.base import errors
-    from ansible_collections.hitless.nodes.plugins.module_utils.drain import states
-    from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+    from ansible_collections.hitless.nodes.plugins.module_utils.base import errors  # type: ignore[import-untyped]
+    from ansible_collections.hitless.nodes.plugins.module_utils.drain import states  # type: ignore[import-untyped]
+    from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api  # type: ignore[import-untyped]
     from ansible_collections.hitless.nodes.plugins.modules import node_drain  # type: ignore[import-untyped]
 
     options = yaml.safe_load(node_drain.DOCUMENTATION)["options"]
@@ -315,7 +308,9 @@ def by_node_drain(twins: Twins, node: str, kubeconfig: Path) -> tuple[bool, str]
     return True, ""
 
 
-def test_kubectl_and_node_drain_leave_the_same_pods(bench: Bench, kubeconfig: Path, tmp_path: Path) -> None:
+def test_kubectl_and_node_drain_leave_the_same_pods(
+    kubectl_program: str, bench: Bench, kubeconfig: Path, tmp_path: Path
+) -> None:
     seed = int(os.environ.get("LAB_SEED", "1"))
     dice = random.Random(seed)
     everything = [some_twins(dice, number) for number in range(NODES)]
@@ -323,7 +318,7 @@ def test_kubectl_and_node_drain_leave_the_same_pods(bench: Bench, kubeconfig: Pa
 
     def compare(twins: Twins) -> str | None:
         """What is not the same."""
-        reference, said = by_kubectl(twins, bench.node(twins, "a"), kubeconfig, tmp_path / "cache")
+        reference, said = by_kubectl(kubectl_program, twins, bench.node(twins, "a"), kubeconfig, tmp_path / "cache")
         ours, message = by_node_drain(twins, bench.node(twins, "b"), kubeconfig)
         # The last pods may be on their way out when a drain has given up.
         with contextlib.suppress(AssertionError):

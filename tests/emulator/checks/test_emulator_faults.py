@@ -12,19 +12,12 @@ from typing import Any
 
 import pytest
 import urllib3.exceptions
-from lab.conformance.client import Answer, Api, Process, eventually
+from emulator.client import Answer, Api, eventually
+from emulator.process import Process
 
 Json = dict[str, Any]
 
 _NODES = "/api/v1/nodes"
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """An emulator for this file."""
-    emulator = Process(tmp_path_factory.mktemp("faults"))
-    yield emulator
-    assert emulator.stop() == 0
 
 
 @pytest.fixture
@@ -210,7 +203,7 @@ def test_port_that_is_taken_is_one_line(process: Process, tmp_path: Path) -> Non
 
     port = process.about["url"].rpartition(":")[2]
     done = subprocess.run(
-        [sys.executable, "-m", "lab.emulator", "--dir", str(tmp_path), "--port", port],
+        [sys.executable, "-m", "emulator", "--dir", str(tmp_path), "--port", port],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .client import Answer, Api
+from ..client import Answer, Api
 
 Json = dict[str, Any]
 Made = Callable[..., Json]

@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
-import ssl
 import subprocess
 import sys
 import threading
@@ -23,21 +21,12 @@ import kubernetes.config
 import kubernetes.stream
 import pytest
 import yaml
-from lab.conformance.client import Api, Process, eventually
+from emulator.client import Api, AsyncApi, eventually
+from emulator.process import Process
 
 Json = dict[str, Any]
 
 _PODS = "/api/v1/namespaces/default/pods"
-_LAB_KUBECTL = Path("/var/cache/hitless-lab/trixie/usr/bin/kubectl")
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """An emulator for this file."""
-    emulator = Process(tmp_path_factory.mktemp("emulator"))
-    yield emulator
-    assert emulator.stop() == 0
-    assert not (emulator.directory / "emulator.json").exists()
 
 
 @pytest.fixture
@@ -130,15 +119,6 @@ def test_log_of_requests(api: Api) -> None:
     assert [item["n"] for item in entries] == [seen + 1, seen + 2, seen + 3]
 
 
-def _context(kubeconfig: Path) -> tuple[str, ssl.SSLContext]:
-    configuration = kubernetes.client.Configuration()
-    kubernetes.config.load_kube_config(str(kubeconfig), client_configuration=configuration)
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    assert configuration.cert_file
-    context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    return configuration.host, context
-
-
 class Agent:
     """An exec backend in a thread: `fail` exits 3, everything else is echoed."""
 
@@ -160,9 +140,11 @@ class Agent:
         self._thread.join(10)
 
     async def _serve(self) -> None:
-        host, context = _context(self._target[0])
-        url = f"{host}/_emulator/exec-backend?namespace=default&pod={self._target[1]}"
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=context) as socket:
+        path = f"/_emulator/exec-backend?namespace=default&pod={self._target[1]}"
+        async with (
+            AsyncApi(self._target[0], user_agent="agent") as client,
+            client.session().ws_connect(client.server + path) as socket,
+        ):
             self._socket = socket
             self._ready.set()
             async for message in socket:
@@ -187,14 +169,11 @@ def test_exec_by_the_python_client(process: Process, pod: str) -> None:
         assert client.returncode == 3
 
 
-def test_exec_by_kubectl(process: Process, pod: str, tmp_path: Path) -> None:
-    found = str(_LAB_KUBECTL) if _LAB_KUBECTL.exists() else shutil.which("kubectl")
-    if not found:
-        pytest.skip("no kubectl here")
+def test_exec_by_kubectl(kubectl_program: str, process: Process, pod: str, tmp_path: Path) -> None:
     environment = {**os.environ, "KUBECONFIG": str(process.kubeconfig), "HOME": str(tmp_path)}
 
     def run(*argv: str) -> subprocess.CompletedProcess[str]:
-        command = [found, "exec", pod, "-c", "agent", "--", *argv]
+        command = [kubectl_program, "exec", pod, "-c", "agent", "--", *argv]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
     with Agent(process, pod):
@@ -292,7 +271,7 @@ def test_five_thousand_pods_are_listed_in_pages_and_watched(api: Api) -> None:
 
 def test_help_says_what_it_is() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "lab.emulator", "--help"],
+        [sys.executable, "-m", "emulator", "--help"],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
