@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hitless.nodes.plugins.module_utils import _chart
-from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils._template import image_list, not_pulled
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import helm_chart
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.template import image_list, not_pulled
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 
@@ -29,7 +29,7 @@ def chart_values(values: Mapping[str, Any], files: Iterable[str] = ()) -> dict[s
 
 def chart_driven(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with which the DaemonSet's controller restarts no agent."""
-    return _chart.driven(values)
+    return helm_chart.driven(values)
 
 
 def chart_findings(look: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def chart_findings(look: Mapping[str, Any]) -> dict[str, Any]:
     """
     chart = yaml.safe_load(look["chart"]) or {}
     rendered = {way: list(yaml.safe_load_all(look[way])) for way in ("as_driven", "as_wanted")}
-    found = {way: _chart.daemonset(manifests, look["daemonset"]) for way, manifests in rendered.items()}
-    images = list(look["images"]) or _chart.images(rendered["as_wanted"])
-    problems = _chart.release_problems(look["release"], look["name"], look["namespace"], chart)
-    problems += _chart.restart_problems(look["daemonset"], found["as_driven"], found["as_wanted"])
+    found = {way: helm_chart.daemonset(manifests, look["daemonset"]) for way, manifests in rendered.items()}
+    images = list(look["images"]) or helm_chart.images(rendered["as_wanted"])
+    problems = helm_chart.release_problems(look["release"], look["name"], look["namespace"], chart)
+    problems += helm_chart.restart_problems(look["daemonset"], found["as_driven"], found["as_wanted"])
     agent: list[str] = []
     if found["as_wanted"]:
         template = dict(found["as_wanted"]["spec"]["template"])
@@ -54,19 +54,19 @@ def chart_findings(look: Mapping[str, Any]) -> dict[str, Any]:
             lacking = ", ".join(missing)
             problems.append(f"the chart's agent has images that agent_images doesn't ({lacking}): add them there")
         try:
-            problems += _chart.version_problems(chart, look["version"], agent, check=look["check_version"])
+            problems += helm_chart.version_problems(chart, look["version"], agent, check=look["check_version"])
         except HitlessError as exc:
             problems.append(exc.msg)
     if look["release"] and not look["rollback"]:
-        keys = _chart.lost(look["release"].get("values") or {}, look["values"], look["dropped"])
-        problems += _chart.lost_problem(keys)
+        keys = helm_chart.lost(look["release"].get("values") or {}, look["values"], look["dropped"])
+        problems += helm_chart.lost_problem(keys)
     named = f"{chart.get('name')}-{chart.get('version')}"
     return {
         "problems": problems,
         "chart": named,
         "images": images,
         "agent_images": agent,
-        "applied": _chart.applied(look["release"] or {}, named, look["values"], rendered["as_wanted"]),
+        "applied": helm_chart.applied(look["release"] or {}, named, look["values"], rendered["as_wanted"]),
     }
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hitless.nodes.plugins.module_utils import _batches, _window
-from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching
+from ansible_collections.hitless.nodes.plugins.module_utils.schedule import windows as window_rules
 
 ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
@@ -142,7 +143,7 @@ def _choice_problems(request: Mapping[str, Any]) -> list[str]:
 
 def _window_problems(window: Any, deadline: Any) -> list[str]:
     problems = []
-    for parse, value in ((_window.parse, window), (_window.deadline, deadline)):
+    for parse, value in ((window_rules.parse, window), (window_rules.deadline, deadline)):
         try:
             parse(value)
         except HitlessError as exc:
@@ -152,7 +153,7 @@ def _window_problems(window: Any, deadline: Any) -> list[str]:
 
 def _serial_problems(serial: Any) -> list[str]:
     try:
-        _batches.sizes(serial)
+        batching.sizes(serial)
     except HitlessError as exc:
         return [f"maintenance_serial is {exc.msg}"]
     return []
@@ -275,7 +276,7 @@ def was_off(record: Mapping[str, Any] | None) -> bool:
 def batch_sizes(serial: Any) -> list[int | str]:
     """How many nodes at once, as Ansible's serial takes it."""
     try:
-        return _batches.sizes(serial)
+        return batching.sizes(serial)
     except HitlessError as exc:
         raise AnsibleFilterError(f"the size of a batch is {exc.msg}") from exc
 

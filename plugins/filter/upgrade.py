@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _batches, _images, _restart_budget
-from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_verdicts, restart_time
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 
@@ -29,7 +30,7 @@ def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
     else:
         for image in images:
             try:
-                _images.parse(str(image))
+                image_verdicts.parse(str(image))
             except HitlessError as exc:
                 problems.append(f"agent_images: {exc.msg}")
         if not list(images) and not request["rollback"] and not chart:
@@ -109,7 +110,7 @@ def upgrade_batches(
     found = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in hosts}
     zones = {host: row.get("zone") for host, row in found.items()}
     first = next((host for host, row in found.items() if _is_restarted(row, planned=planned)), None)
-    return _batches.batches(hosts, zones, int(size), first=first)
+    return batching.batches(hosts, zones, int(size), first=first)
 
 
 def _is_restarted(row: Mapping[str, Any], *, planned: bool) -> bool:
@@ -152,7 +153,7 @@ def restart_budget(
     record: of the claim, with the sessions that each router had with the node before.
     """
     sessions = record["before"].get("sessions") or {}
-    found = _restart_budget.budget(
+    found = restart_time.budget(
         {router: sessions.get(router) for router in routers},
         [dict(config) for config in peer_configs],
         [float(each) for each in measured],

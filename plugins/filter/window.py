@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hitless.nodes.plugins.module_utils import _window
-from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.schedule import windows as window_rules
 
 
 def window_problem(windows: Any, needed: float | None = None, until: Any = None, now: str | None = None) -> str:
@@ -22,8 +22,11 @@ def window_problem(windows: Any, needed: float | None = None, until: Any = None,
     """
     moment = datetime.fromisoformat(now) if now else datetime.now(UTC)
     try:
-        return _window.objection(
-            _window.parse(windows), moment, needed=float(needed) if needed else None, until=_window.deadline(until)
+        return window_rules.objection(
+            window_rules.parse(windows),
+            moment,
+            needed=float(needed) if needed else None,
+            until=window_rules.deadline(until),
         )
     except HitlessError as exc:
         raise AnsibleFilterError(exc.msg) from exc

@@ -147,21 +147,21 @@ exceeded:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._agent_restart import restart
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.agent_restart import restart
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return restart(_client.connect(module), module.params, check_mode=module.check_mode)
+    return restart(api.connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **api.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -173,7 +173,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 600.0},
             "force": {"type": "bool", "default": False},
         },
-        libraries=_client.LIBRARIES,
+        libraries=api.LIBRARIES,
     )
 
 

@@ -22,13 +22,21 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.router
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it, in place of O(addresses), O(drained) and
+        O(prefixes).
+      - The action plugin takes them from it for the router that the task is delegated to. It has to be the record as it
+        is now, since it says what this maintenance has changed on the router.
+    type: dict
   addresses:
     description:
       - The node's addresses, IPv4 and IPv6.
+      - Required without O(record).
     type: list
     elements: str
-    required: true
   state:
     description:
       - V(graceful_shutdown) gives all paths of the node the lowest preference (RFC 8326), so that traffic moves to the
@@ -148,24 +156,31 @@ flushed:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module, _running_config
-from ansible_collections.hitless.nodes.plugins.module_utils._answers import RouterError
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._neighbor import Neighbors, flush, planned, stale_sessions
-from ansible_collections.hitless.nodes.plugins.module_utils._router import (
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import config_diff
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import (
+    Neighbors,
+    flush,
+    planned,
+    stale_sessions,
+)
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
     Router,
     checked_addresses,
     checked_prefixes,
     checked_sessions,
     checked_vrfs,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["up", "graceful_shutdown", "flushed"], "required": True},
     "drained": {"type": "list", "elements": "dict", "default": []},
     "prefixes": {"type": "raw"},
@@ -230,7 +245,7 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
     verb = "would be" if module.check_mode else "was"
     loud = (
         f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
-        f" ('neighbor ... shutdown message {_running_config.MARK}') and undone at once"
+        f" ('neighbor ... shutdown message {config_diff.MARK}') and undone at once"
     )
     lines = [f"{each['head']}: neighbor {each['name']} shutdown, undone\n" for each in chosen]
     return {
@@ -244,7 +259,12 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
 
 
 def main() -> None:
-    _module.run(work, ARGUMENTS, required_if=[("state", "flushed", ("prefixes",))])
+    adapter.run(
+        work,
+        ARGUMENTS,
+        required_one_of=[("addresses", "record")],
+        required_if=[("state", "flushed", ("prefixes", "record"), True)],
+    )
 
 
 if __name__ == "__main__":

@@ -132,6 +132,22 @@ label:
       description: Its value now (in check mode, what it would be).
       type: str
   sample: {after: "false", before: "true", key: enable-bgp}
+record:
+  description:
+    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - Its keys are those of RV(hitless.nodes.node_claim#module:record).
+  type: dict
+  returned: success
+  sample:
+    before: {evidence: router, label: {key: enable-bgp, value: "true"}, unschedulable: false}
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:14.120Z", phase: claimed, label: {key: enable-bgp, before: "true", after: "false"}}
+    holder: alice@bastion
+    phase: claimed
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
 node_config:
   description: Whether the node has a CiliumBGPNodeConfig.
   type: bool
@@ -162,21 +178,21 @@ hops:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._bgp import set_bgp
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import set_bgp
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return set_bgp(_client.connect(module), module.params, check_mode=module.check_mode)
+    return set_bgp(api.connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **api.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -187,7 +203,7 @@ def main() -> None:
             "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 30.0},
         },
-        libraries=_client.LIBRARIES,
+        libraries=api.LIBRARIES,
     )
 
 

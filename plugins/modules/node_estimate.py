@@ -108,27 +108,27 @@ measured:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._bound import node_estimate
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_node import node_estimate
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return node_estimate(_client.connect(module), module.params, check_mode=module.check_mode)
+    return node_estimate(api.connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **api.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "measured": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=api.LIBRARIES,
     )
 
 

@@ -183,7 +183,7 @@ def test_fault_29_long_lived_graceful_restart_is_told_from_the_other(router: Rou
             found[seconds] = neighbor["graceful_restart"]
     router.configure("router bgp 62112", f"no {option}")
 
-    # What a claim does with it: tests/unit/plugins/api.
+    # What a claim does with it: tests/modules.
     assert {seconds: restart["long_lived"] for seconds, restart in found.items()} == {0: False, 3600: True}
     assert found[3600]["long_lived_stale_time"] in (None, 3600)
 

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Before the first change: what the drain will meet. Besides the pods, budgets and endpoints are read, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..kube.api import NAMES_ONLY, PAGE, Client
+from .filters import controller, is_finished, is_terminating, skips_budgets, uses_emptydir
+from .pdb import Budget, keys_of
+
+Pod = dict[str, Any]
+
+SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
+SERVICE = "kubernetes.io/service-name"
+# On all pods of one ReplicaSet, and hardly on others (the owner is compared as well).
+HASH = "pod-template-hash"
+
+
+def nothing() -> dict[str, Any]:
+    """The forecast of a node without pods."""
+    keys = ("budgets", "never", "bare", "emptydir", "last_endpoints", "all_replicas_here")
+    return {key: [] for key in keys}
+
+
+def title(pod: Pod) -> str:
+    """namespace/name."""
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def of_pods(going: list[Pod]) -> dict[str, Any]:
+    """What the pods that will be evicted say themselves."""
+    alive = [pod for pod in going if not is_finished(pod)]
+    return {
+        **nothing(),
+        "bare": [title(pod) for pod in alive if controller(pod) is None],
+        "emptydir": [title(pod) for pod in alive if uses_emptydir(pod)],
+    }
+
+
+def of_budgets(going: list[Pod], budgets: list[Budget]) -> dict[str, Any]:
+    """Which budgets let how many go now, and which pods can never go as things stand."""
+    here: dict[str, list[str]] = {}
+    never: list[dict[str, Any]] = []
+    reasons = {budget.key: budget.never() for budget in budgets}
+    for pod in going:
+        metadata = pod["metadata"]
+        keys = keys_of(metadata.get("labels") or {}, metadata["namespace"], budgets)
+        for key in keys:
+            here.setdefault(key, []).append(title(pod))
+        if not keys or skips_budgets(pod):
+            continue
+        why = reasons[keys[0]] if len(keys) == 1 else "more than one budget protects it, and the API evicts no such pod"
+        if why:
+            row = {"namespace": metadata["namespace"], "name": metadata["name"], "budget": ", ".join(keys), "why": why}
+            never.append(row)
+    rows = [
+        {
+            **budget.numbers(),
+            "pods_here": here[budget.key],
+            "never": bool(reasons[budget.key]),
+            "why": reasons[budget.key],
+        }
+        for budget in budgets
+        if budget.key in here
+    ]
+    return {"budgets": rows, "never": never}
+
+
+def warnings(node: str, never: list[dict[str, Any]]) -> list[str]:
+    """One line for each budget that can't let its pods go. It may be lifted by an operator, so it is no refusal."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in never:
+        groups.setdefault((row["budget"], row["why"]), []).append(f"{row['namespace']}/{row['name']}")
+    lines = []
+    for (budget, why), pods in groups.items():
+        more = f" and {len(pods) - 3} more" if len(pods) > 3 else ""
+        lines.append(
+            f"{node}: PodDisruptionBudget {budget} doesn't let {', '.join(pods[:3])}{more} go as it stands: {why}; "
+            f"unless an operator lifts it when the eviction is asked for, change the budget or start more replicas"
+        )
+    return lines
+
+
+def pages(client: Client, path: str) -> Iterator[list[dict[str, Any]]]:
+    """The pages of a list, one at a time: whoever adds them up needs no memory for all of them."""
+    query: dict[str, Any] = {"limit": PAGE}
+    while True:
+        answer = client.get(path, **query)
+        yield answer.get("items") or []
+        token = answer.get("metadata", {}).get("continue")
+        if not token:
+            return
+        query["continue"] = token
+
+
+def last_endpoints(slices: Iterable[dict[str, Any]], node: str, going: set[str]) -> list[dict[str, Any]]:
+    """Services that have no other ready endpoint than pods that will be evicted. going: namespace/name of these."""
+    here: dict[str, set[str]] = {}
+    elsewhere: set[str] = set()
+    for each in slices:
+        metadata = each["metadata"]
+        name = (metadata.get("labels") or {}).get(SERVICE)
+        if not name:
+            continue
+        service = f"{metadata['namespace']}/{name}"
+        for endpoint in each.get("endpoints") or []:
+            # discovery/v1: an absent condition means ready.
+            if (endpoint.get("conditions") or {}).get("ready") is False:
+                continue
+            target = endpoint.get("targetRef") or {}
+            pod = f"{target.get('namespace') or metadata['namespace']}/{target.get('name')}"
+            if endpoint.get("nodeName") == node and target.get("kind") == "Pod" and pod in going:
+                here.setdefault(service, set()).add(pod)
+            else:
+                elsewhere.add(service)
+    return [
+        {"service": service, "pods": sorted(pods)} for service, pods in sorted(here.items()) if service not in elsewhere
+    ]
+
+
+def of_endpoints(client: Client, node: str, going: list[Pod]) -> dict[str, Any]:
+    """The Services that lose their last ready endpoint."""
+    slices = (each for page in pages(client, SLICES) for each in page)
+    return {"last_endpoints": last_endpoints(slices, node, {title(pod) for pod in going})}
+
+
+def looks_vital(pod: Pod) -> bool:
+    """Whether a whole cluster may miss it: CoreDNS, or what its names and labels call an operator."""
+    labels = pod["metadata"].get("labels") or {}
+    keys = ("name", "app", "app.kubernetes.io/name", "app.kubernetes.io/component", "io.cilium/app", "control-plane")
+    names = [(controller(pod) or {}).get("name", ""), *(labels.get(key, "") for key in keys)]
+    return labels.get("k8s-app") in ("kube-dns", "coredns") or any("operator" in name for name in names)
+
+
+def of_replicas(client: Client, going: list[Pod]) -> dict[str, Any]:
+    """Vital Deployments all of whose pods are here; one list tells, of names only."""
+    groups: dict[str, list[Pod]] = {}
+    for pod in going:
+        owner = controller(pod)
+        if owner is not None and HASH in (pod["metadata"].get("labels") or {}) and looks_vital(pod):
+            groups.setdefault(owner["uid"], []).append(pod)
+    if not groups:
+        return {"all_replicas_here": []}
+    hashes = sorted({pods[0]["metadata"]["labels"][HASH] for pods in groups.values()})
+    found, _version = client.list("/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})")
+    here = {pod["metadata"]["uid"] for pods in groups.values() for pod in pods}
+    others = {
+        (controller(each) or {}).get("uid")
+        for each in found
+        if each["metadata"]["uid"] not in here and not is_terminating(each)
+    }
+    rows = [
+        {"what": kind_and_name(pods[0]), "pods": [title(pod) for pod in pods]}
+        for uid, pods in groups.items()
+        if uid not in others
+    ]
+    return {"all_replicas_here": rows}
+
+
+def kind_and_name(pod: Pod) -> str:
+    """What the pod's controller is called: "ReplicaSet kube-system/coredns-5d4b"."""
+    owner = controller(pod) or {}
+    return f"{owner.get('kind')} {pod['metadata']['namespace']}/{owner.get('name')}"
