@@ -26,6 +26,9 @@ from emulator.server import Emulator
 from lab.standins import world
 from lab.standins.kubelets import NodeKubelet
 
+# Seconds. Whatever takes longer hangs, however busy the machine is.
+HANGS = 120
+
 
 class Api:
     """One emulator, and short ways to put objects into it, to break it, and to ask what it was asked."""
@@ -44,14 +47,14 @@ class Api:
         self.owner = {"apiVersion": "apps/v1", "name": "o", "uid": owner["metadata"]["uid"], "controller": True}
 
     def call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(HANGS)
 
     def connect(self, **params):
         # Imported here: pytest-ansible sets the finder of collections up after it has read the conftests.
         from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
 
         defaults = {name: option.get("default") for name, option in kube_api.argument_spec().items()}
-        return kube_api.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 5.0, **params})
+        return kube_api.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 60.0, **params})
 
     def close(self):
         self.call(self.emulator.stop())
@@ -127,11 +130,11 @@ class Api:
         return self.connect(kubeconfig=str(path))
 
     @staticmethod
-    def until(condition, seconds=10.0):
-        """Waits for what the emulator's controllers do a moment later."""
-        deadline = time.monotonic() + seconds
+    def until(condition):
+        """Waits for what the emulator's controllers, or a thread of the test, do a moment later."""
+        deadline = time.monotonic() + HANGS
         while not condition():
-            assert time.monotonic() < deadline, "the emulator didn't do it"
+            assert time.monotonic() < deadline, "it was never so"
             time.sleep(0.02)
 
 
@@ -219,8 +222,8 @@ class Cilium:
         status = {"bgpInstances": [{"name": "main", "localASN": 65432, "peers": [found]}]}
         self.api.client.patch(f"{self.bgp}/ciliumbgpnodeconfigs/worker-3/status", {"status": status})
 
-    def lease(self, *, age=0.0, seconds=15, holder="operator-1"):
-        """Writes the operator's Lease as renewed age seconds ago."""
+    def lease(self, *, age=0.0, seconds=600, holder="operator-1"):
+        """Writes the operator's Lease as renewed age seconds ago, and good for so many (longer than any test takes)."""
         renewed = (datetime.now(UTC) - timedelta(seconds=age)).isoformat().replace("+00:00", "Z")
         spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": renewed}
         path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
@@ -251,7 +254,7 @@ class Agent:
         self.say = self.answer
         self.connected = threading.Event()
         self.task = asyncio.run_coroutine_threadsafe(self.serve(), api.loop)
-        assert self.connected.wait(10)
+        assert self.connected.wait(HANGS)
 
     def ready(self, ready, *, started="2026-03-02T20:00:00Z"):
         """Sets what the kubelet says of the pod."""

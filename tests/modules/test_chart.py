@@ -105,7 +105,7 @@ def play(api, tmp_path, playbook=TOP / "playbooks" / "cilium_upgrade.yml", **var
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=900,
     )
 
 

@@ -222,7 +222,7 @@ def stale_view() -> dict[str, list[dict[str, Any]]]:
     return {"routes": [dict(STALE)], "neighbors": []}
 
 
-def flush(bgpd: Bgpd, views: list[dict[str, list[dict[str, Any]]]], *, timeout: float = 0.3) -> list[dict[str, Any]]:
+def flush(bgpd: Bgpd, views: list[dict[str, list[dict[str, Any]]]], *, timeout: float = 60) -> list[dict[str, Any]]:
     """What was flushed; the last view stays."""
     left = list(views)
     return neighbor.flush(
@@ -283,7 +283,7 @@ def test_flush_when_the_router_cannot_be_read_meanwhile_is_undone(bgpd: Bgpd) ->
         raise UnknownError("bgpd is busy")
 
     with pytest.raises(UnknownError, match="bgpd is busy"):
-        neighbor.flush(bgpd.neighbors(), stale_view(), look, timeout=1)
+        neighbor.flush(bgpd.neighbors(), stale_view(), look, timeout=60)
     assert bgpd.state["neighbors"] == before
 
 
@@ -297,7 +297,7 @@ def test_flush_when_the_process_is_ended_is_undone_first(bgpd: Bgpd, number: sig
         return stale_view()
 
     with pytest.raises(HitlessError, match=f"ended by signal {number:d}; what was changed on the router is undone"):
-        neighbor.flush(bgpd.neighbors(), stale_view(), look, timeout=1)
+        neighbor.flush(bgpd.neighbors(), stale_view(), look, timeout=60)
     assert bgpd.state["neighbors"] == before
     assert signal.getsignal(number) == handler
 
@@ -311,6 +311,6 @@ def test_flush_when_somebody_else_changes_the_configuration_is_a_failure(bgpd: B
         return views[1]
 
     with pytest.raises(neighbor.ChangedError, match=r"isn't the one from before the flush: \+ip route 203"):
-        neighbor.flush(bgpd.neighbors(), views[0], look, timeout=1)
+        neighbor.flush(bgpd.neighbors(), views[0], look, timeout=60)
     assert NODE4 in bgpd.state["neighbors"]
     assert bgpd.state["neighbors"][NODE4] == ["remote-as 65432"]

@@ -9,8 +9,12 @@ from itertools import groupby
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.schedule.batching import batches, sizes
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+# However slow the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NAMES = [f"w{number}" for number in range(12)]
 
