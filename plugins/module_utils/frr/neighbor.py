@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """The only thing that is ever changed on a router: whether its sessions with a node are shut or drained, and undone.
 
@@ -240,5 +239,5 @@ def to_the_end() -> Iterator[Callable[[], None]]:
     try:
         yield deaf
     finally:
-        for each, handler in zip(numbers, before):  # noqa: B905 - strict= came with Python 3.10
+        for each, handler in zip(numbers, before):
             signal.signal(each, handler)

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """FRR's running configuration as data, as far as it decides what is taken from a neighbour. Never with a password."""
 
@@ -12,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .answers import UnknownError, address, is_address
+from ..base.net import address, is_address
+from .answers import UnknownError
 from .config_diff import lines
 
 FAMILIES = ("ipv4", "ipv6")
