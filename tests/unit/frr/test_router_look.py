@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits, Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.base.net import AddressError
+from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits, Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import router_look
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError, UnknownError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
