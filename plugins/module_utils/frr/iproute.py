@@ -122,7 +122,7 @@ class Fib:
         unresolved: dict[int, list[dict[str, Any]]] = {}
         found = self._batch([look_up(dst, vrf) for vrf, _pre, dst in asked])
         for (vrf, pre, dst), route in zip(asked, found):
-            # See _withdrawal.decided(): an IPv6 answer can be about something else altogether.
+            # See route_rules.decided(): an IPv6 answer can be about something else altogether.
             if route is None or not covers(destination(route, dst), dst):
                 continue
             hops = next_hops(route)

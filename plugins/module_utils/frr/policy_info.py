@@ -12,9 +12,8 @@ from typing import Any
 
 from ..base.net import family
 from . import bgp_json, daemons, running_config
-from .answers import UnknownError
 from .iproute import Fib
-from .router_look import INSTANCES, bgp
+from .router_look import INSTANCES, bgp, no_instance
 from .vtysh import Vtysh
 
 
@@ -24,10 +23,7 @@ def frr_policy_info(vtysh: Vtysh, fib: Fib, wanted: dict[str, list[str]]) -> dic
     there, paths, rib = _look_ups(vtysh, asked)
     for vrf in wanted:
         if vrf not in there:
-            raise UnknownError(
-                f"FRR has no BGP instance in VRF {vrf} (it has: {', '.join(there) or 'none'});"
-                " is 'router bgp' configured there, and has bgpd read its configuration?"
-            )
+            raise no_instance(vrf, there)
     return {
         "configuration": running_config.configuration(vtysh.text("show running-config")),
         "paths": paths,
@@ -43,15 +39,11 @@ def _look_ups(
     """(VRFs with an instance, BGP's paths, zebra's routes), all from one process."""
     in_bgp = [f"{bgp(vrf)} {family(each)} unicast {each} json" for vrf, each in asked]
     in_zebra = [f"show {'ipv6' if family(each) == 'ipv6' else 'ip'} route vrf {vrf} {each} json" for vrf, each in asked]
-    first, *rest = vtysh.show([INSTANCES, *in_bgp, *in_zebra])
-    paths = [
-        {"vrf": vrf, "prefix": each, **path}
-        for (vrf, each), document in zip(asked, rest[: len(asked)])
-        for path in bgp_json.paths(document, each)
-    ]
-    rib = [
-        {"vrf": vrf, **route}
-        for (vrf, each), document in zip(asked, rest[len(asked) :])
-        for route in bgp_json.rib(document, each)
-    ]
-    return list(bgp_json.instances(first)), paths, rib
+    answers = iter(vtysh.show([INSTANCES, *in_bgp, *in_zebra]))
+    instances = list(bgp_json.instances(next(answers)))
+    paths, rib = [], []
+    for vrf, each in asked:
+        paths += [{"vrf": vrf, "prefix": each, **path} for path in bgp_json.paths(next(answers), each)]
+    for vrf, each in asked:
+        rib += [{"vrf": vrf, **route} for route in bgp_json.rib(next(answers), each)]
+    return instances, paths, rib

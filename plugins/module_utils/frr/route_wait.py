@@ -106,7 +106,7 @@ class RouteWait:
     ) -> None:
         """wanted: VRF -> prefixes. node and name: what the node and the router are called in messages.
 
-        forwarded, sessions: what has to be there for state present, see _withdrawal.not_present().
+        forwarded, sessions: what has to be there for state present, see route_rules.not_present().
         """
         for vrf, prefixes in wanted.items():
             if not prefixes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import 
 from ansible_collections.hitless.nodes.tests.unit.neighbor_bench import NODE4, NODE6, OTHER, Bgpd
 
 STALE = {"vrf": "default", "prefix": "198.51.100.10/32", "from": NODE4, "stale": True}
-
-
-@pytest.fixture
-def bgpd(tmp_path: Path) -> Bgpd:
-    return Bgpd(tmp_path)
 
 
 def stale_view() -> dict[str, list[dict[str, Any]]]:
