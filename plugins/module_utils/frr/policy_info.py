@@ -11,16 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.net import family
-from . import bgp_json, daemons, running_config
+from . import bgp_json, daemons, rib_json, running_config
 from .iproute import Fib
-from .router_look import INSTANCES, bgp, no_instance
+from .questions import INSTANCES, pairs, prefix_command
+from .router_look import no_instance
 from .vtysh import Vtysh
 
 
 def frr_policy_info(vtysh: Vtysh, fib: Fib, wanted: dict[str, list[str]]) -> dict[str, Any]:
     """What frr_policy_info returns of these prefixes per VRF, and of the router itself."""
-    asked = [(vrf, each) for vrf, prefixes in wanted.items() for each in prefixes]
-    there, paths, rib = _look_ups(vtysh, asked)
+    there, paths, rib = _look_ups(vtysh, pairs(wanted))
     for vrf in wanted:
         if vrf not in there:
             raise no_instance(vrf, there)
@@ -37,7 +37,7 @@ def _look_ups(
     vtysh: Vtysh, asked: list[tuple[str, str]]
 ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]]]:
     """(VRFs with an instance, BGP's paths, zebra's routes), all from one process."""
-    in_bgp = [f"{bgp(vrf)} {family(each)} unicast {each} json" for vrf, each in asked]
+    in_bgp = [prefix_command(vrf, each) for vrf, each in asked]
     in_zebra = [f"show {'ipv6' if family(each) == 'ipv6' else 'ip'} route vrf {vrf} {each} json" for vrf, each in asked]
     answers = iter(vtysh.show([INSTANCES, *in_bgp, *in_zebra]))
     instances = list(bgp_json.instances(next(answers)))
@@ -45,5 +45,5 @@ def _look_ups(
     for vrf, each in asked:
         paths += [{"vrf": vrf, "prefix": each, **path} for path in bgp_json.paths(next(answers), each)]
     for vrf, each in asked:
-        rib += [{"vrf": vrf, **route} for route in bgp_json.rib(next(answers), each)]
+        rib += [{"vrf": vrf, **route} for route in rib_json.rib(next(answers), each)]
     return instances, paths, rib

@@ -20,6 +20,7 @@ from typing import Any, Dict, List
 
 from ..base.net import family
 from ..base.words import some
+from .questions import pairs
 
 # Stands for prefixes outside of those looked up: a counter says that there are paths, not of which prefixes.
 OTHERS = "*"
@@ -30,11 +31,6 @@ View = Dict[str, Entries]
 def _key(entry: dict[str, Any]) -> tuple[str, str]:
     """VRF and prefix of an entry."""
     return entry["vrf"], entry["prefix"]
-
-
-def _keys(prefixes: dict[str, list[str]]) -> set[tuple[str, str]]:
-    """(VRF, prefix) of all prefixes."""
-    return {(vrf, prefix) for vrf, listed in prefixes.items() for prefix in listed}
 
 
 def _installed(view: View) -> set[tuple[str, str]]:
@@ -177,7 +173,7 @@ def not_present(
     {vrf, address} of those that have to be up, also if the router doesn't list them now (None: all that it lists).
     """
     fresh = {_key(route) for route in view["routes"] if route["valid"] and not route["stale"]}
-    uninstalled = _keys(wanted if forwarded is None else forwarded) - _installed(view)
+    uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
     known = {_key(route): route for route in view["routes"]}
     missing: list[dict[str, Any]] = []
     for vrf, prefixes in wanted.items():
@@ -201,7 +197,7 @@ def not_kept(
     for exactly this prefix. forwarded: only for these the kernel has to (None: for all).
     """
     usable = {_key(route) for route in view["routes"] if route["valid"]}
-    uninstalled = _keys(wanted if forwarded is None else forwarded) - _installed(view)
+    uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
     lost: list[dict[str, Any]] = []
     for vrf, prefixes in wanted.items():
         lost += _lacking(vrf, prefixes, usable, uninstalled, {})

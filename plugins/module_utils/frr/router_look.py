@@ -11,24 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..base.net import family
-from . import bgp_json, link_local, nexthop_text, route_rules
+from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules
 from .answers import UnknownError
 from .iproute import Fib
+from .questions import INSTANCES, Questions, bgp, neighbor_command, pairs
 from .route_rules import Entries, View
 from .vtysh import Vtysh
-
-INSTANCES = "show bgp vrfs json"
-
-
-def bgp(vrf: str) -> str:
-    """The beginning of a show command for that VRF."""
-    return "show bgp" if vrf == "default" else f"show bgp vrf {vrf}"
-
-
-def neighbor_command(vrf: str, name: str) -> str:
-    """The command that shows one session."""
-    return f"{bgp(vrf)} neighbors {name} json"
 
 
 def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
@@ -59,44 +47,31 @@ class Router:
 
         counted: whether the counts are needed, which FRR 8.4 takes another process for.
         """
-        sessions = self._possible_sessions(wanted)
-        asked = [(vrf, pre) for vrf, prefixes in wanted.items() for pre in prefixes]
-        # Zebra's word on IPv6 prefixes: the kernel's isn't always about the right one, see route_rules.decided().
-        sixes = [(vrf, pre) for vrf, pre in asked if family(pre) == "ipv6"]
-        commands = [
-            INSTANCES,
-            *(neighbor_command(vrf, own) for vrf, own in sessions),
-            *(f"{bgp(vrf)} {family(pre)} unicast {pre} json" for vrf, pre in asked),
-            *(f"show ipv6 route vrf {vrf} {pre} json" for vrf, pre in sixes),
-        ]
-        found, counts, counts_text = self._ask_counted(commands, list(wanted), counted=counted)
-        answers = iter(found[1:])
-        neighbors = [(vrf, bgp_json.neighbor(next(answers), own)) for vrf, own in sessions]
-        paths = [(vrf, pre, bgp_json.paths(next(answers), pre)) for vrf, pre in asked]
-        zebra = [_of_zebra(vrf, pre, next(answers)) for vrf, pre in sixes]
-
-        for _vrf, _pre, listed in paths:
-            self.link_locals |= route_rules.link_locals(listed, self.addresses)
-        own_hops = self.addresses | self.link_locals
+        questions = Questions(self._possible_sessions(wanted), wanted)
+        found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
+        answers = questions.read(found)
+        for _vrf, _pre, paths in answers.paths:
+            self.link_locals |= route_rules.link_locals(paths, self.addresses)
+        own = self.addresses | self.link_locals
         view: View = {
-            "neighbors": [{"vrf": vrf, **neighbor} for vrf, neighbor in neighbors if neighbor],
+            "neighbors": answers.neighbors,
             "routes": [],
-            "fib": self._forwarded(wanted, zebra, own_hops),
+            "fib": self._forwarded(wanted, answers.zebra, own),
             "counts": [],
             "others": [],
         }
-        for vrf, pre, listed in paths:
-            view["routes"] += route_rules.over_node(vrf, pre, listed, own_hops)
-            view["others"] += route_rules.over_others(vrf, pre, listed, own_hops)
+        for vrf, pre, paths in answers.paths:
+            view["routes"] += route_rules.over_node(vrf, pre, paths, own)
+            view["others"] += route_rules.over_others(vrf, pre, paths, own)
         for vrf, document in zip(wanted, counts):
-            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own_hops)
+            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
         if counted and not counts and not view["routes"] and not view["fib"]:
-            view["counts"] = self._counts_in_words(list(wanted), own_hops, counts_text)
+            view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
         return view
 
     def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
         """What is forwarded to the node, in the order of the prefixes."""
-        order = [(vrf, pre) for vrf, prefixes in wanted.items() for pre in prefixes]
+        order = pairs(wanted)
         found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
         return sorted(found, key=lambda entry: order.index((entry["vrf"], entry["prefix"])))
 
@@ -135,7 +110,7 @@ class Router:
         found, _none = self._ask([INSTANCES, *(neighbor_command(vrf, own) for vrf, own in asked)], [], vrfs)
         listed = []
         for (vrf, own), document in zip(asked, found[1:]):
-            neighbor = bgp_json.neighbor(document, own)
+            neighbor = neighbor_json.neighbor(document, own)
             if neighbor:
                 listed.append((vrf, next(iter(document)), neighbor))
         return listed
@@ -195,9 +170,3 @@ class Router:
                     f"FRR's BGP instance in VRF {vrf} has no neighbours;"
                     " is it the right router and VRF, and has bgpd read its configuration?"
                 )
-
-
-def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:
-    """An IPv6 prefix and the next hops by which zebra has installed it, as Fib.routes() has it."""
-    hops = bgp_json.installed(document, pre)
-    return {"vrf": vrf, "family": "ipv6", "prefix": pre, "matched": pre, "next_hops": hops}
