@@ -99,7 +99,7 @@ class Api:
         self.until(lambda: "observedGeneration" in self.client.get(f"{path}/{name}")["status"])
 
     def names(self):
-        return sorted(pod["metadata"]["name"] for pod in self.client.list("/api/v1/pods")[0])
+        return sorted(pod["metadata"]["name"] for pod in self.client.list_all("/api/v1/pods")[0])
 
     # Faults and questions.
 
@@ -182,9 +182,9 @@ class Cilium:
         from ansible_collections.hitless.nodes.plugins.module_utils.kube.labels import matches
 
         cilium_nodes = {
-            item["metadata"]["name"]: item for item in self.client.list("/apis/cilium.io/v2/ciliumnodes")[0]
+            item["metadata"]["name"]: item for item in self.client.list_all("/apis/cilium.io/v2/ciliumnodes")[0]
         }
-        for node in self.client.list("/api/v1/nodes")[0] if self.agents else []:
+        for node in self.client.list_all("/api/v1/nodes")[0] if self.agents else []:
             name = node["metadata"]["name"]
             labels = {k: v for k, v in (node["metadata"].get("labels") or {}).items() if k not in self.excluded}
             if name not in cilium_nodes:
@@ -198,9 +198,9 @@ class Cilium:
                 gone = dict.fromkeys(old.keys() - labels.keys())
                 patch = {"metadata": {"labels": {**gone, **labels}}}
                 self.client.patch(f"/apis/cilium.io/v2/ciliumnodes/{name}", patch)
-        configs = self.client.list(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
+        configs = self.client.list_all(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
         path = f"{self.bgp}/ciliumbgpnodeconfigs"
-        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list(path)[0]}
+        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list_all(path)[0]}
         for name, cilium_node in cilium_nodes.items() if self.operator else []:
             labels = cilium_node["metadata"].get("labels") or {}
             wanted = [config for config in configs if matches(config["spec"].get("nodeSelector"), labels)]
@@ -308,7 +308,7 @@ class Ender:
         seen = {}
         while not self.stop.wait(0.05):
             try:
-                for pod in self.client.list("/api/v1/pods")[0]:
+                for pod in self.client.list_all("/api/v1/pods")[0]:
                     metadata = pod["metadata"]
                     if not metadata.get("deletionTimestamp"):
                         continue

@@ -20,7 +20,7 @@ def test_get_and_list(api):
     api.node("worker-1")
     api.node("worker-2")
     assert api.client.get("/api/v1/nodes/worker-1")["metadata"]["name"] == "worker-1"
-    items, version = api.client.list("/api/v1/nodes")
+    items, version = api.client.list_all("/api/v1/nodes")
     assert [item["metadata"]["name"] for item in items] == ["worker-1", "worker-2"]
     assert int(version) > 0
 
@@ -30,7 +30,7 @@ def test_list_reads_all_pages(api, monkeypatch):
         api.node(f"worker-{i}")
     monkeypatch.setattr(kube_api, "PAGE", 3)
     before = len(api.requests("GET", "/api/v1/nodes"))
-    assert len(api.client.list("/api/v1/nodes")[0]) == 7
+    assert len(api.client.list_all("/api/v1/nodes")[0]) == 7
     assert len(api.requests("GET", "/api/v1/nodes")) - before == 3
 
 
@@ -162,7 +162,7 @@ def test_a_reset_is_no_answer(api):
 
 def test_watch_tells_what_happened_since_the_list(api):
     api.node("worker-1")
-    _items, version = api.client.list("/api/v1/nodes")
+    _items, version = api.client.list_all("/api/v1/nodes")
     api.node("worker-2")
     events = api.client.watch("/api/v1/nodes", resource_version=version, seconds=5)
     event = next(events)
@@ -170,7 +170,7 @@ def test_watch_tells_what_happened_since_the_list(api):
 
 
 def test_watch_of_a_version_that_is_too_old(api):
-    _items, version = api.client.list("/api/v1/nodes")
+    _items, version = api.client.list_all("/api/v1/nodes")
     for i in range(3):
         api.node(f"worker-{i}")
     api.fault(compact=True)
@@ -179,7 +179,7 @@ def test_watch_of_a_version_that_is_too_old(api):
 
 
 def test_watch_that_breaks(api):
-    _items, version = api.client.list("/api/v1/nodes")
+    _items, version = api.client.list_all("/api/v1/nodes")
     events = api.client.watch("/api/v1/nodes", resource_version=version, seconds=5)
     api.node("worker-1")
     next(events)

@@ -139,7 +139,7 @@ def test_drain_keeps_trying_behind_a_budget(api):
     def replace():
         made = 0
         while not stop.wait(0.05):
-            alive = [p for p in helper.list("/api/v1/pods")[0] if not p["metadata"].get("deletionTimestamp")]
+            alive = [p for p in helper.list_all("/api/v1/pods")[0] if not p["metadata"].get("deletionTimestamp")]
             if len(alive) < 4:
                 api.pod(f"new-{made}", node="worker-1", labels={"app": "web"})
                 made += 1
@@ -716,7 +716,7 @@ def test_the_rights_of_the_manifest_are_enough(api):
 
 
 def told(api):
-    return [(event["reason"], event["type"]) for event in api.client.list("/api/v1/namespaces/default/events")[0]]
+    return [(event["reason"], event["type"]) for event in api.client.list_all("/api/v1/namespaces/default/events")[0]]
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -731,7 +731,9 @@ def test_events_on_the_node_tell_the_story(api):
     drain(api.client, params(), check_mode=False)
     timer.join()
     assert sorted(told(api)) == [("DrainBlocked", "Warning"), ("DrainFinished", "Normal"), ("DrainStarted", "Normal")]
-    (blocked,) = [e for e in api.client.list("/api/v1/namespaces/default/events")[0] if e["reason"] == "DrainBlocked"]
+    (blocked,) = [
+        e for e in api.client.list_all("/api/v1/namespaces/default/events")[0] if e["reason"] == "DrainBlocked"
+    ]
     assert blocked["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": "worker-3", "uid": "worker-3"}
     assert "PodDisruptionBudget shop/web keeps shop/web-" in blocked["message"]
     assert "needs 3 healthy pods and has 3 currently, 0 may go" in blocked["message"]

@@ -230,7 +230,7 @@ def routes(text: str, dialect: str, family: str) -> list[Row]:
     """The routes in an answer of the agent; raises NotUnderstood."""
     if dialect != "shell":
         return [_route(route, path, family) for route in _list(text) for path in route.get("paths") or []]
-    found = []
+    found: list[Row] = []
     last: dict[str, str] = {}
     for row in table(text, "Instance", "Prefix", "NextHop"):
         # What is as in the line above is left blank, from the left on.

@@ -68,7 +68,7 @@ class Node:
 
 def unknown(sessions: Iterable[Row]) -> list[Row]:
     """The sessions with nothing concluded from what was said of them."""
-    nothing = {"state": "unknown", "established": None, "established_time": None, "uptime": None, "routes": []}
+    nothing: Row = {"state": "unknown", "established": None, "established_time": None, "uptime": None, "routes": []}
     return [{**session, **nothing} for session in sessions]
 
 
@@ -175,7 +175,7 @@ class Agents:
         query = {"labelSelector": AGENT_SELECTOR}
         if len(names) == 1:
             query["fieldSelector"] = f"spec.nodeName={names[0]}"
-        items, _version = self.client.list(f"/api/v1/namespaces/{segment(self.namespace)}/pods", **query)
+        items, _version = self.client.list_all(f"/api/v1/namespaces/{segment(self.namespace)}/pods", **query)
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
         for pod in items:
             found.get(pod["spec"].get("nodeName", ""), []).append(pod)
@@ -213,18 +213,21 @@ class Agents:
 
     def routes(self, pod: str) -> dict[str, list[Row]]:
         """The routes of an agent, by table: available (its own), advertised (to each peer)."""
-        return {
-            table: [
-                row
-                for family in agent_cli.FAMILIES
-                for row in self.ask(
-                    pod,
-                    lambda dialect, table=table, family=family: agent_cli.routes_command(dialect, table, family),
-                    lambda text, dialect, family=family: agent_cli.routes(text, dialect, family),
-                )
-            ]
-            for table in agent_cli.RIBS
-        }
+        found: dict[str, list[Row]] = {}
+        for table in agent_cli.RIBS:
+            found[table] = []
+            for family in agent_cli.FAMILIES:
+                found[table] += self._routes(pod, table, family)
+        return found
+
+    def _routes(self, pod: str, table: str, family: str) -> list[Row]:
+        """The routes in one table of one address family."""
+        found: list[Row] = self.ask(
+            pod,
+            lambda dialect: agent_cli.routes_command(dialect, table, family),
+            lambda text, dialect: agent_cli.routes(text, dialect, family),
+        )
+        return found
 
     def policies(self, pod: str) -> list[Row]:
         """The route policies of an agent."""

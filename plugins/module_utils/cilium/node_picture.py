@@ -110,7 +110,9 @@ def _peer_configs(
     client: Client, agents: bgp_sessions.Agents, name: str, api_version: str | None, node_config: dict[str, Any] | None
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """Conditions of the PeerConfigs of a node's peers, the problems in them, and warnings."""
-    conditions, problems, warnings = [], [], []
+    conditions: list[dict[str, Any]] = []
+    problems: list[str] = []
+    warnings: list[str] = []
     peers = objects.peers(node_config)
     sessions: dict[tuple[Any, Any], bool | None] | None = None
     for config in dict.fromkeys(peer["peer_config"] for peer in peers if peer["peer_config"]):

@@ -44,7 +44,7 @@ class Configs:
 def _list(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
     """All objects of a kind, None where the cluster doesn't serve it (404 for a list means just that)."""
     try:
-        return client.list(f"{GROUP}/{api_version}/{plural}")[0]
+        return client.list_all(f"{GROUP}/{api_version}/{plural}")[0]
     except NotFound:
         return None
 

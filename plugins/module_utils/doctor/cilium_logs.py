@@ -56,7 +56,7 @@ def read(client: Client, namespace: str, nodes: list[str], most: int) -> tuple[l
     ):
         path = f"/api/v1/namespaces/{segment(namespace)}/pods"
         try:
-            pods = client.list(path, labelSelector=selector)[0]
+            pods = client.list_all(path, labelSelector=selector)[0]
         except (ApiError, *TRANSIENT) as exc:
             missing.append(f"no log of the {kind}: {exc.msg}")
             continue

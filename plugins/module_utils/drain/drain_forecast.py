@@ -149,7 +149,9 @@ def of_replicas(client: Client, going: list[Pod]) -> dict[str, Any]:
     if not groups:
         return {"all_replicas_here": []}
     hashes = sorted({pods[0]["metadata"]["labels"][HASH] for pods in groups.values()})
-    found, _version = client.list("/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})")
+    found, _version = client.list_all(
+        "/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})"
+    )
     here = {pod["metadata"]["uid"] for pods in groups.values() for pod in pods}
     others = {
         (controller(each) or {}).get("uid")

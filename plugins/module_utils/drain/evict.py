@@ -443,8 +443,8 @@ class Evictor:
         moved = bool(gone & self.gates.keys())
         for key in gone & self.gates.keys():
             # Its row stays for the result; what protects nobody stops nobody.
-            gate = self.gates[key]
-            gate.update(replace(gate.budget, selector=None), listed=True)
+            lost = self.gates[key]
+            lost.update(replace(lost.budget, selector=None), listed=True)
         for budget in here:
             gate = self.gates.get(budget.key)
             moved = moved or gate is None or gate.budget.selector != budget.selector

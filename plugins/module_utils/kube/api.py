@@ -282,7 +282,9 @@ class Client:
 
     # Many objects.
 
-    def list(self, path: str, *, accept: str = "application/json", **query: Any) -> tuple[list[dict[str, Any]], str]:
+    def list_all(
+        self, path: str, *, accept: str = "application/json", **query: Any
+    ) -> tuple[list[dict[str, Any]], str]:
         """All objects of a list, read in pages, and the resourceVersion from which a watch goes on."""
         for attempt in (1, 2, 3):
             items: list[dict[str, Any]] = []
@@ -410,7 +412,7 @@ class Client:
             headers["Content-Type"] = content_type
         url = f"{self.url}{path}{'?' + urlencode(query) if query else ''}"
         try:
-            return self._pool.request(
+            response: urllib3.BaseHTTPResponse = self._pool.request(
                 method,
                 url,
                 body=None if body is None else json.dumps(body).encode(),
@@ -419,6 +421,7 @@ class Client:
                 retries=False,
                 preload_content=not stream,
             )
+            return response
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             where = f"the Kubernetes API {self.url} ({self.source})"
             if _is_bad_certificate(exc):

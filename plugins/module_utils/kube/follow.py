@@ -94,7 +94,7 @@ class Follower(threading.Thread):
 
     def _follow(self) -> None:
         if not self.version or not self._may_watch:
-            objects, self.version = self.client.list(self.path, **self.query)
+            objects, self.version = self.client.list_all(self.path, **self.query)
             self.tell(Seen(self.path, self.version, tuple(objects), complete=True))
         if not self._may_watch:
             self._stop_event.wait(self.every)

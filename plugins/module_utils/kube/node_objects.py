@@ -50,7 +50,7 @@ def read(client: Client, name: str) -> dict[str, Any]:
     if node is not None:
         return node
     try:
-        nodes, _version = client.list("/api/v1/nodes", accept=NAMES_ONLY)
+        nodes, _version = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)
     except Forbidden:
         nodes = []
     guesses = near_misses(name, (item["metadata"]["name"] for item in nodes))

@@ -78,7 +78,7 @@ def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
     """The other nodes that are claimed and don't count as announcers, and why that isn't known if it isn't."""
     found: Leaving = {}
     try:
-        nodes = client.list("/api/v1/nodes", accept=NAMES_ONLY)[0]
+        nodes = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)[0]
     except Forbidden as exc:
         return {}, [
             f"whether the others that announce its VIPs are on their way out is unknown, since Nodes can't be listed "
@@ -168,7 +168,7 @@ class Count:
 def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     """All Services, and why others can't be counted if they can't be listed."""
     try:
-        return client.list("/api/v1/services")[0], []
+        return client.list_all("/api/v1/services")[0], []
     except Forbidden as exc:
         return [], [
             f"whether other nodes announce its VIPs is unknown, since Services can't be listed ({exc.msg}): give that "
@@ -190,7 +190,7 @@ def by_agents(
     that gives no answer announces nothing. excluded: this node, and those that are claimed.
     """
     counts = dict.fromkeys(wanted, 0)
-    items = client.list(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
+    items = client.list_all(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
     names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] not in excluded]
     size = minimum
     while names and any(number < minimum for number in counts.values()):

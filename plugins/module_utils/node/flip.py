@@ -48,7 +48,8 @@ def field_manager(node: dict[str, Any], key: str) -> str | None:
     for entry in node["metadata"].get("managedFields") or []:
         labels = (entry.get("fieldsV1") or {}).get("f:metadata", {}).get("f:labels", {})
         if f"f:{key}" in labels:
-            return entry.get("manager")
+            manager: str | None = entry.get("manager")
+            return manager
     return None
 
 

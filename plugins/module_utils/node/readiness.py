@@ -93,7 +93,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         agents: list[dict[str, Any]] = []
         if want.agent:
             query = {"labelSelector": AGENT_SELECTOR, "fieldSelector": f"spec.nodeName={name}"}
-            agents, _version = client.list(agents_path, **query)
+            agents, _version = client.list_all(agents_path, **query)
         cilium_node = client.find(objects.node_path(name)) if want.addresses else None
         return current, missing(current, objects.addresses(current, cilium_node), agents, want)
 

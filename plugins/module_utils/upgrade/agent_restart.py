@@ -138,7 +138,7 @@ def _pods(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> 
     uid = daemonset["metadata"]["uid"]
     return [
         pod
-        for pod in client.list(where, **query)[0]
+        for pod in client.list_all(where, **query)[0]
         if any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
     ]
 
