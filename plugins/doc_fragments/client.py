@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # The same options as _client.argument_spec(), with the names and variables of kubernetes.core.
+    # The same options as kube/connection.py's argument_spec(), with the names and variables of kubernetes.core.
     DOCUMENTATION = r"""
 options:
   kubeconfig:

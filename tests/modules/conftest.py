@@ -49,10 +49,10 @@ class Api:
 
     def connect(self, **params):
         # Imported here: pytest-ansible sets the finder of collections up after it has read the conftests.
-        from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+        from ansible_collections.hitless.nodes.plugins.module_utils.kube import client, connection
 
-        defaults = {name: option.get("default") for name, option in kube_api.argument_spec().items()}
-        return kube_api.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 5.0, **params})
+        defaults = {name: option.get("default") for name, option in connection.argument_spec().items()}
+        return client.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 5.0, **params})
 
     def close(self):
         self.call(self.emulator.stop())

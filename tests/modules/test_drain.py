@@ -17,7 +17,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import H
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, states
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import DrainError, cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 
 NODE = "/api/v1/nodes/worker-3"
@@ -295,7 +295,7 @@ def test_drain_stops_when_the_token_expires(api):
 
     thread = threading.Thread(target=later, daemon=True)
     thread.start()
-    with pytest.raises(kube_api.Unauthorized, match="has expired"):
+    with pytest.raises(api_errors.Unauthorized, match="has expired"):
         drain(client, params(timeout=300.0), check_mode=False)
     thread.join()
 
@@ -484,7 +484,7 @@ def test_a_later_slice_of_a_drain_hands_over_while_the_api_is_away(api):
 def test_the_first_look_of_a_drain_fails_at_once(api):
     api.node()
     api.fault(rules=[{"path": "nodes/worker-3", "status": 503}])
-    with pytest.raises(kube_api.ServerError):
+    with pytest.raises(api_errors.ServerError):
         drain(api.client, params(timeout=300.0, _slice=12.0, _state={"elapsed": 0.0, "slices": 0}), check_mode=False)
 
 
@@ -926,7 +926,7 @@ def test_a_drain_that_can_not_go_on_says_what_it_had_done(api):
     api.node()
     api.pod("web-1")
     api.fault(rules=[{"method": "POST", "path": "eviction", "status": 401}])
-    with pytest.raises(kube_api.Unauthorized) as caught:
+    with pytest.raises(api_errors.Unauthorized) as caught:
         drain(api.client, params(timeout=300.0), check_mode=False)
     assert caught.value.facts["changed"]
     assert [pod["name"] for pod in caught.value.facts["pods"]] == ["web-1"]

@@ -20,7 +20,8 @@ from datetime import timedelta
 from typing import Any
 
 from ..kube import node_objects, pod_exec
-from ..kube.api import TRANSIENT, Client, Forbidden, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Forbidden, NotFound
+from ..kube.client import Client, segment
 from ..kube.pods import moment, pod_ready
 from . import agent_cli, objects
 from .agent_cli import Row

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube import node_objects
-from ..kube.api import Client, Forbidden
+from ..kube.api_errors import Forbidden
+from ..kube.client import Client
 from ..record import records
 from ..record.baseline import prefixes
 from . import bgp_sessions, objects, operator_lease

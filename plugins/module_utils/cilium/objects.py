@@ -13,7 +13,8 @@ from typing import Any
 
 from ..base.errors import HitlessError
 from ..kube import node_objects
-from ..kube.api import Client, NotFound, segment
+from ..kube.api_errors import NotFound
+from ..kube.client import Client, segment
 from .selection import Config
 
 GROUP = "/apis/cilium.io"

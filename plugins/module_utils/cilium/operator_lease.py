@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..kube.api import Client, Forbidden, segment
+from ..kube.api_errors import Forbidden
+from ..kube.client import Client, segment
 
 # leaderElectionResourceLockName in Cilium's operator/cmd.
 LEASE = "cilium-operator-resource-lock"

@@ -12,7 +12,8 @@ import re
 from typing import Any
 
 from ..cilium.agent_pod import AGENT_CONTAINER, AGENT_SELECTOR
-from ..kube.api import TRANSIENT, ApiError, Client, segment
+from ..kube.api_errors import TRANSIENT, ApiError
+from ..kube.client import Client, segment
 
 OPERATOR_SELECTOR = "io.cilium/app=operator"
 OPERATOR_CONTAINER = "cilium-operator"

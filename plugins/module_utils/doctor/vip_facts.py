@@ -18,7 +18,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..cilium import legacy_policy, objects
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Forbidden, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Forbidden, NotFound
+from ..kube.client import Client, segment
 from ..record import records
 from . import cilium_logs
 from .advertisement import prefixes

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..base.polling import Limits
-from ..kube.api import TRANSIENT, ApiError, Client, NotFound, Unauthorized, segment
+from ..kube.api_errors import TRANSIENT, ApiError, NotFound, Unauthorized
+from ..kube.client import Client, segment
 from ..kube.follow import Follower, Lost, Seen
 from .filters import is_ready, is_terminating, overdue_in, skips_budgets
 from .pdb import Budget, Gate, keys_of

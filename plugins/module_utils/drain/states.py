@@ -16,7 +16,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished, patiently
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Unauthorized, segment
+from ..kube.api_errors import TRANSIENT, Unauthorized
+from ..kube.client import Client, segment
 from ..kube.events import Events
 from ..record import records
 from . import drain_forecast, pod_selector

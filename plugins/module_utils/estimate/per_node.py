@@ -16,7 +16,7 @@ from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import AGENT_CONTAINER
 from ..kube import node_objects
-from ..kube.api import Client
+from ..kube.client import Client
 from ..record import records
 from . import per_session
 

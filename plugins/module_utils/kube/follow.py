@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .api import TRANSIENT, ApiError, Client, Expired, Forbidden
+from .api_errors import TRANSIENT, ApiError, Expired, Forbidden
+from .client import Client
 
 # The server ends a watch after this, and the next one goes on where it ended: a dead connection is noticed by that.
 WATCH_SECONDS = 10

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..base.errors import HitlessError
-from .api import NAMES_ONLY, Client, Conflict, Forbidden, segment
+from .api_errors import Conflict, Forbidden
+from .client import NAMES_ONLY, Client, segment
 
 # Ten rounds against kubelet's status writes (one in 10 s) are more than enough; more means that somebody fights us.
 ATTEMPTS = 10

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
-from .api import Client, Unreachable, segment
+from .api_errors import Unreachable
+from .client import Client, segment
 
 # https://kubernetes.io/docs/reference/using-api/websockets/ Version 5 only adds a way to close stdin.
 PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]

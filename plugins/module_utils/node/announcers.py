@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..cilium import bgp_sessions, objects
-from ..kube.api import NAMES_ONLY, Client, Forbidden
+from ..kube.api_errors import Forbidden
+from ..kube.client import NAMES_ONLY, Client
 from ..record import records
 from ..record.baseline import Routes, is_answer
 

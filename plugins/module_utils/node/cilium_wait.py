@@ -18,7 +18,8 @@ from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, p
 from ..cilium import bgp_sessions, objects, own_routes
 from ..estimate import per_node
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client
+from ..kube.api_errors import TRANSIENT
+from ..kube.client import Client
 from ..record import records
 
 # Seconds between two writes of a CiliumBGPNodeConfig's status: what holds has to be in more than one of them.

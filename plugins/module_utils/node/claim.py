@@ -16,7 +16,7 @@ from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, node_picture, objects, own_routes
 from ..estimate import per_node, per_session
 from ..kube import node_objects
-from ..kube.api import Client
+from ..kube.client import Client
 from ..record import records
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers

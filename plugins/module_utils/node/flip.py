@@ -24,7 +24,8 @@ from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, p
 from ..cilium import bgp_sessions, node_picture, objects, operator_lease
 from ..cilium.selection import Config, SelectionError, deselects, judge, label_value, with_label
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Forbidden
+from ..kube.api_errors import TRANSIENT, Forbidden
+from ..kube.client import Client
 from ..record import records
 
 INTERVAL = 0.25

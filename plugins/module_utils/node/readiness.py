@@ -17,7 +17,8 @@ from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, p
 from ..cilium import objects
 from ..cilium.agent_pod import AGENT_SELECTOR, agent_missing
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, segment
+from ..kube.api_errors import TRANSIENT
+from ..kube.client import Client, segment
 from ..kube.pods import moment
 from ..record import records
 

@@ -18,7 +18,8 @@ from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, p
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import agent_started
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client, segment
 from ..kube.pods import moment, pod_ready
 from ..record import records
 from . import image_proof, image_pull, image_verdicts

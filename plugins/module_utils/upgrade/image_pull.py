@@ -23,7 +23,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client, segment
 from ..kube.follow import Follower, Lost, Seen
 from ..record import records
 from . import image_verdicts

@@ -20,7 +20,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..cilium import objects, operator_lease
 from ..cilium.agent_pod import AGENT_CONTAINER
-from ..kube.api import NAMES_ONLY, Client, Conflict, Forbidden, NotFound, segment
+from ..kube.api_errors import Conflict, Forbidden, NotFound
+from ..kube.client import NAMES_ONLY, Client, segment
 from ..kube.pods import pod_ready
 from . import image_verdicts
 from .image_pull import path
