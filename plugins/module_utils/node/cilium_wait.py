@@ -20,7 +20,7 @@ from ..estimate import per_node
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT
 from ..kube.client import Client
-from ..record import records
+from ..record import questions, records
 
 # Seconds between two writes of a CiliumBGPNodeConfig's status: what holds has to be in more than one of them.
 STATUS_PERIOD = 5.0
@@ -91,7 +91,7 @@ class _Node:
         self.client = client
         self.name: str = params["name"]
         self.evidence: str = kept["evidence"]
-        self.local = records.not_awaited(record)
+        self.local = questions.not_awaited(record)
         self.sessions: list[dict[str, Any]] = kept["cilium"]["sessions"]
         self.agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
         self.api_version: str | None = None
