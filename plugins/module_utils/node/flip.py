@@ -165,8 +165,8 @@ def _chosen_key(record: dict[str, Any] | None, label: str | None, name: str) -> 
     key: str = record["before"]["label"]["key"]
     if label is not None and label != key:
         raise SelectionError(
-            f"{name}: option label says {label}, but the node was claimed with label {key}: leave the option out, or "
-            f"release the node and claim it with that label"
+            f"{name}: bgp_label is {label}, but the node was claimed with label {key}: leave it out, or release the "
+            f"node and claim it with that label"
         )
     return key
 
@@ -195,7 +195,7 @@ def _way_out(
     value = selection.flip.deselect_value if wanted is None else wanted
     objection = deselects(key, value, labels, configs.items)
     if objection:
-        raise SelectionError(f"{name}: label_value {value!r} doesn't take the node out: {objection}")
+        raise SelectionError(f"{name}: bgp_label_value {value!r} doesn't take the node out: {objection}")
     return _Way(key, value, config_wanted, labels.get(key))
 
 
@@ -225,8 +225,8 @@ def _way_in(
             return _Way(None, None, _selects_by_config(configs.items, labels), None)
         if selection.flip is None:
             raise SelectionError(
-                f"{name}: no config selects the node, and no single label would make one do so: say with option label "
-                f"which label to set"
+                f"{name}: no config selects the node, and no single label would make one do so: name the label to set "
+                f"with bgp_label"
             )
         key, value = selection.flip.key, selection.flip.selected_value
     wanted = _selects_by_config(configs.items, with_label(labels, key, value))
