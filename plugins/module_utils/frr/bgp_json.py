@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Parsers of FRR's JSON (8.4 to 10.x): plain dicts out. What isn't understood is an error, never "nothing there"."""
 
@@ -12,7 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .answers import UnknownError, address, excerpt, is_address, prefix
+from ..base.net import address, is_address, prefix
+from ..base.words import excerpt
+from .answers import UnknownError
 
 FAMILIES = {"ipv4": "ipv4Unicast", "ipv6": "ipv6Unicast"}
 

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """The kernel's forwarding table: look-ups of single addresses, all of them in one process of ip."""
 
@@ -16,7 +15,9 @@ import shutil
 import subprocess
 from typing import Any
 
-from .answers import RouterError, UnknownError, address, documents, excerpt, family, prefix
+from ..base.net import address, family, prefix
+from ..base.words import excerpt
+from .answers import RouterError, UnknownError, documents
 
 # What the kernel says when no packet would be forwarded: no route at all; unreachable; blackhole; prohibit.
 # (An anchor such as "ip route 198.51.100.0/24 Null0" is common on routers that announce VIPs.)
@@ -120,7 +121,7 @@ class Fib:
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
         found = self._batch([look_up(dst, vrf) for vrf, _pre, dst in asked])
-        for (vrf, pre, dst), route in zip(asked, found):  # noqa: B905 - strict= came with Python 3.10
+        for (vrf, pre, dst), route in zip(asked, found):
             # See _withdrawal.decided(): an IPv6 answer can be about something else altogether.
             if route is None or not covers(destination(route, dst), dst):
                 continue
@@ -170,7 +171,7 @@ class Fib:
         missing = numbers
         while missing:
             found = self._batch([f"nexthop get id {number}" for number in missing])
-            for number, entry in zip(missing, found):  # noqa: B905 - strict= came with Python 3.10
+            for number, entry in zip(missing, found):
                 if entry is None:
                     raise UnknownError(f"next hop object {number} went away while it was looked up")
                 objects[number] = entry

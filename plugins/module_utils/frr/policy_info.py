@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """What a router is configured to do with routes, and what it did with some of them."""
 
@@ -11,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.net import family
 from . import bgp_json, daemons, running_config
-from .answers import UnknownError, family
+from .answers import UnknownError
 from .iproute import Fib
 from .router_look import INSTANCES, bgp
 from .vtysh import Vtysh
@@ -46,12 +46,12 @@ def _look_ups(
     first, *rest = vtysh.show([INSTANCES, *in_bgp, *in_zebra])
     paths = [
         {"vrf": vrf, "prefix": each, **path}
-        for (vrf, each), document in zip(asked, rest[: len(asked)])  # noqa: B905 - strict= came with Python 3.10
+        for (vrf, each), document in zip(asked, rest[: len(asked)])
         for path in bgp_json.paths(document, each)
     ]
     rib = [
         {"vrf": vrf, **route}
-        for (vrf, each), document in zip(asked, rest[len(asked) :])  # noqa: B905
+        for (vrf, each), document in zip(asked, rest[len(asked) :])
         for route in bgp_json.rib(document, each)
     ]
     return list(bgp_json.instances(first)), paths, rib

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Rules about one look at a router: are a node's routes withdrawn, are they present? Judged by next hop.
 
@@ -19,7 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answers import family
+from ..base.net import family
+from ..base.words import some
 
 # Stands for prefixes outside of those looked up: a counter says that there are paths, not of which prefixes.
 OTHERS = "*"
@@ -221,9 +221,7 @@ def described(entries: list[dict[str, Any]], *, limit: int = 5) -> str:
     for entry in entries:
         own = entry["next_hop"] if entry["prefix"] == OTHERS else ""
         groups.setdefault((entry["vrf"], entry["prefix"], own), []).append(entry)
-    texts = [_described(group) for group in groups.values()]
-    more = len(texts) - limit
-    return ", ".join(texts[:limit]) + (f" and {more} more" if more > 0 else "")
+    return some([_described(group) for group in groups.values()], limit)
 
 
 def _described(group: list[dict[str, Any]]) -> str:

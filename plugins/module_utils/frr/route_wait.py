@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Waiting on a router until a node's routes are withdrawn, or present again."""
 
@@ -14,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.net import family
 from ..base.polling import Limits, Met, NotMet, SliceOver, TimedOut, Unfinished, poll
 from . import route_rules
-from .answers import RouterError, UnknownError, family
+from .answers import RouterError, UnknownError
 from .router_look import Router
 
 # Seconds between two questions to the kernel about one route, which cost a tenth of a look and are asked between looks;

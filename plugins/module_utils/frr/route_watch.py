@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Watching on a router whether it keeps a node's routes while the node's agent is away (graceful restart)."""
 
@@ -14,8 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.net import family
 from . import route_rules
-from .answers import UnknownError, family
+from .answers import UnknownError
 from .route_wait import RouteWait
 
 

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """One look at a router: what BGP and the kernel know of a node, by one process of vtysh and one of ip."""
 
@@ -12,8 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..base.net import address, family, prefix
 from . import bgp_json, link_local, nexthop_text, route_rules
-from .answers import RouterError, UnknownError, address, family, prefix
+from .answers import RouterError, UnknownError
 from .iproute import Fib
 from .vtysh import Vtysh
 
@@ -109,10 +109,10 @@ class Router:
         for listed in paths:
             self.link_locals |= route_rules.link_locals(listed, self.addresses)
         own = self.addresses | self.link_locals
-        for (vrf, pre), listed in zip(asked, paths):  # noqa: B905 - strict= came with Python 3.10
+        for (vrf, pre), listed in zip(asked, paths):
             view["routes"] += route_rules.over_node(vrf, pre, listed, own)
             view["others"] += route_rules.over_others(vrf, pre, listed, own)
-        for vrf, document in zip(wanted, extra):  # noqa: B905
+        for vrf, document in zip(wanted, extra):
             counts = bgp_json.path_counts(document)
             view["counts"] += _counted(vrf, counts, own)
         installed = [
@@ -123,7 +123,7 @@ class Router:
                 "matched": pre,
                 "next_hops": bgp_json.installed(document, pre),
             }
-            for (vrf, pre), document in zip(sixes, zebra)  # noqa: B905
+            for (vrf, pre), document in zip(sixes, zebra)
         ]
         found_fib = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), installed), own)
         view["fib"] = sorted(found_fib, key=lambda entry: asked.index((entry["vrf"], entry["prefix"])))
@@ -134,7 +134,7 @@ class Router:
     def discover(self, vrfs: list[str]) -> set[str]:
         """Link-local addresses over which the router has sessions with the node; they are the node's from now on."""
         found, _none = self._ask([INSTANCES, *(f"{bgp(vrf)} summary json" for vrf in vrfs)], [], vrfs)
-        named = [(vrf, name) for vrf, summary in zip(vrfs, found[1:]) for name in link_local.candidates(summary)]  # noqa: B905
+        named = [(vrf, name) for vrf, summary in zip(vrfs, found[1:]) for name in link_local.candidates(summary)]
         if not named:
             return set()
         same = link_local.same_hardware(self.fib.neighbours(), self.addresses)
@@ -156,7 +156,7 @@ class Router:
         prefixes: dict[str, list[str]] = {vrf: [] for vrf in vrfs}
         if carried:
             documents = self.vtysh.show([command for _vrf, command in carried])
-            for (vrf, _command), document in zip(carried, documents):  # noqa: B905 - strict= came with Python 3.10
+            for (vrf, _command), document in zip(carried, documents):
                 prefixes[vrf] += [each for each in bgp_json.announced(document) if each not in prefixes[vrf]]
         return prefixes
 
@@ -166,7 +166,7 @@ class Router:
         found, _none = self._ask([INSTANCES, *(f"{bgp(vrf)} neighbors {own} json" for vrf, own in asked)], [], vrfs)
         listed = [
             (vrf, next(iter(document)), bgp_json.neighbor(document, own))
-            for (vrf, own), document in zip(asked, found[1:])  # noqa: B905 - strict= came with Python 3.10
+            for (vrf, own), document in zip(asked, found[1:])
         ]
         return [(vrf, name, neighbor) for vrf, name, neighbor in listed if neighbor]
 
@@ -192,7 +192,7 @@ class Router:
     def _counts_in_words(self, vrfs: list[str], own: set[str], text: str) -> list[dict[str, Any]]:
         """The counts of a view where FRR (8.4) has no JSON for them; asked for here unless there is a text already."""
         listed = nexthop_text.split(text or "".join(self.vtysh.text(f"{bgp(vrf)} nexthop") for vrf in vrfs), len(vrfs))
-        counts = [_counted(vrf, nexthop_text.path_counts(part), own) for vrf, part in zip(vrfs, listed)]  # noqa: B905
+        counts = [_counted(vrf, nexthop_text.path_counts(part), own) for vrf, part in zip(vrfs, listed)]
         return [each for found in counts for each in found]
 
     def _ask(
@@ -225,5 +225,5 @@ class Router:
                 )
 
     def _neighbors(self, sessions: list[tuple[str, str]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        read = [(vrf, bgp_json.neighbor(document, own)) for (vrf, own), document in zip(sessions, found)]  # noqa: B905
+        read = [(vrf, bgp_json.neighbor(document, own)) for (vrf, own), document in zip(sessions, found)]
         return [{"vrf": vrf, **neighbor} for vrf, neighbor in read if neighbor]

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..base import net
 from ..base.errors import HitlessError
 from .api_errors import Conflict, Forbidden
 from .client import NAMES_ONLY, Client, segment
@@ -74,11 +74,8 @@ def addresses(*lists: Iterable[tuple[str, str]]) -> list[str]:
     found: dict[str, None] = {}
     for pairs in lists:
         for kind, address in pairs:
-            if kind in ROUTED_ADDRESSES:
-                try:
-                    found[str(ipaddress.ip_address(address))] = None
-                except ValueError:
-                    continue
+            if kind in ROUTED_ADDRESSES and net.is_address(address):
+                found[net.spelled(address)] = None
     return list(found)
 
 

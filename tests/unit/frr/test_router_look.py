@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.base.net import AddressError
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits, Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import router_look
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError, UnknownError
@@ -428,7 +429,7 @@ def test_checked_prefixes(values: Any, vrfs: list[str], expected: dict[str, list
     ],
 )
 def test_checked_prefixes_when_they_are_none(values: Any, words: str) -> None:
-    with pytest.raises(RouterError, match=words):
+    with pytest.raises((RouterError, AddressError), match=words):
         router_look.checked_prefixes(values, ["default"])
 
 
