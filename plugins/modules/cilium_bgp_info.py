@@ -263,7 +263,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
-from ansible_collections.hitless.nodes.plugins.module_utils.cilium.bgp_sessions import AT_ONCE, BACKENDS, GATHER
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.agents import AT_ONCE
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.bgp_sessions import BACKENDS, GATHER
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import cilium_bgp_info
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect

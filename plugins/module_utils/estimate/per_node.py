@@ -15,6 +15,7 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import AGENT_CONTAINER
+from ..cilium.agents import Agents
 from ..kube import node_objects
 from ..kube.client import Client
 from ..record import records
@@ -31,7 +32,7 @@ UNSEEN = 5
 def peers(
     client: Client, api_version: str | None, node_config: dict[str, Any] | None, sessions: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What _estimate wants to know of each session's peer, in the order of the sessions."""
+    """What per_session wants to know of each session's peer, in the order of the sessions."""
     asked_for = {(peer["instance"], peer["name"]) for peer in objects.peers(node_config)}
     specs: dict[str, dict[str, Any] | None] = {}
 
@@ -154,7 +155,7 @@ def node_estimate(client: Client, params: dict[str, Any], *, check_mode: bool) -
     node = node_objects.read(client, name)
     records.ensure_ours(name, records.parse(node), params["_run"])
     api_version = objects.configs(client).api_version
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
     facts = bgp_sessions.facts(agents, seen, backend="auto", gather=("peers",))
     peers_ = peers(client, api_version, seen.node_config, facts["sessions"])

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..cilium import bgp_sessions, objects
+from ..cilium import objects
+from ..cilium.agents import AT_ONCE, UNANSWERED, Agents, in_parallel, pod_to_ask
 from ..kube.api_errors import Forbidden
 from ..kube.client import NAMES_ONLY, Client
 from ..record import records
@@ -179,7 +180,7 @@ def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
 
 def by_agents(
     client: Client,
-    agents: bgp_sessions.Agents,
+    agents: Agents,
     excluded: set[str],
     api_version: str | None,
     wanted: Iterable[str],
@@ -196,17 +197,17 @@ def by_agents(
     size = minimum
     while names and any(number < minimum for number in counts.values()):
         batch, names = names[:size], names[size:]
-        size = bgp_sessions.AT_ONCE
-        for prefixes in bgp_sessions.each(lambda node: _advertised(agents, node), batch):
+        size = AT_ONCE
+        for prefixes in in_parallel(lambda node: _advertised(agents, node), batch):
             for prefix in prefixes.intersection(counts):
                 counts[prefix] += 1
     return {"Cilium's agents": counts}
 
 
-def _advertised(agents: bgp_sessions.Agents, name: str) -> set[str]:
+def _advertised(agents: Agents, name: str) -> set[str]:
     """The prefixes that a node's agent announces; none if it doesn't say."""
     try:
-        pod = bgp_sessions.agent_pod(bgp_sessions.Node(name, None, None, agents.pods([name])[name]))
+        pod = pod_to_ask(agents.pods([name])[name])
         return {route["prefix"] for route in agents.routes(pod)["advertised"]}
-    except bgp_sessions.UNANSWERED:
+    except UNANSWERED:
         return set()

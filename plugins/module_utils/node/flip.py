@@ -22,6 +22,7 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, node_picture, objects, operator_lease
+from ..cilium.agents import Agents
 from ..cilium.selection import Config, SelectionError, deselects, judge, label_value, with_label
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Forbidden
@@ -301,7 +302,7 @@ class _Look:
         self.name: str = params["name"]
         self.up = params["state"] == "announced"
         self.mode: str = params["sessions"]
-        self.agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+        self.agents = Agents(client, params["cilium_namespace"], client.timeout)
         self.check_mode = check_mode
         self.asked_since: float | None = None
         hops_in_kubernetes = (0 if way.key is None else 2) + (0 if way.config_wanted is None else 1)

@@ -17,6 +17,7 @@ from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import agent_started
+from ..cilium.agents import UNANSWERED, Agents
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Conflict, NotFound
 from ..kube.client import Client, segment
@@ -149,7 +150,7 @@ def _established(client: Client, params: dict[str, Any]) -> tuple[list[dict[str,
     if params["sessions"] == "ignored":
         return None, "sessions are not looked at (ignored)"
     configs = objects.configs(client)
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (node,) = bgp_sessions.read(client, agents, [params["name"]], api_version=configs.api_version)
     answer = bgp_sessions.sessions(agents, node, "agent" if params["sessions"] == "required" else "auto")
     return (answer.sessions if answer.known else None), answer.reason or ""
@@ -258,7 +259,7 @@ def _follow(
             lambda lacks: not lacks,
             limits=limits,
             interval=INTERVAL,
-            retry_on=(*TRANSIENT, *bgp_sessions.UNANSWERED),
+            retry_on=(*TRANSIENT, *UNANSWERED),
         )
     except SliceOver as pause:
         words = pause.error.msg if pause.error else ", ".join(pause.seen)
