@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ..base.errors import HitlessError
@@ -62,18 +63,20 @@ def peers(
 
 def conditions(node: bgp_sessions.Node, peers_: list[dict[str, Any]]) -> str:
     """A fingerprint of what decides on the time, as far as the cluster knows it: Cilium's image, peers and settings."""
-    images = sorted(
-        {
-            status.get("imageID") or status.get("image") or ""
-            for pod in node.agents or []
-            for status in (pod.get("status") or {}).get("containerStatuses") or []
-            if status.get("name") == AGENT_CONTAINER
-        }
-    )
+    images: set[str] = set()
+    for pod in node.agents or []:
+        images.update(_agent_images(pod))
     spec = (node.node_config or {}).get("spec") or {}
     settings = [[peer["name"], peer["peer_config"]] for peer in peers_]
-    text = json.dumps([images, spec, sorted(settings, key=lambda each: str(each[0]))], sort_keys=True)
+    text = json.dumps([sorted(images), spec, sorted(settings, key=lambda each: str(each[0]))], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _agent_images(pod: dict[str, Any]) -> Iterator[str]:
+    """The image that the agent's container runs."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        if status.get("name") == AGENT_CONTAINER:
+            yield status.get("imageID") or status.get("image") or ""
 
 
 def measured(node: dict[str, Any]) -> dict[str, Any] | None:
