@@ -178,7 +178,7 @@ def test_a_session_that_nobody_asked_for_has_no_bound(api, speaker):
 
 
 def test_a_peer_that_names_no_peer_config_has_ciliums_defaults(api, cilium, speaker):
-    (config,) = api.client.list(f"{cilium.bgp}/ciliumbgpclusterconfigs")[0]
+    (config,) = api.client.list_all(f"{cilium.bgp}/ciliumbgpclusterconfigs")[0]
     (instance,) = config["spec"]["bgpInstances"]
     (peer,) = instance["peers"]
     bare = {key: value for key, value in peer.items() if key != "peerConfigRef"}

@@ -7,11 +7,10 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.hitless.nodes.plugins.doc_fragments.client import ModuleDocFragment
-from ansible_collections.hitless.nodes.plugins.module_utils.kube.api import (
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.connection import (
     ConfigurationError,
     argument_spec,
     configure,
-    right_needed,
 )
 
 KUBECONFIG = """
@@ -120,24 +119,6 @@ def test_configure_in_a_pod_without_a_service_account(monkeypatch):
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     with pytest.raises(ConfigurationError, match="service account of this pod can't be used"):
         configure(params())
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "query", "right"),
-    [
-        ("GET", "/api/v1/nodes", {}, "list nodes"),
-        ("GET", "/api/v1/nodes/worker-3", {}, "get nodes"),
-        ("PATCH", "/api/v1/nodes/worker-3", {}, "patch nodes"),
-        ("GET", "/api/v1/pods", {"watch": 1}, "watch pods"),
-        ("POST", "/api/v1/namespaces/shop/pods/web-1/eviction", {}, "create pods/eviction in namespace shop"),
-        ("DELETE", "/api/v1/namespaces/shop/pods/web-1", {}, "delete pods in namespace shop"),
-        ("GET", "/apis/apps/v1/namespaces/shop/daemonsets/x", {}, "get daemonsets in namespace shop"),
-        ("GET", "/apis/cilium.io/v2/ciliumnodes/worker-3", {}, "get ciliumnodes"),
-        ("GET", "/api/v1/namespaces/shop", {}, "get namespaces"),
-    ],
-)
-def test_right_needed(method, path, query, right):
-    assert right_needed(method, path, query) == right
 
 
 def test_options_are_the_documented_ones():
