@@ -180,32 +180,6 @@ def with_baseline(routers: Iterable[str], record: Mapping[str, Any]) -> list[str
     return [router for router in routers if baseline(record, router)]
 
 
-def slowest(routers: Mapping[str, Mapping[str, Any]], event: str, at: str) -> dict[str, Any]:
-    """The longest of what router_seconds measured of an event, as node_estimate keeps it: {event, seconds, ...}."""
-    found = [
-        {"event": event, "seconds": seconds, "at": at, "router": router, "family": kind}
-        for router, measured in routers.items()
-        for kind, seconds in (measured.get("families") or {"all families": measured["seconds"]}).items()
-    ]
-    return max(found, key=lambda each: each["seconds"])
-
-
-def measured_lines(
-    routers: Mapping[str, Mapping[str, Any]], by_routers: Mapping[str, Any], by_cilium: Mapping[str, Any], node: str
-) -> list[str]:
-    """What was measured, for the terminal, beside the estimates from what routers negotiated and from Cilium alone."""
-    lines = [f"{node}: from the change of the label until a router had no path to it any more"]
-    for router, measured in routers.items():
-        bound = "at most " if measured["at_most"] else ""
-        families = measured.get("families") or {"all families": measured["seconds"]}
-        words = ", ".join(f"{kind} {bound}{seconds} s" for kind, seconds in families.items())
-        lines.append(f"  router {router}: {words}")
-    for source, estimate in (("the routers' capabilities", by_routers), ("Cilium alone", by_cilium)):
-        seconds = "without a bound" if estimate["unbounded"] else f"{estimate['seconds']} s"
-        lines.append(f"  estimated from {source}: {seconds} ({estimate['reason']})")
-    return lines
-
-
 class FilterModule:
     """The filters about routers."""
 
@@ -227,6 +201,4 @@ class FilterModule:
             "to_note": to_note,
             "with_stale": with_stale,
             "seconds_left": seconds_left,
-            "slowest": slowest,
-            "measured_lines": measured_lines,
         }

@@ -52,9 +52,15 @@ MAINTENANCE = TOP / "playbooks" / "node_maintenance.yml"
         ({"target": "worker-1", "maintenance_serial": 0}, "maintenance_serial is 0, and must be a number from 1 on"),
         ({"target": "worker-1", "report_dir": "/proc/reports"}, "the report can't be written to /proc/reports"),
         # A value that only the drain, or only the way back, would have met.
-        ({"target": "worker-1", "drain_timeout": "5m"}, "worker-1: drain_timeout is '5m', and must be a whole number of"),
+        (
+            {"target": "worker-1", "drain_timeout": "5m"},
+            "worker-1: drain_timeout is '5m', and must be a whole number of",
+        ),
         ({"target": "worker-1", "bgp_settle": -1}, "worker-1: bgp_settle is -1 (a number), and must be at least 0"),
-        ({"target": "worker-1", "power_on_timeout": "long"}, "worker-1: power_on_timeout is 'long', and must be a whole"),
+        (
+            {"target": "worker-1", "power_on_timeout": "long"},
+            "worker-1: power_on_timeout is 'long', and must be a whole",
+        ),
         ({"target": "worker-1", "drain_pod_selector": "(("}, "which is no label selector"),
         ({"target": "worker-1", "drain_timout": 5}, "has a variable drain_timout: did you mean drain_timeout?"),
         ({"target": "worker-1", "power_wait": 5}, "has a variable power_wait: see docs/variables.md"),
