@@ -47,8 +47,9 @@ options:
     description:
       - What failed. Empty where nothing did. C(task) and C(reason) say what and why.
       - C(end) says how the node was left. V(refused) means that nothing was changed, V(put back) that it is as it was,
-        V(left) that putting it back failed, with the reason as C(left), V(stopped) that it stays out of service, and
-        V(held) that its agent's restart had begun.
+        V(left) that putting it back failed, with the reason as C(left), V(stopped) that it stays out of service,
+        V(held) that its agent's restart had begun, V(lost) that its record is gone or another run's, and V(unread) that
+        how far it came could not be read, with the reason as C(left).
     type: dict
     default: {}
   undone:

@@ -29,6 +29,14 @@ def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: 
     if failure["end"] == "left":
         left = f"putting it back failed as well: {failure['left']}"
         return f"{what}; {left}; its record is kept, go on with: {back}"
+    if failure["end"] == "unread":
+        unread = f"how far it came could not be read ({failure['left']}), so nothing was put back"
+        return f"{what}; {unread}; go on with: {back}"
+    if failure["end"] == "lost":
+        return (
+            f"{what}; its record is gone, or another run has it, so nothing was put back: see what the node is like, "
+            f"and set label and cordon right by hand"
+        )
     again = f"run ansible-playbook hitless.nodes.node_{direction} -e target={host} again, or "
     then = f"{'' if direction in ('in', 'probe') else again}bring it back with: {back}"
     return f"{what}; it stays out of service and its record is kept; to go on, {then}"

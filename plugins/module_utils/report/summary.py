@@ -35,6 +35,8 @@ OUTCOMES = {
     "put back": "failed, put back as it was",
     "left": "failed, and putting it back failed too",
     "stopped": "stopped, stays out of service",
+    "lost": "stopped: its record is gone, or another run's",
+    "unread": "stopped: how far it came could not be read",
     "upgrade": "its agent is restarted",
     "held": "stopped after its agent's restart had begun, its record is kept",
 }
