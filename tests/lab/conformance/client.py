@@ -25,8 +25,8 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 
-# Seconds that controllers of a real cluster may need.
-PATIENCE = 15.0
+# Seconds that controllers of a real cluster, or a busy machine, may need.
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Api:
             cert_file=configuration.cert_file if own else None,
             key_file=configuration.key_file if own else None,
             retries=False,
-            timeout=30,
+            timeout=PATIENCE,
         )
 
     def call(
@@ -151,7 +151,7 @@ class Process:
             stdout=subprocess.DEVNULL,
         )
         ready = directory / "emulator.json"
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not ready.exists():
             assert self._process.poll() is None, f"the emulator ended with {self._process.returncode}"
             assert time.monotonic() < end, "the emulator did not start"
@@ -166,4 +166,4 @@ class Process:
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self._process.terminate()
-        return self._process.wait(timeout=10)
+        return self._process.wait(timeout=PATIENCE)
