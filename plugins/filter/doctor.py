@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.filter.report import failure_reason
+from ansible_collections.hitless.nodes.plugins.module_utils.base.words import excerpt
 from ansible_collections.hitless.nodes.plugins.module_utils.doctor.diagnosis import examine, strict
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import excerpt
 
 ROUTER = "__router"
 # Kinds of findings of a stage that are printed; all are in the files.

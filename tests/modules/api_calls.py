@@ -34,6 +34,7 @@ def bgp(client, state, *, check_mode=False, **changes):
         "label": None,
         "label_value": None,
         "sessions": "auto",
+        "evidence": None,
         "cilium_namespace": "kube-system",
         "timeout": TIMEOUT,
         "_run": RUN,

@@ -9,23 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.emulator.server import Emulator
+from emulator.client import AsyncApi
+from emulator.kubelet import in_a_thread
+from emulator.server import Emulator
 from lab.standins import world
-from lab.standins.client import Api as StandInApi
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 
 # Seconds. Whatever takes longer hangs, however busy the machine is.
 HANGS = 120
@@ -277,11 +276,11 @@ class Agent:
         self.sessions = [{"local-asn": 65432, "peer-asn": 62112, "peer-address": address, "session-state": state}]
 
     async def serve(self):
-        settings = self.api.client._configuration
-        context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-        url = f"{self.api.client.url}/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=context) as socket:
+        path = f"/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
+        async with (
+            AsyncApi(self.api.kubeconfig, user_agent="agent") as api,
+            api.session().ws_connect(api.server + path) as socket,
+        ):
             self.connected.set()
             async for message in socket:
                 wanted = message.json()
@@ -294,37 +293,6 @@ class Agent:
 
     def end(self):
         self.task.cancel()
-
-
-class Ender:
-    """Ends pods that were deleted: the real thing's part in a drain."""
-
-    def __init__(self, api, *, seconds=0.1):
-        self.api = api
-        self.seconds = seconds
-        self.client = api.connect()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        seen = {}
-        while not self.stop.wait(0.05):
-            try:
-                for pod in self.client.list("/api/v1/pods")[0]:
-                    metadata = pod["metadata"]
-                    if not metadata.get("deletionTimestamp"):
-                        continue
-                    if time.monotonic() - seen.setdefault(metadata["uid"], time.monotonic()) < self.seconds:
-                        continue
-                    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
-                    self.client.delete(path, {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}})
-            except Exception:  # noqa: BLE001, S112 - the API is away in some tests: a kubelet lives through that
-                continue
-
-    def end(self):
-        self.stop.set()
-        self.thread.join(10)
 
 
 class Machine:
@@ -383,7 +351,7 @@ class Kubelets:
     async def run(self):
         hosts = {name: world.Host(Machine(name)) for name in self.names}
         settings = world.Settings(heartbeat=2.0, start=0.05, tick=0.05)
-        async with StandInApi(self.api.kubeconfig, user_agent="kubelets") as client:
+        async with AsyncApi(self.api.kubeconfig, user_agent="kubelets") as client:
             self.world = world.World(client, "kube-system", settings, world.Knobs(self.file), hosts, None, "v2")
             followed = [self.world[kind] for kind in ("nodes", "pods")]
             tasks = [asyncio.create_task(informer.run()) for informer in followed]
@@ -393,7 +361,7 @@ class Kubelets:
                 tasks.append(asyncio.create_task(self.world.look()))
                 for name, host in hosts.items():
                     self.agents[name] = AgentProcess()
-                    tasks.append(asyncio.create_task(Kubelet(self.world, host, self.agents[name]).run()))
+                    tasks.append(asyncio.create_task(NodeKubelet(self.world, host, self.agents[name]).run()))
                 await asyncio.gather(*tasks)
             finally:
                 for task in tasks:
@@ -418,15 +386,22 @@ def api(tmp_path):
     made.close()
 
 
-@pytest.fixture
-def cilium(api):
-    """Cilium 1.18 or newer, with ClusterConfig rack-1 (enable-bgp=true) and the Node worker-3 that it selects."""
-    made = Cilium(api)
+@contextlib.contextmanager
+def selecting(api, names, **options):
+    """Cilium with ClusterConfig rack-1 (enable-bgp=true), once it has selected these nodes."""
+    made = Cilium(api, **options)
     made.config()
-    api.ready_node()
-    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
+    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in names))
     yield made
     made.end()
+
+
+@pytest.fixture
+def cilium(api):
+    """Cilium 1.18 or newer, and the Node worker-3 that it selects."""
+    api.ready_node()
+    with selecting(api, ["worker-3"]) as made:
+        yield made
 
 
 @pytest.fixture
@@ -440,12 +415,9 @@ def agent(api, cilium):
 @pytest.fixture
 def old_cilium(api):
     """Cilium 1.16 or 1.17: the same with the BGP kinds in v2alpha1 only."""
-    made = Cilium(api, version="v2alpha1")
-    made.config()
     api.ready_node()
-    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
-    yield made
-    made.end()
+    with selecting(api, ["worker-3"], version="v2alpha1") as made:
+        yield made
 
 
 @pytest.fixture
@@ -459,15 +431,12 @@ def kubelets(api, tmp_path):
 @pytest.fixture
 def selected(api, kubelets):
     """The same nodes, selected by Cilium's ClusterConfig rack-1."""
-    made = Cilium(api)
-    made.config()
-    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in kubelets.names))
-    yield made
-    made.end()
+    with selecting(api, kubelets.names) as made:
+        yield made
 
 
 @pytest.fixture
 def kubelet(api):
-    made = Ender(api)
-    yield made
-    made.end()
+    """It ends pods that were deleted: the real thing's part in a drain."""
+    with in_a_thread(api.kubeconfig):
+        yield

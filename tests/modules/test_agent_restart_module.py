@@ -21,7 +21,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.agent_restar
 )
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.image_proof import NotProven
 from api_calls import OTHER, RUN, TIMEOUT, until_progress
-from lab.standins.images import digest_of
+from emulator.images import digest_of
 
 PODS = "/api/v1/namespaces/kube-system/pods"
 DAEMONSETS = "/apis/apps/v1/namespaces/kube-system/daemonsets"

@@ -337,11 +337,63 @@ def test_claim_of_a_node_that_is_held_needs_takeover(api):
 @pytest.mark.usefixtures("cilium")
 def test_claim_stamps_a_phase_once(api):
     claimed(api)
-    assert claimed(api, phase="withdrawn", note={"seconds": 10})["history"][-1]["seconds"] == 10
+    assert claimed(api, phase="withdrawn", note={"evidence": "router"})["history"][-1]["evidence"] == "router"
     assert not claimed(api, phase="withdrawn")["changed"]
     assert not claimed(api, phase="claimed")["changed"]
     assert claimed(api, phase="off")["record"]["phase"] == "off"
+    assert not claimed(api, phase="off")["changed"]
     assert not claimed(api, phase="drained")["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+def test_off_is_refused_before_the_withdrawal_was_verified(api):
+    claimed(api)
+    claimed(api, phase="drained")
+    with pytest.raises(ClaimError, match="no power command, since its record says phase drained, proven by nobody"):
+        claimed(api, phase="off")
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize(("by", "asked"), [("estimate", "router"), ("estimate", "cilium"), ("cilium", "router")])
+def test_off_is_refused_by_less_evidence_than_is_asked_for(api, by, asked):
+    claimed(api)
+    claimed(api, phase="withdrawn", note={"evidence": by})
+    with pytest.raises(ClaimError, match=f"proven by {by}, and evidence={asked} is asked for"):
+        claimed(api, phase="off", evidence=asked)
+    assert claimed(api)["record"]["phase"] == "withdrawn"
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize(("by", "asked"), [("router", "estimate"), ("cilium", "cilium"), ("router", None)])
+def test_off_is_noted_by_as_much_evidence_as_is_asked_for(api, by, asked):
+    claimed(api)
+    claimed(api, phase="withdrawn", note={"evidence": by})
+    assert claimed(api, phase="off", evidence=asked)["record"]["phase"] == "off"
+
+
+@pytest.mark.usefixtures("cilium")
+def test_off_is_refused_when_somebody_has_set_the_label_again(api):
+    claimed(api)
+    note = {"label": {"key": "enable-bgp", "before": "true", "after": "false"}, "evidence": "router"}
+    api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "false"}}})
+    claimed(api, phase="withdrawn", note=note)
+    api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})
+    with pytest.raises(ClaimError, match="somebody has set the label again"):
+        claimed(api, phase="off")
+
+
+@pytest.mark.usefixtures("cilium")
+def test_info_says_whose_the_record_is_and_what_a_failure_leads_to(api):
+    asked = {"before": node_info(api.client, "worker-3", RUN)}
+    claimed(api)
+    asked["ours"] = node_info(api.client, "worker-3", RUN)
+    asked["theirs"] = node_info(api.client, "worker-3", OTHER)
+    found = {key: (each["ours"], each["way"], each["after_failure"]) for key, each in asked.items()}
+    assert found == {
+        "before": (False, "out", "lost"),
+        "ours": (True, "out", "put back"),
+        "theirs": (False, "out", "lost"),
+    }
 
 
 @pytest.mark.usefixtures("cilium")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
-from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, pdb, refusals, states
+from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, pdb, refusals
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import DrainError, cordon, drain, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
@@ -455,11 +455,6 @@ def test_uncordon_refuses_a_node_that_another_run_holds(api):
     claimed(api, unschedulable=True)
     with pytest.raises(records.HeldError):
         uncordon(api.client, "worker-3", run=None, check_mode=False)
-
-
-@pytest.mark.parametrize(("count", "words"), [(1, "a"), (5, "a, a, a, a, a"), (7, "a, a, a, a, a, and 2 more")])
-def test_shorten(count, words):
-    assert states.shorten(["a"] * count) == words
 
 
 def test_a_later_slice_of_a_drain_waits_for_an_api_that_is_away(api):

@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.record import record
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_pull
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.image_pull import PullFailed, pull
 from api_calls import OTHER, RUN, TIMEOUT
-from lab.standins.images import digest_of
+from emulator.images import digest_of
 
 AGENT, OPERATOR = "registry.invalid/cilium:v2", "registry.invalid/operator:v2"
 PINNED = f"{AGENT}@{digest_of(AGENT)}"

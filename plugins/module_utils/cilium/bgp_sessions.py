@@ -12,13 +12,13 @@ its last status behind, one that can't be asked, and a peer that is missing from
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from ..base import net
 from ..kube import node_objects, pod_exec
 from ..kube.api import TRANSIENT, Client, Forbidden, NotFound, segment
 from ..kube.pods import moment, pod_ready
@@ -122,22 +122,12 @@ def from_status(node: Node) -> Answer:
     return Answer("status", found, f"its status says nothing of {_names(silent)}" if silent else None)
 
 
-def _same(address: str | None, other: str | None) -> bool:
-    """Whether two spellings are the same address."""
-    if not address or not other:
-        return False
-    try:
-        return ipaddress.ip_address(address) == ipaddress.ip_address(other)
-    except ValueError:
-        return address == other
-
-
 def _is_peer(row: Row, wanted: Row) -> bool:
     """Whether a session of an agent's answer is that of a peer in a NodeConfig."""
     if row["instance"] is not None and row["instance"] != wanted["instance"]:
         return False
     if wanted["address"]:
-        return _same(row["address"], wanted["address"])
+        return net.same_address(row["address"], wanted["address"])
     # A peer that Cilium discovers has no address in the NodeConfig; old agents don't say its name either.
     return row["peer"] is not None and row["peer"] == wanted["peer"]
 

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from ..base import net
+
 Facts = dict[str, Any]
 
 
@@ -65,7 +67,7 @@ def missing(before: list[dict[str, Any]], facts: Facts, local: Iterable[str] = (
 
     local: VIPs that were announced and come back only when their pods do.
     """
-    fewer = Counter("ipv6/unicast" if ":" in prefix else "ipv4/unicast" for prefix in local)
+    fewer = Counter(f"{net.family(prefix)}/unicast" for prefix in local)
     if not facts["known"]:
         return [f"unknown: {facts['reason']}"]
     now = {(session["instance"], session["peer"], session["address"]): session for session in facts["sessions"]}

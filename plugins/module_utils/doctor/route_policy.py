@@ -16,7 +16,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from ..frr.bgp_json import as_number
+from ..frr.neighbor_json import as_number
 
 _MATCHES = {"ip address prefix-list ": "ipv4", "ipv6 address prefix-list ": "ipv6"}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..base.words import some
 from ..kube.api import NAMES_ONLY, PAGE, Client
 from .filters import controller, is_finished, is_terminating, skips_budgets, uses_emptydir
 from .pdb import Budget, keys_of
@@ -80,9 +81,8 @@ def warnings(node: str, never: list[dict[str, Any]]) -> list[str]:
         groups.setdefault((row["budget"], row["why"]), []).append(f"{row['namespace']}/{row['name']}")
     lines = []
     for (budget, why), pods in groups.items():
-        more = f" and {len(pods) - 3} more" if len(pods) > 3 else ""
         lines.append(
-            f"{node}: PodDisruptionBudget {budget} doesn't let {', '.join(pods[:3])}{more} go as it stands: {why}; "
+            f"{node}: PodDisruptionBudget {budget} doesn't let {some(pods, 3)} go as it stands: {why}; "
             f"unless an operator lifts it when the eviction is asked for, change the budget or start more replicas"
         )
     return lines

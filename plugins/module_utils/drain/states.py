@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished, patiently
+from ..base.words import some
 from ..kube import node_objects
 from ..kube.api import TRANSIENT, Client, Unauthorized, segment
 from ..kube.events import Events
@@ -24,18 +24,9 @@ from .evict import BUDGETS, ENDING, FAILED, SKIPPED, Evictor, Options, Target
 from .filters import Decision, Permissions, daemonset_of, judge, left_alone, tolerates_cordon
 from .pdb import Budget, Gate, keys_of
 
-NAMED = 5
-
 
 class DrainError(HitlessError):
     """The node can't be drained, or wasn't in time."""
-
-
-def shorten(items: Iterable[str], *, most: int = NAMED) -> str:
-    """The first few of a list, and how many more there are."""
-    listed = list(items)
-    more = f", and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
 
 
 def _set_unschedulable(
@@ -179,7 +170,7 @@ def _refuse(name: str, decisions: list[tuple[dict[str, Any], Decision]], outlook
         if decision.action == "refuse":
             refusals.setdefault(decision.reason, []).append(drain_forecast.title(pod))
     if refusals:
-        words = "; ".join(f"{shorten(pods)}: {reason}" for reason, pods in refusals.items())
+        words = "; ".join(f"{some(pods)}: {reason}" for reason, pods in refusals.items())
         count = sum(map(len, refusals.values()))
         raise DrainError(
             f"{name}: {count} of {len(decisions)} pods mustn't be evicted, and nothing was changed: {words}",
@@ -222,7 +213,7 @@ def reasons(evictor: Evictor) -> str:
     groups: dict[str, list[str]] = {}
     for target in sorted(evictor.pending, key=lambda target: (target.state == ENDING, str(target))):
         groups.setdefault(evictor.explain(target), []).append(str(target))
-    return shorten(f"{shorten(pods)} ({why})" for why, pods in groups.items())
+    return some(f"{some(pods)} ({why})" for why, pods in groups.items())
 
 
 def progress(evictor: Evictor) -> str:

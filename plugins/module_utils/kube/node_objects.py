@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..base import net
 from ..base.errors import HitlessError
 from .api import NAMES_ONLY, Client, Conflict, Forbidden, segment
 
@@ -73,11 +73,8 @@ def addresses(*lists: Iterable[tuple[str, str]]) -> list[str]:
     found: dict[str, None] = {}
     for pairs in lists:
         for kind, address in pairs:
-            if kind in ROUTED_ADDRESSES:
-                try:
-                    found[str(ipaddress.ip_address(address))] = None
-                except ValueError:
-                    continue
+            if kind in ROUTED_ADDRESSES and net.is_address(address):
+                found[net.spelled(address)] = None
     return list(found)
 
 

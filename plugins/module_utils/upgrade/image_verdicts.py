@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.words import some
 
 # The kubelet names this many of a node's images by default (nodeStatusMaxImages), the largest ones: where so many are
 # named, one that isn't may be there all the same.
@@ -218,11 +219,7 @@ def different(digests: Iterable[tuple[str, str, str, str | None]]) -> list[str]:
         found.setdefault((text, platform), {}).setdefault(digest, []).append(node)
     return [
         f"{text} is not the same everywhere: "
-        + ", ".join(f"{digest} on {_some(nodes)}" for digest, nodes in sorted(by_digest.items(), key=str))
+        + ", ".join(f"{digest} on {some(nodes, 3)}" for digest, nodes in sorted(by_digest.items(), key=str))
         for (text, _platform), by_digest in found.items()
         if len(by_digest) > 1
     ]
-
-
-def _some(names: Sequence[str], limit: int = 3) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -9,6 +9,7 @@ import socket
 import threading
 
 import pytest
+from ansible_collections.hitless.nodes.plugins.module_utils.base.net import AddressError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.port import attempts
 
@@ -54,5 +55,5 @@ def test_a_vrf_that_is_not_there_is_no_answer():
 
 @pytest.mark.parametrize(("hosts", "number"), [(["127.0.0.1"], 0), (["127.0.0.1"], 65536), (["worker-1"], 80)])
 def test_input_that_cannot_be_right(hosts, number):
-    with pytest.raises(RouterError):
+    with pytest.raises((RouterError, AddressError)):
         attempts(hosts, number, protocol="tcp", vrf="default", timeout=1.0)
