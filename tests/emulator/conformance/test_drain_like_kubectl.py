@@ -31,8 +31,9 @@ Json = dict[str, Any]
 
 NODES = 200
 BATCH = 100
-# Seconds for kubectl and for node_drain. kubectl asks again every 5 s and spaces its questions by 0.2 s: the second time
-# it has asked for all pods. node_drain asks for all pods at once. Where a slow machine hasn't come that far, both drain on.
+# Seconds for kubectl and for node_drain. kubectl asks again every 5 s and spaces its questions by 0.2 s: the second
+# time it has asked for all pods. node_drain asks for all pods at once. Where a slow machine hasn't come that far, both
+# drain on.
 TIMEOUTS = [(9, 5.0), (120, 120.0)]
 # Mostly waiting, not computing.
 AT_ONCE = 12
