@@ -12,11 +12,12 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
+from ..base.net import family
 from . import route_policy
-from .advertisement import Expected, afi
+from .announcement import Expected
 from .findings import Finding, defect, failed, note, passed, unknown
 from .links import Facts, Link, from_node
-from .service import first_address
+from .pools import first_address
 
 
 def received(wanted: list[Expected], routers: dict[str, Facts]) -> list[Finding]:
@@ -109,7 +110,7 @@ def pools_accepted(linked: list[Link], routers: dict[str, Facts], pools: list[Fa
 
 
 def _carries(config: Facts, prefix: str) -> bool:
-    return any((each["afi"], each["safi"]) == (afi(prefix), "unicast") for each in config["families"])
+    return any((each["afi"], each["safi"]) == (family(prefix), "unicast") for each in config["families"])
 
 
 def _would_accept(router: Facts, link: Link, pool: str, prefix: str) -> Finding:
@@ -200,7 +201,7 @@ def _system(name: str, policy: Facts, *, broken: bool, prefixes: list[str]) -> I
         yield failed(9, who, said, remedy) if broken else defect(9, who, said, remedy)
     elif before and broken:
         yield note(9, who, "frr.service starts before the network (Before=network.target), a usual cause of this")
-    if policy.get("v6_rr_semantics") is False and any(":" in prefix for prefix in prefixes):
+    if policy.get("v6_rr_semantics") is False and any(family(prefix) == "ipv6" for prefix in prefixes):
         yield note(
             9,
             who,

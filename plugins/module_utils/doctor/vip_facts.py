@@ -21,7 +21,7 @@ from ..kube import node_objects
 from ..kube.api import TRANSIENT, Client, Forbidden, NotFound, segment
 from ..record import records
 from . import cilium_logs
-from .advertisement import prefixes
+from .announcement import prefixes
 from .service import vips
 
 Facts = dict[str, Any]
