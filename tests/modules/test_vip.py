@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import urllib3
 import yaml
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor.vip_facts import VipError, vip_info
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor.cluster_read import VipError, vip_info
 
 SERVICES = "/api/v1/namespaces/shop/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"

@@ -90,9 +90,11 @@ def selected(advertisements: list[Facts], selectors: list[Facts]) -> list[Facts]
 
 def _announced(service: Facts, vip: Facts, chosen: list[Facts]) -> Match:
     """Whether one of the entries of these Advertisements announces a VIP."""
-    names = ", ".join(each["title"] for each in chosen)
-    of_services = [entry for entry in _entries(chosen) if entry["type"] == "Service"]
-    of_kind = [entry for entry in of_services if vip["kind"] in entry["addresses"]]
+    names = _titles(chosen)
+    of_kind = []
+    for entry in _entries(chosen):
+        if entry["type"] == "Service" and vip["kind"] in entry["addresses"]:
+            of_kind.append(entry)
     if not of_kind:
         return _of_other_kinds(vip, names, chosen)
     selecting = [entry for entry in of_kind if entry["selector"] is not None]
@@ -108,7 +110,11 @@ def _announced(service: Facts, vip: Facts, chosen: list[Facts]) -> Match:
     for entry in selecting:
         if matches(entry["selector"], own):
             return Match(_prefix(service, vip["address"], entry))
-    return _not_selected(service, names, " or ".join(selector_in_words(entry["selector"]) for entry in selecting))
+    return _not_selected(service, names, selecting)
+
+
+def _titles(chosen: list[Facts]) -> str:
+    return ", ".join(each["title"] for each in chosen)
 
 
 def _entries(chosen: list[Facts]) -> list[Facts]:
@@ -134,8 +140,9 @@ def _of_other_kinds(vip: Facts, names: str, chosen: list[Facts]) -> Match:
     return Match(None, f"{names} {said}, and {vip['address']} is a {vip['kind']}", remedy)
 
 
-def _not_selected(service: Facts, names: str, asked: str) -> Match:
-    """That these Advertisements select other Services. asked: what they select by, in words."""
+def _not_selected(service: Facts, names: str, selecting: list[Facts]) -> Match:
+    """That these Advertisements select other Services, by these entries."""
+    asked = " or ".join(selector_in_words(entry["selector"]) for entry in selecting)
     if is_gateway(service):
         return Match(
             None,

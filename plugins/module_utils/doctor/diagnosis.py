@@ -10,7 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import advertisement, announcement, backends, node_selection, on_router, peers, pools, service, sessions
+from . import (
+    advertisement,
+    announcement,
+    backends,
+    forwarded,
+    installed,
+    node_selection,
+    peers,
+    pools,
+    received,
+    service,
+    sessions,
+)
 from .findings import Finding, diagnosis, note, passed, unknown
 from .links import Facts, announcing, indexed, links
 
@@ -48,14 +60,14 @@ def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
         return found
     found += advertisement.advertised(cluster, linked, agents, routers, strict=whole)
     wanted = announcement.expected(services, linked, cluster["advertisements"] or [])
-    found += on_router.received(wanted, routers)
+    found += received.received(wanted, routers)
     if whole:
-        found += on_router.pools_accepted(linked, routers, cluster["pools"])
-    found += on_router.installed(wanted, routers)
-    found += on_router.forwarded(wanted, routers)
+        found += received.pools_accepted(linked, routers, cluster["pools"])
+    found += installed.installed(wanted, routers)
+    found += forwarded.forwarded(wanted, routers)
     if not services:
         found += [passed(stage, "Services", "there is none whose routes could be looked at") for stage in (8, 9, 10)]
-    return found + on_router.answered(read["answers"])
+    return found + forwarded.answered(read["answers"])
 
 
 def _of_services(cluster: Facts) -> tuple[list[Facts], list[Finding]]:

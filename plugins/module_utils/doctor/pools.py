@@ -51,6 +51,12 @@ def _condition(pool: Pool, kind: str) -> dict[str, Any] | None:
     return next((each for each in pool["conditions"] if each["type"] == kind), None)
 
 
+def _conflict(pool: Pool) -> dict[str, Any] | None:
+    """The condition that a pool is in conflict, None if it isn't."""
+    found = _condition(pool, CONFLICT)
+    return found if found and found["status"] == "True" else None
+
+
 def _available(pool: Pool) -> int | None:
     """How many addresses a pool has left, None where that isn't said (the operator writes it as a message)."""
     found = _condition(pool, AVAILABLE)
@@ -70,8 +76,8 @@ def pools(services: list[Service], listed: list[Pool] | None, reason: str) -> li
 
 def _pool(pool: Pool) -> Iterable[Finding]:
     who = f"CiliumLoadBalancerIPPool {pool['name']}"
-    conflict = _condition(pool, CONFLICT)
-    if conflict and conflict["status"] == "True":
+    conflict = _conflict(pool)
+    if conflict:
         yield defect(
             2,
             who,
@@ -110,7 +116,7 @@ def _home(who: str, address: str, listed: list[Pool], mine: list[Pool]) -> Itera
         yield failed(
             2,
             who,
-            f"{address} is in no CiliumLoadBalancerIPPool ({', '.join(pool['name'] for pool in listed)})",
+            f"{address} is in no CiliumLoadBalancerIPPool ({_listed(listed)})",
             "add a block with it to a pool, or find out who else gives addresses (another load balancer?)",
         )
         return
@@ -130,7 +136,11 @@ def _home(who: str, address: str, listed: list[Pool], mine: list[Pool]) -> Itera
 
 
 def _names(listed: list[Pool]) -> str:
-    return f"pool{'s' if len(listed) > 1 else ''} {', '.join(pool['name'] for pool in listed)}"
+    return f"pool{'s' if len(listed) > 1 else ''} {_listed(listed)}"
+
+
+def _listed(listed: list[Pool]) -> str:
+    return ", ".join(pool["name"] for pool in listed)
 
 
 def _without_address(who: str, listed: list[Pool], mine: list[Pool]) -> Finding:
@@ -141,13 +151,13 @@ def _without_address(who: str, listed: list[Pool], mine: list[Pool]) -> Finding:
         return failed(
             2,
             who,
-            f"no pool's serviceSelector selects it ({', '.join(pool['name'] for pool in listed)})",
+            f"no pool's serviceSelector selects it ({_listed(listed)})",
             "give the Service the label that a pool selects by, or the pool a serviceSelector that fits",
         )
     usable = [pool for pool in mine if not pool["disabled"]]
     if not usable:
         return failed(2, who, f"{_names(mine)} that would serve it is disabled", "set spec.disabled to false")
-    free = [pool for pool in usable if (_condition(pool, CONFLICT) or {}).get("status") != "True"]
+    free = [pool for pool in usable if not _conflict(pool)]
     if not free:
         return failed(2, who, f"{_names(usable)} that would serve it is in conflict", "change the blocks that overlap")
     if all(_available(pool) == 0 for pool in free):
