@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
@@ -191,7 +191,10 @@ def restart(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         timeout=params["image_timeout"],
     )
     expected = None if sessions is None else sorted(row["address"] or "" for row in sessions if row["established"])
-    progress = Progress(pod["metadata"]["uid"], limits.elapsed + seconds, expected, seconds)
+    noted_since = time.monotonic()
+    _note_in_record(client, node, params)
+    deleted = limits.elapsed + seconds + time.monotonic() - noted_since
+    progress = Progress(pod["metadata"]["uid"], deleted, expected, seconds)
     where = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods/{segment(pod['metadata']['name'])}"
     try:
         client.delete(where, {"preconditions": {"uid": progress.old}})
@@ -199,10 +202,26 @@ def restart(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         raise RestartFailed(
             f"{name}: its agent's pod {pod['metadata']['name']} was replaced by somebody else: {exc.msg}"
         ) from exc
-    result = _follow(client, params, daemonset, progress, limits.after(limits.elapsed + seconds))
+    result = _follow(client, params, daemonset, progress, limits.after(deleted))
     if sessions is None and params["sessions"] != "ignored":
         result["warnings"] = [f"{name}: whether Cilium has its sessions again wasn't checked: {reason}"]
     return result
+
+
+def _note_in_record(client: Client, node: dict[str, Any], params: dict[str, Any]) -> None:
+    """Notes in the node's record that its agent is restarted now; raises HeldError if another run holds the node.
+
+    Whoever finds the record of a run that failed knows by this note that the node isn't as it was before.
+    """
+
+    def change(current: dict[str, Any]) -> dict[str, Any] | None:
+        record = records.parse(current)
+        records.ensure_ours(params["name"], record, params["_run"])
+        if record is None:
+            return None
+        return records.annotation(records.stamped(record, {"way": "restart"}, datetime.now(UTC)))
+
+    node_objects.write(client, node, change, check_mode=False)
 
 
 def _follow(
