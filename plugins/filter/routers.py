@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils.record.records import not_awaited
+from ansible_collections.hitless.nodes.plugins.module_utils.record.questions import not_awaited
 
 # The loop variable of every task that goes over the routers.
 ROUTER = "__router"

@@ -132,6 +132,22 @@ label:
       description: Its value now (in check mode, what it would be).
       type: str
   sample: {after: "false", before: "true", key: enable-bgp}
+record:
+  description:
+    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - Its keys are those of RV(hitless.nodes.node_claim#module:record).
+  type: dict
+  returned: success
+  sample:
+    before: {evidence: router, label: {key: enable-bgp, value: "true"}, unschedulable: false}
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:14.120Z", phase: claimed, label: {key: enable-bgp, before: "true", after: "false"}}
+    holder: alice@bastion
+    phase: claimed
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
 node_config:
   description: Whether the node has a CiliumBGPNodeConfig.
   type: bool

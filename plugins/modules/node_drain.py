@@ -175,6 +175,23 @@ unschedulable:
   type: bool
   returned: success
   sample: true
+record:
+  description:
+    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - Its keys are those of RV(hitless.nodes.node_claim#module:record).
+  type: dict
+  returned: success
+  sample:
+    before: {evidence: router, label: {key: enable-bgp, value: "true"}, unschedulable: false}
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:01.640Z", phase: claimed, unschedulable: true}
+      - {at: "2026-03-02T22:00:14.120Z", phase: drained}
+    holder: alice@bastion
+    phase: drained
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
 kept_cordoned:
   description: Whether O(state=schedulable) left the node cordoned, because it was so before it was claimed.
   type: bool

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.hitless.nodes.plugins.plugin_utils import _reach
 
 display = Display()
 
@@ -78,7 +79,10 @@ def run_identity(task_vars: dict[str, Any]) -> dict[str, Any]:
 
 
 class SlicedAction(ActionBase):
-    """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between."""
+    """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between.
+
+    A module that has nothing to wait for has no slices; it comes here for the way to the cluster.
+    """
 
     TRANSFERS_FILES = False
     _supports_async = True
@@ -90,7 +94,7 @@ class SlicedAction(ActionBase):
         """The module's result, with "changed" and the diffs of all its slices."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        args = dict(self._task.args)
+        args = self.arguments(variables)
         if self.SENDS_RUN:
             args["_run"] = run_identity(variables)
         if not self.WAITS or self._task.async_val:
@@ -119,3 +123,7 @@ class SlicedAction(ActionBase):
         if diffs:
             result["diff"] = diffs[0] if len(diffs) == 1 else diffs
         return result
+
+    def arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments, completed by what the inventory says of the cluster."""
+        return _reach.options(_reach.CLUSTER, self._task.args, variables, self._templar.template)

@@ -119,7 +119,8 @@ def missing_routes(lab: Lab) -> list[str]:
     expected: dict[str, set[str]] = {}
     for i, _unused in enumerate(s.NODES, 1):
         for v in (0, 1):
-            for prefix in s.prefixes(i)[v]:
+            # Without a Kubernetes API there are no pods.
+            for prefix in (*s.prefixes(i)[v], *(s.local_vips(i)[v] if lab.api else ())):
                 expected.setdefault(prefix, set()).add(s.node_addresses(i)[v])
     for router in lab.routers:
         for prefix, hops in expected.items():
@@ -197,7 +198,7 @@ def _start_machine(machine: machines.Machine) -> None:
         links[f"{units}/multi-user.target.wants/frr.service"] = "/lib/systemd/system/frr.service"
     elif machine.role in s.NODES:
         kind = "node"
-        addresses = [prefix.partition("/")[0] for prefix in s.VIPS]
+        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS)]
         files["/etc/hitless/echo"] = "\n".join([str(s.ECHO_PORT), *addresses, ""])
         for unit in ("hitless-echo.service", "hitless-speaker.service"):
             files[f"{units}/{unit}"] = (machines.FILES / unit).read_text()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls of node_claim and node_bgp, for the tests of this folder, and what they left behind."""
+"""Calls of node_claim, node_bgp and node_drain, for the tests of this folder, and what they left behind."""
 
 from __future__ import annotations
 
@@ -45,6 +45,28 @@ def claim_params(**changes):
 
 def claimed(api, **changes):
     return claim(api.client, claim_params(**changes), check_mode=False)
+
+
+def drain_params(**changes):
+    defaults = {
+        "name": "worker-3",
+        "ignore_daemonsets": False,
+        "delete_emptydir_data": False,
+        "force": False,
+        "disable_eviction": False,
+        "grace_period": None,
+        "skip_wait_for_delete_timeout": 0,
+        "pod_selector": "",
+        "exclude_namespaces": [],
+        "order": "any",
+        "on_timeout": "fail",
+        "timeout": 20.0,
+        "max_parallel": 20,
+        "_run": None,
+        "_slice": None,
+        "_state": None,
+    }
+    return {**defaults, **changes}
 
 
 def labels(api):

@@ -15,12 +15,14 @@ from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import objects
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError, claim, release
 from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
-from api_calls import NODE, OTHER, ROUTES, RUN, bgp, claim_params, claimed, labels, writes
+from ansible_collections.hitless.nodes.plugins.module_utils.record.questions import prefixes_back
+from api_calls import NODE, OTHER, ROUTES, RUN, bgp, claim_params, claimed, drain_params, labels, writes
 
 # node_info
 
@@ -383,6 +385,15 @@ def test_release_of_a_node_that_another_holds(api):
 # node_bgp
 
 
+def drained(api):
+    assert drain(api.client, drain_params(_run=RUN), check_mode=False)["record"]["phase"] == "drained"
+
+
+def deselected(api):
+    record = bgp(api.client, "withdrawn")["record"]
+    assert record["history"][-1]["label"] == {"key": "enable-bgp", "before": "true", "after": "false"}
+
+
 @pytest.mark.usefixtures("cilium")
 def test_bgp_there_and_back(api):
     claimed(api)
@@ -396,6 +407,21 @@ def test_bgp_there_and_back(api):
     back = bgp(api.client, "announced")
     assert (back["changed"], back["node_config"], labels(api)["enable-bgp"]) == (True, True, "true")
     assert not bgp(api.client, "announced")["changed"]
+
+
+@pytest.mark.parametrize("order", [(drained, deselected), (deselected, drained)])
+@pytest.mark.usefixtures("cilium")
+def test_what_the_way_back_waits_for_is_in_the_record_as_it_is_then(api, order):
+    vip_of_a_service(api, externalTrafficPolicy="Local", type="LoadBalancer")
+    at_claim = claimed(api, routes=WITH_OTHER)["record"]
+    for step in order:
+        step(api)
+    back = wait(api.client, wait_params(rebooted=False), check_mode=False)["record"]
+    assert back == records.parse(api.client.get(NODE))
+    again = bgp(api.client, "announced")["record"]
+    assert again == records.parse(api.client.get(NODE))
+    assert prefixes_back(at_claim, "tor-1") == {"default": ["198.51.100.10/32"]}
+    assert prefixes_back(back, "tor-1") == prefixes_back(again, "tor-1") == {"default": []}
 
 
 @pytest.mark.usefixtures("cilium")
@@ -550,6 +576,7 @@ def test_bgp_hands_over_at_the_end_of_a_slice(api, cilium):
         api.client, "withdrawn", timeout=60.0, _slice=12.0, _state={**caught.value.state, "elapsed": 1.0, "slices": 1}
     )
     assert (result["changed"], result["label"]["before"], result["node_config"]) == (False, "true", False)
+    assert result["record"] is None
 
 
 @pytest.mark.usefixtures("old_cilium")

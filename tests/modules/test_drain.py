@@ -19,6 +19,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, 
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import DrainError, cordon, drain, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
+from api_calls import drain_params as params
 
 NODE = "/api/v1/nodes/worker-3"
 RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "n", "pid": 1, "started": 1}
@@ -28,28 +29,6 @@ RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "
 def punctual(monkeypatch):
     """Slices end on time, unless a test is about that."""
     monkeypatch.setattr(evict, "OVERTIME", 0.0)
-
-
-def params(**changes):
-    defaults = {
-        "name": "worker-3",
-        "ignore_daemonsets": False,
-        "delete_emptydir_data": False,
-        "force": False,
-        "disable_eviction": False,
-        "grace_period": None,
-        "skip_wait_for_delete_timeout": 0,
-        "pod_selector": "",
-        "exclude_namespaces": [],
-        "order": "any",
-        "on_timeout": "fail",
-        "timeout": 20.0,
-        "max_parallel": 20,
-        "_run": None,
-        "_slice": None,
-        "_state": None,
-    }
-    return {**defaults, **changes}
 
 
 def claimed(api, *, unschedulable=False):

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..kube import node_objects
 from ..kube.api import Client, Forbidden
-from ..record import records
+from ..record import questions, records
 from ..record.baseline import prefixes
 from . import bgp_sessions, objects, operator_lease
 from .selection import Selection, judge
@@ -175,16 +175,26 @@ def look(client: Client, name: str, *, label: str | None = None, cilium_namespac
 
 
 def node_info(
-    client: Client, name: str, *, label: str | None = None, cilium_namespace: str = "kube-system"
+    client: Client,
+    name: str,
+    run: dict[str, Any] | None = None,
+    *,
+    label: str | None = None,
+    cilium_namespace: str = "kube-system",
 ) -> dict[str, Any]:
-    """The result of node_info."""
+    """The result of node_info. run: who asks, to tell whether the record is theirs."""
     picture = look(client, name, label=label, cilium_namespace=cilium_namespace)
+    record = picture.record
+    ours = bool(record and run and records.same_run(record["run"], run))
     return {
         "changed": False,
         "node": picture.facts,
         "bgp": picture.bgp,
-        "record": picture.record,
-        "prefixes": prefixes(picture.record["before"].get("routes") or {}) if picture.record else [],
+        "record": record,
+        "ours": ours,
+        "way": questions.way(picture.facts, record),
+        "after_failure": questions.after_failure(picture.facts, record, ours=ours),
+        "prefixes": prefixes(record["before"].get("routes") or {}) if record else [],
         "warnings": picture.warnings,
     }
 

@@ -78,6 +78,7 @@ def _result(node: dict[str, Any], *, changed: bool, before: bool, after: bool, *
         "changed": changed,
         "name": node["metadata"]["name"],
         "unschedulable": after,
+        "record": records.parse(node),
         "kept_cordoned": False,
         "pods": [],
         "pending": [],

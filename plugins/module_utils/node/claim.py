@@ -17,7 +17,7 @@ from ..cilium import bgp_sessions, node_picture, objects, own_routes
 from ..estimate import per_node, per_session
 from ..kube import node_objects
 from ..kube.api import Client
-from ..record import records
+from ..record import questions, records
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers
 from .flip import field_manager, words
@@ -166,6 +166,8 @@ def _result(
         "record": record,
         "addresses": kept.get("addresses") or [],
         "prefixes": (kept.get("cilium") or {}).get("prefixes") or prefixes(kept.get("routes") or {}),
+        "routers_before": questions.routers_before(record) if record else [],
+        "routers_changed": list(questions.routers_changed(record)) if record else [],
         "withdrawal": kept.get("withdrawal") or _withdrawal_bound(kept.get("sessions")),
         "before": kept,
         "history": (record or {}).get("history") or [],
@@ -292,13 +294,17 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         if objection:
             raise records.HeldError(objection, record=record)
         claimed_by = record["before"].get("evidence")
-        if params["evidence"] not in (None, claimed_by):
+        if phase == "off":
+            reason = questions.why_not_off(name, record, params["evidence"] or claimed_by or "router")
+            if reason:
+                raise ClaimError(reason, record=record)
+        elif params["evidence"] not in (None, claimed_by):
             raise ClaimError(
                 f"{name} was claimed with evidence {claimed_by}, and {params['evidence']} is asked for now: its record "
                 f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
                 record=record,
             )
-        if phase == "withdrawn":
+        if phase in ("withdrawn", "off"):
             _refuse_selected_again(name, current, record)
         old.clear()
         old.update(record)

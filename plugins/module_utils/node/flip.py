@@ -415,8 +415,10 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         return found, objects.configs(client), client.find(objects.node_path(name))
 
     if limits.resumed:
-        state_of_wait, limits = patiently(read, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier)
-        configs, way, changed = state_of_wait[1], _Way(**earlier["way"]), False
+        (node, configs, _cilium_node), limits = patiently(
+            read, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier
+        )
+        way, changed = _Way(**earlier["way"]), False
     else:
         node, configs, cilium_node = read()
         way = (_way_out if state == "withdrawn" else _way_in)(node, cilium_node, configs, params)
@@ -431,6 +433,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         "changed": changed,
         "name": name,
         "label": way.label,
+        "record": records.parse(node),
         "node_config": _has_node_config(seen),
         "hops": public(seen),
         "warnings": warnings,

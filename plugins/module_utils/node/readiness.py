@@ -19,7 +19,7 @@ from ..cilium.agent_pod import AGENT_SELECTOR, agent_missing
 from ..kube import node_objects
 from ..kube.api import TRANSIENT, Client, segment
 from ..kube.pods import moment
-from ..record import records
+from ..record import questions, records
 
 INTERVAL = 0.5
 
@@ -42,7 +42,8 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
     kept = (record or {}).get("before") or {}
     old_boot_id, since = None, None
-    if params["rebooted"]:
+    rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
+    if rebooted:
         old_boot_id = params["boot_id"] or kept.get("boot_id")
         if not old_boot_id:
             raise NotBack(
@@ -142,4 +143,10 @@ def _stamp(client: Client, node: dict[str, Any], run: dict[str, Any] | None) -> 
 
 def _result(node: dict[str, Any], *, changed: bool, seconds: float, waiting_for: list[str]) -> dict[str, Any]:
     """What the module returns, with the same keys in check mode."""
-    return {"changed": changed, "node": node_objects.facts(node), "seconds": seconds, "waiting_for": waiting_for}
+    return {
+        "changed": changed,
+        "node": node_objects.facts(node),
+        "record": records.parse(node),
+        "seconds": seconds,
+        "waiting_for": waiting_for,
+    }

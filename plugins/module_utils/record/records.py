@@ -120,15 +120,6 @@ def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | 
     return None if found == wanted else {"key": key, "wanted": wanted, "found": found}
 
 
-def not_awaited(record: dict[str, Any]) -> set[str]:
-    """The VIPs that the way back doesn't wait for, as host routes: they come back when their pods do.
-
-    After a drain the pods of a Service with traffic policy Local are elsewhere, and may stay there.
-    """
-    drained = any(entry["phase"] == "drained" or entry.get("unschedulable") for entry in record.get("history") or [])
-    return set(record["before"].get("local") or []) if drained else set()
-
-
 def taken_over(record: dict[str, Any], run: dict[str, Any], note: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The record of an earlier run, continued by this one. What was before stays what it was at the first claim."""
     note = {**note, "continued_by": run["holder"], "from": record["holder"]}

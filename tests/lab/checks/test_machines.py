@@ -117,11 +117,16 @@ def test_every_vip_is_echoed_over_udp_and_tcp(lab: Lab, eventually: Eventually) 
         "        assert sock.recv(99) == b'hello'\n"
     )
     node = lab.machines[lab.settings.machine("worker-2")]
-    for vip in s.VIPS:
+
+    def echoed(vip: str) -> bool:
         argv = node.inside(["python3", "-c", ask, vip.partition("/")[0]])
-        eventually(
-            lambda argv=argv: subprocess.run(argv, capture_output=True, check=False).returncode == 0, f"echo on {vip}"
-        )
+        return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+    node.set_vips(s.LOCAL_VIPS, [])
+    for vip in (*s.VIPS, *s.LOCAL_VIPS):
+        eventually(lambda vip=vip: echoed(vip), f"echo on {vip}")
+    node.set_vips([], s.LOCAL_VIPS)
+    assert not any(echoed(vip) for vip in s.LOCAL_VIPS)
 
 
 class Bmc:

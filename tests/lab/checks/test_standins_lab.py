@@ -239,6 +239,32 @@ def test_service_that_no_advertisement_selects_is_withdrawn(bench: Bench) -> Non
     eventually("announced", lambda: all(len(network.next_hops(router, vip)) == 3 for vip in vips))
 
 
+def test_a_vip_with_policy_local_goes_and_comes_with_its_pod(bench: Bench) -> None:
+    name, machine, router = bench.node(1), bench.lab.nodes[bench.node(1)], next(iter(bench.lab.routers))
+    (vip4,), (vip6,) = settings.local_vips(1)
+    vips = dict(zip((vip4, vip6), settings.node_addresses(1), strict=True))
+
+    def announced() -> list[bool]:
+        return [hop in network.next_hops(router, vip) for vip, hop in vips.items()]
+
+    def answered() -> list[bool]:
+        own = {a["local"] for link in network.ip_json(machine.netns, "address") for a in link["addr_info"]}
+        return [vip.partition("/")[0] in own for vip in vips]
+
+    eventually("announced and answered", lambda: all(announced()) and all(answered()))
+    (pod,) = bench.pods("local", name)
+    bench.kube("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": True}})
+    bench.knobs(pods={"termination_seconds": 5})
+    bench.kube("DELETE", f"/api/v1/namespaces/{bench.name}/pods/{pod['metadata']['name']}")
+    eventually("withdrawn", lambda: not any(announced()))
+    assert all(answered())
+    eventually("not answered without a pod", lambda: not any(answered()))
+    assert prefixes_of(bench, 1) == {*settings.prefixes(1)[0], *settings.prefixes(1)[1]}
+    bench.kube("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": None}})
+    eventually("announced again", lambda: all(announced()))
+    assert all(answered())
+
+
 # -- exec
 
 

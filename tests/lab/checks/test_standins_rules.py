@@ -185,6 +185,17 @@ def test_service_prefixes_with_policy_local_need_an_endpoint_on_the_node(where: 
     assert agent.service_prefixes(local, ["LoadBalancerIP"], slices, "w1") == expected
 
 
+def test_with_policy_local_a_pod_that_ends_is_not_announced_and_still_answers() -> None:
+    local, other = service(externalTrafficPolicy="Local"), service("b", externalTrafficPolicy="Local")
+    other["status"]["loadBalancer"]["ingress"] = [{"ip": "198.51.100.30"}]
+    cluster_wide = service("c")
+    ends = {"nodeName": "w1", "conditions": {"ready": False, "serving": True, "terminating": True}}
+    slices = [obj("web-1", {"kubernetes.io/service-name": "web"}, endpoints=[ends])]
+    assert agent.service_prefixes(local, ["LoadBalancerIP"], slices, "w1") == set()
+    found = agent.local_vips([local, other, cluster_wide], slices, "w1")
+    assert found == {"198.51.100.10": True, "2001:db8:100::10": True, "198.51.100.30": False}
+
+
 def test_service_prefixes_of_the_other_address_kinds() -> None:
     found = service(clusterIPs=["10.96.0.1", "None"], externalIPs=["192.0.2.1"])
     assert agent.service_prefixes(found, ["ClusterIP", "ExternalIP"], [], "w1") == {"10.96.0.1/32", "192.0.2.1/32"}

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +31,8 @@ class Machine(Protocol):
     def boot_id(self) -> str | None: ...
 
     def service(self, action: str, name: str) -> None: ...
+
+    def set_vips(self, answered: Collection[str], others: Collection[str]) -> None: ...
 
 
 class Speaker(Protocol):
