@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching
-from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_verdicts, restart_time
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_ref, order, restart_time
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 
@@ -30,7 +29,7 @@ def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
     else:
         for image in images:
             try:
-                image_verdicts.parse(str(image))
+                image_ref.parse(str(image))
             except HitlessError as exc:
                 problems.append(f"agent_images: {exc.msg}")
         if not list(images) and not request["rollback"] and not chart:
@@ -110,7 +109,7 @@ def upgrade_batches(
     found = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in hosts}
     zones = {host: row.get("zone") for host, row in found.items()}
     first = next((host for host, row in found.items() if _is_restarted(row, planned=planned)), None)
-    return batching.batches(hosts, zones, int(size), first=first)
+    return order.batches(hosts, zones, int(size), first=first)
 
 
 def _is_restarted(row: Mapping[str, Any], *, planned: bool) -> bool:
