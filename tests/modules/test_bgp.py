@@ -15,7 +15,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import objects
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import drain
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError, claim, release
 from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
