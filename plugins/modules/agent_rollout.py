@@ -74,6 +74,17 @@ options:
           - Its revision.
         type: int
         required: true
+  applied_by:
+    description:
+      - What has just changed the DaemonSet, for people. Then it is a failure if the DaemonSet was not C(OnDelete) any
+        more (it is again), or has images that are neither in O(images) nor were there before.
+    type: str
+  expected_images:
+    description:
+      - Images that the DaemonSet must have then.
+    type: list
+    elements: str
+    default: []
   hosts:
     description:
       - The inventory hosts of the run, in their order, each with the name of its Node. They are returned in the order
@@ -254,6 +265,8 @@ def main() -> None:
                 "type": "dict",
                 "options": {"name": {"type": "str", "required": True}, "revision": {"type": "int", "required": True}},
             },
+            "applied_by": {"type": "str"},
+            "expected_images": {"type": "list", "elements": "str", "default": []},
             "hosts": {"type": "dict", "default": {}},
             "batch": {"type": "int", "default": 1},
             "before_change": {"type": "bool", "default": False},

@@ -168,13 +168,13 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import 
     planned,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor_flush import flush, stale_sessions
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:

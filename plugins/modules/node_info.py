@@ -253,6 +253,12 @@ after_failure:
   type: str
   returned: success
   sample: put back
+routers_before:
+  description: The routers that had a route of the node in BGP when it was claimed. Empty without a record.
+  type: list
+  elements: str
+  returned: success
+  sample: [tor-1, tor-2]
 prefixes:
   description: The prefixes that any router had of the node when it was claimed. Empty without a record.
   type: list

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.rollout import (
     ANNOTATION,
+    ApplyWrong,
     RolloutRefused,
     agent_image,
     rollout,
@@ -56,6 +57,8 @@ def run(api, state, *, check_mode=False, **changes):
         "preconditions": True,
         "check_version": True,
         "release": None,
+        "applied_by": None,
+        "expected_images": [],
         "hosts": {},
         "batch": 1,
         "before_change": False,
@@ -107,6 +110,25 @@ def test_an_apply_that_sets_the_strategy_is_seen_and_what_was_before_stays(api, 
     assert (again["changed"], again["strategy"]) == (True, "OnDelete")
     run(api, "released")
     assert current(api)["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 2}
+    assert daemonset.agents
+
+
+def test_an_apply_that_would_restart_agents_or_brings_other_images_is_a_failure(api, daemonset):
+    run(api, "driven")
+    api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"template": template(NEW)}})
+    applied = {"applied_by": "cilium-1.19.1"}
+    assert not run(api, "driven", **applied, expected_images=[NEW])["changed"]
+    other = "quay.io/cilium/cilium:v1.19.0"
+    with pytest.raises(ApplyWrong, match=rf"images that were not pulled \({NEW}\): add them to agent_images"):
+        run(api, "driven", **applied, images=[other])
+    with pytest.raises(
+        ApplyWrong, match=rf"applied cilium-1.19.1, .*other images \({NEW}\) than the chart \({other}\)"
+    ):
+        run(api, "driven", **applied, expected_images=[other])
+    api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"updateStrategy": {"type": "RollingUpdate"}}})
+    with pytest.raises(ApplyWrong, match=r"cilium-1.19.1 has set the DaemonSet's updateStrategy.*it is OnDelete again"):
+        run(api, "driven", **applied)
+    assert current(api)["spec"]["updateStrategy"]["type"] == "OnDelete"
     assert daemonset.agents
 
 

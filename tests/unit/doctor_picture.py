@@ -13,8 +13,8 @@ import copy
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import legacy_policy, objects
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor import diagnosis, vip_facts
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, running_config
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor import cluster_facts, diagnosis
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, neighbor_json, rib_json, running_config
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 
 NODES = {"n1": "192.168.99.12", "n2": "192.168.99.13", "n3": "192.168.99.14"}
@@ -139,8 +139,8 @@ class Picture:
         """As vip_info returns it."""
         services = []
         for item in self.services:
-            reduced = vip_facts.service(item, self.asked["vip"])
-            reduced["endpoints"] = vip_facts.endpoints(self.slices)
+            reduced = cluster_facts.service(item, self.asked["vip"])
+            reduced["endpoints"] = cluster_facts.endpoints(self.slices)
             services.append(reduced)
         selectors = [objects._config(legacy_policy.KIND, each) for each in self.policies]
         if self.config:
@@ -152,9 +152,9 @@ class Picture:
         return {
             "asked": self.asked,
             "services": services,
-            "pools": [vip_facts.pool(each) for each in self.pools],
+            "pools": [cluster_facts.pool(each) for each in self.pools],
             "advertisements": [
-                *(vip_facts.advertisement(each) for each in self.advertisements),
+                *(cluster_facts.advertisement(each) for each in self.advertisements),
                 *legacy["advertisements"],
             ],
             "configs": [
@@ -167,7 +167,7 @@ class Picture:
                 for selector in selectors
             ],
             "peer_configs": [
-                *(vip_facts.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
+                *(cluster_facts.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
                 *legacy["peer_configs"],
             ],
             "nodes": [self._node(item) for item in self.nodes],
@@ -183,7 +183,9 @@ class Picture:
             "status": {"conditions": self.conditions.get(name, [])},
         }
         policies = [] if "policies" in self.unread else self.policies
-        return vip_facts.node(item, self.cilium_nodes.get(name), config if name in self.selected else None, policies)
+        return cluster_facts.node(
+            item, self.cilium_nodes.get(name), config if name in self.selected else None, policies
+        )
 
     def legacy(self) -> dict[str, Any]:
         """The same by a policy and without the newer objects; returns its virtual router."""
@@ -238,7 +240,7 @@ class Picture:
             return {**unread, "problem": self.away[name]}
         document = samples.document(self.version, self.sample)
         paths = bgp_json.paths(document, document["prefix"] if document else PREFIX)
-        session = bgp_json.neighbor(samples.document(self.version, "established.neighbor"), NODES["n1"])
+        session = neighbor_json.neighbor(samples.document(self.version, "established.neighbor"), NODES["n1"])
         assert session
         state = "Established" if self.up else "Active"
         rib = samples.document(self.version, self.rib_sample) if self.rib_sample else {}
@@ -253,7 +255,7 @@ class Picture:
                 "addresses": [{"address": a, "network": n, "interface": "eth0"} for a, n in self.addresses[name]],
                 "configuration": running_config.configuration(self.running),
                 "paths": [{**each, "vrf": "default", "prefix": PREFIX} for each in paths],
-                "rib": [{**each, "prefix": PREFIX} for each in bgp_json.rib(rib, prefix)],
+                "rib": [{**each, "prefix": PREFIX} for each in rib_json.rib(rib, prefix)],
                 **self.host,
             },
             "problem": "",
@@ -280,3 +282,18 @@ class Picture:
     def statuses(self) -> list[str]:
         """The status of each stage."""
         return [stage["status"] for stage in self.diagnose()["stages"]]
+
+
+def registered(picture: Picture, **more: Any) -> dict[str, Any]:
+    """What the role doctor registers of this picture."""
+    routers = picture.routers
+    found = {
+        "cluster": {**picture.cluster, "logs": [], "logs_missing": []},
+        "cilium": {"nodes": list(picture.agents.values())},
+        "routes": {"results": [{"__router": name, **router} for name, router in routers.items()]},
+        "policies": {"results": [{"__router": name, **router["policy"]} for name, router in routers.items()]},
+        "answers": {"skipped": True, "results": [{"__router": "r1", "skipped": True}]},
+        "asked": {"service": "shop/web", "vip": ""},
+        "targets": [],
+    }
+    return {**found, **more}

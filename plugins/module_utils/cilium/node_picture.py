@@ -218,6 +218,7 @@ def node_info(
         "ours": ours,
         "way": questions.way(picture.facts, record),
         "after_failure": questions.after_failure(picture.facts, record, ours=ours),
+        "routers_before": questions.routers_before(record) if record else [],
         "prefixes": prefixes(record["before"].get("routes") or {}) if record else [],
         "warnings": picture.warnings,
     }

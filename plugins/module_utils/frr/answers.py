@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.words import excerpt
 
 
 class RouterError(HitlessError):
@@ -37,3 +38,10 @@ def documents(text: str) -> tuple[list[Any], str]:
         except ValueError:
             return found, text[position:]
         found.append(document)
+
+
+def strange(what: str, document: Any) -> UnknownError:
+    """The error for an answer in no form that is known."""
+    return UnknownError(
+        f"FRR's answer about {what} isn't understood: {excerpt(str(document))}; report it together with 'show version'"
+    )

@@ -28,7 +28,7 @@ from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Forbidden
 from ..kube.client import Client
 from ..kube.patching import merged
-from ..record import records
+from ..record import questions, records
 
 INTERVAL = 0.25
 # Seconds for which an agent that could be asked is asked again, before the routers alone have to do.
@@ -411,11 +411,14 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     name, run, state = params["name"], params["_run"], params["state"]
     earlier, limits = params["_state"] or {}, Limits.of(params)
     warnings: list[str] = earlier.get("warnings", [])
+    flipped_at: str = earlier.get("flipped_at") or records.rfc3339(datetime.now(UTC))
 
     def read() -> tuple[dict[str, Any], objects.Configs, dict[str, Any] | None]:
         """The Node, after a check that nobody else holds it, all that selects nodes, and the CiliumNode."""
         found = node_objects.read(client, name)
-        records.ensure_ours(name, records.parse(found), run)
+        record = records.parse(found)
+        records.ensure_ours(name, record, run)
+        _ensure_evidence(name, record, params["evidence"])
         return found, objects.configs(client), client.find(objects.node_path(name))
 
     if limits.resumed:
@@ -432,12 +435,17 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
                 raise HopError(f"{name}: nothing was changed: {problem}", changed=False, label=way.label)
         node, changed = _flip(client, node, way, run, check_mode=check_mode)
     look = _Look(client, way, configs, params, check_mode=check_mode)
-    seen = look() if check_mode else _follow(look, params, limits, {**earlier, "warnings": warnings}, changed=changed)
+    handed_over = {**earlier, "warnings": warnings, "flipped_at": flipped_at}
+    seen = look() if check_mode else _follow(look, params, limits, handed_over, changed=changed)
+    record = records.parse(node)
     return {
         "changed": changed,
         "name": name,
         "label": way.label,
-        "record": records.parse(node),
+        "flipped_at": flipped_at,
+        "record": record,
+        "routers_before": questions.routers_before(record) if record else [],
+        "routers_changed": list(questions.routers_changed(record)) if record else [],
         "node_config": _has_node_config(seen),
         "hops": public(seen),
         "warnings": warnings,
@@ -446,6 +454,17 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
             "after": {"labels": {way.key: way.value} if way.key and way.value is not None else {}},
         },
     }
+
+
+def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None) -> None:
+    """Raises SelectionError if the record was made for other evidence: it holds what was before by one kind only."""
+    claimed_by = ((record or {}).get("before") or {}).get("evidence")
+    if record is None or evidence in (None, claimed_by):
+        return
+    raise SelectionError(
+        f"{name}: its record was made with evidence={claimed_by}, and evidence={evidence} is asked for now: go on with "
+        f"evidence={claimed_by}, or bring the node back and claim it anew"
+    )
 
 
 def _has_node_config(seen: list[Hop]) -> bool:

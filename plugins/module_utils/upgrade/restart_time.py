@@ -66,11 +66,23 @@ def budget(
     }
 
 
-def way(problems: list[str], without_gr: str) -> str:
-    """What is done with a node: restart its agent, drain it for that (take it out of BGP before), or refuse."""
-    if not problems:
-        return "restart"
-    return "drain" if without_gr == "drain" else "refuse"
+def node_budget(
+    record: Mapping[str, Any],
+    routers: Iterable[str],
+    peer_configs: Iterable[dict[str, Any] | None],
+    measured: Iterable[float],
+    *,
+    margin: float,
+    without_gr: str,
+) -> dict[str, Any]:
+    """The budget of a claimed node, and its way: restart, drain (take it out of BGP for the restart), or refuse.
+
+    record: that of the claim, with the sessions that each router had with the node before.
+    """
+    sessions = record["before"].get("sessions") or {}
+    found = budget({router: sessions.get(router) for router in routers}, peer_configs, measured, margin=margin)
+    otherwise = "drain" if without_gr == "drain" else "refuse"
+    return {**found, "way": otherwise if found["problems"] else "restart"}
 
 
 def _unkept(rows: list[dict[str, Any]]) -> list[str]:

@@ -37,6 +37,10 @@ class RolloutRefused(HitlessError):  # noqa: N818 - reads as what it is
     """The rollout mustn't begin or end like this; nothing was changed."""
 
 
+class ApplyWrong(HitlessError):  # noqa: N818
+    """What has just changed the DaemonSet has changed it such that no agent should be restarted now."""
+
+
 @dataclass(frozen=True)
 class Look:
     """The DaemonSet as it is now, what its annotation keeps (None: nothing), and each node's agent."""
@@ -228,7 +232,15 @@ def _patch(note: str | None, **spec: Any) -> dict[str, Any]:
 
 
 def rollout(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The result of agent_rollout; raises RolloutRefused."""
+    """The result of agent_rollout; raises RolloutRefused or ApplyWrong."""
+    result = _rolled(client, params, check_mode=check_mode)
+    if params["applied_by"]:
+        _ensure_applied_right(result, params)
+    return result
+
+
+def _rolled(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result when the DaemonSet is as the state wants it; judged and written anew as long as others write it."""
     judged: list[tuple[Look, preconditions.Found]] = []
 
     def change(daemonset: dict[str, Any]) -> dict[str, Any] | None:
@@ -264,6 +276,31 @@ def _ensure_allowed(look: Look, params: dict[str, Any], found: preconditions.Fou
     if found.problems:
         reasons = "; ".join(found.problems)
         raise RolloutRefused(f"no agent is restarted, and nothing was changed: {reasons}", problems=found.problems)
+
+
+def _ensure_applied_right(result: dict[str, Any], params: dict[str, Any]) -> None:
+    """Raises ApplyWrong if an apply has set the update strategy, or has brought other images than it should."""
+    by = params["applied_by"]
+    if result["changed"]:
+        raise ApplyWrong(
+            f"{by} has set the DaemonSet's updateStrategy, so its controller may have begun to restart agents by "
+            f"itself: it is OnDelete again; have what applies the new version set OnDelete, look at the agents, and "
+            f"run again",
+            **result,
+        )
+    if result["not_pulled"]:
+        raise ApplyWrong(
+            f"no agent is restarted: the DaemonSet has images that were not pulled "
+            f"({', '.join(result['not_pulled'])}): add them to agent_images, and run again",
+            **result,
+        )
+    if not set(params["expected_images"]) <= set(result["images"]):
+        raise ApplyWrong(
+            f"no agent is restarted: helm has applied {by}, and the DaemonSet has other images "
+            f"({', '.join(result['images'])}) than the chart ({', '.join(params['expected_images'])}): put it right by "
+            f"helm, and run again",
+            **result,
+        )
 
 
 def _result(

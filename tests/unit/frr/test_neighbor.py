@@ -18,11 +18,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vty
 from ansible_collections.hitless.nodes.tests.unit.neighbor_bench import NODE4, NODE6, OTHER, Bgpd
 
 
-@pytest.fixture
-def bgpd(tmp_path: Path) -> Bgpd:
-    return Bgpd(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("settings", "ours", "graceful"),
     [
