@@ -17,7 +17,7 @@ import pytest
 import yaml
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
-from ansible_collections.hitless.nodes.plugins.module_utils.drain import pdb, refusals
+from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, pdb, refusals
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import DrainError, drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
