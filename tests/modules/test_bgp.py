@@ -18,7 +18,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection imp
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError, claim, release
-from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
+from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from ansible_collections.hitless.nodes.plugins.module_utils.record.questions import prefixes_back
