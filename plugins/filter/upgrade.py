@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Upgrades of Cilium: what is wrong with the input, whether a restart fits into its budget, and what a failure says."""
+"""Upgrades of Cilium: what is wrong with the input, and what a failure says."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching
-from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_verdicts, restart_time
+from ansible_collections.hitless.nodes.plugins.module_utils.report import upgrade_lines
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_ref
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 
@@ -30,7 +30,7 @@ def upgrade_problems(request: Mapping[str, Any]) -> list[str]:
     else:
         for image in images:
             try:
-                image_verdicts.parse(str(image))
+                image_ref.parse(str(image))
             except HitlessError as exc:
                 problems.append(f"agent_images: {exc.msg}")
         if not list(images) and not request["rollback"] and not chart:
@@ -93,96 +93,13 @@ def _chart_problems(chart: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def upgrade_batches(
-    hosts: Iterable[str],
-    hostvars: Mapping[str, Mapping[str, Any]],
-    agents: Iterable[Mapping[str, Any]],
-    size: int = 1,
-    planned: bool = False,
-) -> list[list[str]]:
-    """The hosts in the order in which their agents are restarted, in batches of at most size, each of one zone.
-
-    agents: nodes of a result of agent_rollout. planned: whether those are restarted, too, that a change to come
-    concerns. The first that is restarted is a batch of its own.
-    """
-    hosts = list(hosts)
-    rows = {str(row["name"]): row for row in agents}
-    found = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in hosts}
-    zones = {host: row.get("zone") for host, row in found.items()}
-    first = next((host for host, row in found.items() if _is_restarted(row, planned=planned)), None)
-    return batching.batches(hosts, zones, int(size), first=first)
-
-
-def _is_restarted(row: Mapping[str, Any], *, planned: bool) -> bool:
-    return not (row.get("current") and row.get("ready")) or (planned and bool(row.get("planned")))
-
-
-def upgrade_plan(
-    batches: Iterable[Iterable[str]], hostvars: Mapping[str, Mapping[str, Any]], agents: Iterable[Mapping[str, Any]]
-) -> str:
-    """Which agents a run that is only looked at (check mode) would restart, and in which order, in one line."""
-    rows = {str(row["name"]): row for row in agents}
-    batches = [list(batch) for batch in batches]
-    found = []
-    for batch in batches:
-        named = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in batch}
-        found.append([host for host, row in named.items() if _is_restarted(row, planned=True)])
-    count, total = (sum(len(batch) for batch in each) for each in (found, batches))
-    order = "; ".join(", ".join(batch) for batch in found if batch)
-    return f"{count} of {total} agents would be restarted" + (f", in this order: {order}" if order else "")
-
-
-def measured_restarts(
-    hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], earlier: Iterable[float] = ()
-) -> list[float]:
-    """Seconds of the restarts of this run, and of earlier ones as given."""
-    results = (hostvars[host].get("agent_restarted") or {} for host in hosts)
-    return [*(float(each) for each in earlier), *(r["seconds"] for r in results if r.get("seconds") is not None)]
-
-
-def restart_budget(
-    record: Mapping[str, Any],
-    routers: Iterable[str],
-    peer_configs: Iterable[Mapping[str, Any]] = (),
-    measured: Iterable[float] = (),
-    margin: float = 0.25,
-    without_gr: str = "refuse",
-) -> dict[str, Any]:
-    """The budget of a claimed node, and way: restart, drain (take it out of BGP for its restart), or refuse.
-
-    record: of the claim, with the sessions that each router had with the node before.
-    """
-    sessions = record["before"].get("sessions") or {}
-    found = restart_time.budget(
-        {router: sessions.get(router) for router in routers},
-        [dict(config) for config in peer_configs],
-        [float(each) for each in measured],
-        margin=float(margin),
-    )
-    way = "restart" if not found["problems"] else "drain" if without_gr == "drain" else "refuse"
-    return {**found, "way": way}
-
-
 def upgrade_failure_line(
-    failure: Mapping[str, Any], host: str, hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], target: str
+    failure: Mapping[str, Any], host: str, hosts: Iterable[str], claimed: Iterable[str], target: str
 ) -> str:
-    """The last line of an upgrade that failed at a node: what, why, which nodes it never touched, and what now."""
-    reason = failure["reason"].rstrip(".")
-    what = reason if reason.startswith(host) else f"{host}: {failure['task']}: {reason}"
-    hosts = list(hosts)
-    untouched = [one for one in hosts[hosts.index(host) + 1 :] if not hostvars[one].get("claim_result")]
-    state = {
-        "refused": "nothing was changed on it",
-        "put back": "its agent was not restarted, and it was put back as it was",
-        "left": f"putting it back failed as well: {failure.get('left', '')}; its record is kept",
-        "held": "its record is kept",
-    }.get(failure["end"], "it stays out of service and its record is kept")
-    rest = f"; not touched: {', '.join(untouched)}" if untouched else ""
-    again = f"ansible-playbook hitless.nodes.cilium_upgrade -e target={target}"
-    return (
-        f"{what}; {state}{rest}; the DaemonSet restarts nobody by itself until all agents are of one template: go on "
-        f"with the same command, or roll back with: {again} -e agent_rollback=true"
-    )
+    """The last line of an upgrade that failed at a node; hosts: of the run, in their order; claimed: those begun."""
+    hosts, claimed = list(hosts), set(claimed)
+    untouched = [one for one in hosts[hosts.index(host) + 1 :] if one not in claimed]
+    return upgrade_lines.upgrade_failure_line(failure, host, untouched, target)
 
 
 class FilterModule:
@@ -192,9 +109,5 @@ class FilterModule:
         """Name -> function."""
         return {
             "upgrade_problems": upgrade_problems,
-            "upgrade_batches": upgrade_batches,
-            "upgrade_plan": upgrade_plan,
-            "measured_restarts": measured_restarts,
-            "restart_budget": restart_budget,
             "upgrade_failure_line": upgrade_failure_line,
         }

@@ -22,6 +22,7 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
+  - hitless.nodes.attributes.router
 options:
   addresses:
     description:

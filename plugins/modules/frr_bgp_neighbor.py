@@ -22,13 +22,21 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.router
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it, in place of O(addresses), O(drained) and
+        O(prefixes).
+      - The action plugin takes them from it for the router that the task is delegated to. It has to be the record as it
+        is now, since it says what this maintenance has changed on the router.
+    type: dict
   addresses:
     description:
       - The node's addresses, IPv4 and IPv6.
+      - Required without O(record).
     type: list
     elements: str
-    required: true
   state:
     description:
       - V(graceful_shutdown) gives all paths of the node the lowest preference (RFC 8326), so that traffic moves to the
@@ -173,7 +181,8 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["up", "graceful_shutdown", "flushed"], "required": True},
     "drained": {"type": "list", "elements": "dict", "default": []},
     "prefixes": {"type": "raw"},
@@ -255,7 +264,12 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
 
 
 def main() -> None:
-    adapter.run(work, ARGUMENTS, required_if=[("state", "flushed", ("prefixes",))])
+    adapter.run(
+        work,
+        ARGUMENTS,
+        required_one_of=[("addresses", "record")],
+        required_if=[("state", "flushed", ("prefixes", "record"), True)],
+    )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
+  - hitless.nodes.attributes.router
 options:
   prefixes:
     description:

@@ -175,6 +175,23 @@ unschedulable:
   type: bool
   returned: success
   sample: true
+record:
+  description:
+    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - Its keys are those of RV(hitless.nodes.node_claim#module:record).
+  type: dict
+  returned: success
+  sample:
+    before: {evidence: router, label: {key: enable-bgp, value: "true"}, unschedulable: false}
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:01.640Z", phase: claimed, unschedulable: true}
+      - {at: "2026-03-02T22:00:14.120Z", phase: drained}
+    holder: alice@bastion
+    phase: drained
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
 kept_cordoned:
   description: Whether O(state=schedulable) left the node cordoned, because it was so before it was claimed.
   type: bool
@@ -310,12 +327,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    client = api.connect(module, connections=module.params["max_parallel"] + 2)
+    client = connect(module, connections=module.params["max_parallel"] + 2)
     if module.params["state"] == "drained":
         return drain(client, module.params, check_mode=module.check_mode)
     act = cordon if module.params["state"] == "cordoned" else uncordon
@@ -326,7 +344,7 @@ def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -344,7 +362,7 @@ def main() -> None:
             "on_timeout": {"type": "str", "choices": ["fail", "uncordon_and_fail"], "default": "fail"},
             "max_parallel": {"type": "int", "default": 20},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -30,9 +30,8 @@ options:
   rebooted:
     description:
       - Whether the node has to have booted anew. The record's boot id is the old one.
-      - Say V(false) when the node was not switched off.
+      - By default V(true) if the record says that the node was switched off or rebooted.
     type: bool
-    default: true
   boot_id:
     description:
       - The boot id before. By default the record's.
@@ -112,6 +111,22 @@ node:
     system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
     uid: 2d5e1c8b-9a1d-4a3c-b5b6-7f6f0f5f1c11
     unschedulable: false
+record:
+  description:
+    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - Its keys are those of RV(hitless.nodes.node_claim#module:record).
+  type: dict
+  returned: success
+  sample:
+    before: {evidence: router, label: {key: enable-bgp, value: "true"}, unschedulable: false}
+    heartbeat: "2026-03-02T22:00:14.120Z"
+    history:
+      - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
+      - {at: "2026-03-02T22:00:14.120Z", phase: "on", boot_id: 0d0c5e1a-3c1c-4a42-8f43-0a6cf2bb5f0e}
+    holder: alice@bastion
+    phase: "on"
+    since: "2026-03-02T22:00:01.003Z"
+    version: 1
 seconds:
   description: After how many seconds it was back.
   type: float
@@ -129,30 +144,31 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import wait
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return wait(api.connect(module), module.params, check_mode=module.check_mode)
+    return wait(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
-            "rebooted": {"type": "bool", "default": True},
+            "rebooted": {"type": "bool"},
             "boot_id": {"type": "str"},
             "agent": {"type": "bool", "default": True},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 600.0},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -242,6 +242,8 @@ class LabKeeper:
             lifecycle.down(self.settings.name)
             self.lab = lifecycle.up(self.settings)
             found = Cluster(self.lab, reports)
+        # Pods that the test before has sent away may be on their way back, and with them their VIPs.
+        lifecycle.wait_for_routes(self.lab)
         return found
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from conftest import IN_SERVICE, NEWER, OLDER, Cluster, both_versions, lab_name
-from lab import demo, lifecycle
+from lab import demo, lifecycle, network
+from lab import settings as s
 from lab.probing import Probing
 from lab.settings import LabSettings
 
@@ -194,7 +195,7 @@ def test_status_shows_every_session_and_changes_nothing(cluster: Cluster) -> Non
     assert node["problems"] == []
     sessions = [session for router in node["routers"] for session in router["sessions"]]
     assert [router["router"] for router in node["routers"]] == list(cluster.lab.routers)
-    assert [session["installed"] for session in sessions] == [3, 3, 3, 3]
+    assert [session["installed"] for session in sessions] == [4, 4, 4, 4]
     assert "<table>" in (cluster.reports / "bgp-status.html").read_text()
 
 
@@ -293,3 +294,28 @@ def test_killed_at_every_phase_and_run_again_it_ends_as_if_nothing_had_happened(
     assert play.code == 0, play.output
     assert cluster.state() == IN_SERVICE
     assert probe.result["udp_lost"] == 0
+
+
+@pytest.mark.parametrize("order", ["drain_first", pytest.param("withdraw_first", marks=pytest.mark.long)])
+def test_a_vip_with_policy_local_that_left_with_its_pod_is_not_waited_for(cluster: Cluster, order: str) -> None:
+    node, vips = cluster.lab.machines[cluster.node], s.local_vips(1)
+    hops = {vip: hop for hop, of in zip((node.address4, node.address6), vips, strict=True) for vip in of}
+
+    def announced() -> list[bool]:
+        return [hop in network.next_hops(router, vip) for router in cluster.lab.routers for vip, hop in hops.items()]
+
+    assert announced() == [True] * 4
+    # Cordoned before, it stays so, and its pod can't come back.
+    cluster.patch_node({"spec": {"unschedulable": True}})
+    try:
+        play = cluster.play(
+            "node-maintenance.yml", target=cluster.node, maintenance_order=order, bgp_announce_timeout=30
+        )
+
+        assert play.code == 0, play.output
+        assert cluster.state() == IN_SERVICE | {"unschedulable": True}
+        assert announced() == [False] * 4
+    finally:
+        cluster.patch_node({"spec": {"unschedulable": None}})
+    lifecycle.wait_for_routes(cluster.lab)
+    assert announced() == [True] * 4

@@ -199,9 +199,11 @@ def test_a_bare_restart_whose_image_must_be_pulled_loses_routes_and_packets_and_
     cluster.knob('agents={"*": {"restart_seconds": 5}}')
     zones = [cluster.label(name, ZONE, zone) for name, zone in ((second, "lab-b"), (third, "lab-b"))]
     hops = {machine.address4 for machine in upgrade.lab.nodes.values()}
+    # Only these two announce the VIP of local-elsewhere.
+    together = {"agent_batch": 2, "claim_min_announcers": 0}
     kept, away = [], []
     with Probing(upgrade.lab, cluster.reports.parent / "probe.json") as probe:
-        process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.18.8"), agent_batch=2)
+        process = cluster.start("cilium-upgrade.yml", **upgrade.options("1.18.8", **together))
         while process.poll() is None:
             kept.append(hops <= set(network.next_hops(router.netns, s.VIPS4[0])))
             away.append(upgrade.away)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from emulator.client import TRANSIENT, ApiError, AsyncApi, Object
+from emulator.images import digest_of
 
 from lab import settings as s
 from lab.settings import LabError
-from lab.standins.client import TRANSIENT, Api, ApiError, Object
 from lab.standins.control_plane import missing
-from lab.standins.images import digest_of
+from lab.standins.kubelets import START
 from lab.standins.world import CILIUM, served_version
 from lab.state import Lab
 
@@ -49,9 +50,9 @@ def wipe(lab: Lab) -> None:
     _run(lab, lambda api: _wipe(lab, api))
 
 
-def _run(lab: Lab, work: Callable[[Api], Any]) -> None:
+def _run(lab: Lab, work: Callable[[AsyncApi], Any]) -> None:
     async def main() -> None:
-        async with Api(lab.dir / KUBECONFIG, user_agent=USER_AGENT) as api:
+        async with AsyncApi(lab.dir / KUBECONFIG, user_agent=USER_AGENT) as api:
             await work(api)
 
     try:
@@ -182,7 +183,7 @@ def bgp_objects(lab: Lab, version: str) -> list[tuple[str, Object]]:
         "selector": {"matchLabels": {ADVERTISE: name}},
     }
     labels = {ADVERTISE: name}
-    pool = {"blocks": [{"cidr": vip} for vip in s.VIPS], "serviceSelector": {"matchLabels": labels}}
+    pool = {"blocks": [{"cidr": vip} for vip in (*s.VIPS, *s.LOCAL_VIPS)], "serviceSelector": {"matchLabels": labels}}
     return [
         ("ciliumbgpclusterconfigs", _object(api_version, "CiliumBGPClusterConfig", cluster, spec=config_spec)),
         *(("ciliumbgppeerconfigs", config) for config in configs),
@@ -206,20 +207,22 @@ def bgp_objects(lab: Lab, version: str) -> list[tuple[str, Object]]:
 
 def services(name: str) -> list[tuple[Object, list[str]]]:
     """The Services of type LoadBalancer, each with its VIPs (IPv4 and IPv6)."""
+    vips = zip((*s.VIPS4, *s.LOCAL_VIPS4), (*s.VIPS6, *s.LOCAL_VIPS6), strict=True)
+    apps = {"web": "web", "web-2": "web", **{service: service for service in s.LOCAL_SERVICES}}
     found = []
-    for i, service in enumerate(("web", "web-2")):
+    for (service, app), pair in zip(apps.items(), vips, strict=True):
         ports = [{"name": p.lower(), "port": s.ECHO_PORT, "protocol": p} for p in ("UDP", "TCP")]
         spec = {
             "type": "LoadBalancer",
-            "selector": {"app": "web"},
+            "selector": {"app": app},
             "ports": ports,
-            "externalTrafficPolicy": "Cluster",
+            "externalTrafficPolicy": "Local" if service in s.LOCAL_SERVICES else "Cluster",
             "ipFamilyPolicy": "PreferDualStack",
             "loadBalancerClass": "io.cilium/bgp-control-plane",
             "allocateLoadBalancerNodePorts": False,
         }
-        body = _object("v1", "Service", service, {ADVERTISE: name, "app": "web"}, spec)
-        found.append((body, [vip[i].split("/")[0] for vip in (s.VIPS4, s.VIPS6)]))
+        body = _object("v1", "Service", service, {ADVERTISE: name, "app": app}, spec)
+        found.append((body, [vip.partition("/")[0] for vip in pair]))
     return found
 
 
@@ -229,15 +232,34 @@ def agent_image(version: str) -> str:
     return f"{name}@{digest_of(name)}"
 
 
+def local_pods(name: str, template: Object) -> list[Object]:
+    """Deployments of one pod each, for the Services with traffic policy Local.
+
+    The pod can only be on one node: evicted from it, it waits until it may come back. It starts at once, so that of two
+    nodes that are taken out one after the other, the first one announces again before the second one is looked at.
+    """
+    found = []
+    for service, roles in s.LOCAL_SERVICES.items():
+        for role in roles:
+            selector = {**template["nodeSelector"], "kubernetes.io/hostname": f"{name}-{role}"}
+            pod = {**template, "nodeSelector": selector}
+            labels = {"app": service, "role": role}
+            found.append(_workload("Deployment", f"{service}-{role}", labels, pod, {START: "0"}, replicas=1))
+    return found
+
+
 def workloads(name: str) -> list[tuple[str, Object]]:
-    """Deployment web with a PodDisruptionBudget, and the DaemonSet of the agents; no pod has an emptyDir."""
+    """Deployment web with a PodDisruptionBudget, local_pods, and the agents' DaemonSet; no pod has an emptyDir."""
     tolerations = [{"key": LAB, "operator": "Equal", "value": name, "effect": "NoSchedule"}]
     common = {"nodeSelector": {LAB: name}, "automountServiceAccountToken": False}
-    web = {
+    app = {
         **common,
         "tolerations": tolerations,
         "terminationGracePeriodSeconds": 30,
         "containers": [{"name": "web", "image": IMAGE.format("web"), "ports": [{"containerPort": s.ECHO_PORT}]}],
+    }
+    web = {
+        **app,
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -260,6 +282,7 @@ def workloads(name: str) -> list[tuple[str, Object]]:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
     return [
         ("/apis/apps/v1/{}/deployments", _workload("Deployment", "web", {"app": "web"}, web, replicas=REPLICAS)),
+        *(("/apis/apps/v1/{}/deployments", deployment) for deployment in local_pods(name, app)),
         (
             "/apis/policy/v1/{}/poddisruptionbudgets",
             _object(
@@ -276,8 +299,10 @@ def workloads(name: str) -> list[tuple[str, Object]]:
     ]
 
 
-def _workload(kind: str, name: str, labels: dict[str, str], pod: Object, **spec: Any) -> Object:
-    template = {"metadata": {"labels": labels}, "spec": pod}
+def _workload(
+    kind: str, name: str, labels: dict[str, str], pod: Object, annotations: dict[str, str] | None = None, **spec: Any
+) -> Object:
+    template = {"metadata": {"labels": labels, "annotations": annotations or {}}, "spec": pod}
     body = {**spec, "selector": {"matchLabels": labels}, "template": template}
     return _object("apps/v1", kind, name, labels, body)
 
@@ -292,7 +317,7 @@ def _object(
 # -- making it
 
 
-async def _seed(lab: Lab, api: Api, cilium: str) -> None:
+async def _seed(lab: Lab, api: AsyncApi, cilium: str) -> None:
     name = lab.settings.name
     emulated = (await api.get("/version")).get("gitVersion", "").endswith("-emulated")
     space = f"namespaces/{name}"
@@ -315,7 +340,7 @@ async def _seed(lab: Lab, api: Api, cilium: str) -> None:
         await api.patch(path, {"status": {"loadBalancer": ingress}})
 
 
-async def _create_all(api: Api, name: str, step: Step, *, keep: bool = False) -> None:
+async def _create_all(api: AsyncApi, name: str, step: Step, *, keep: bool = False) -> None:
     """Create at once; keep: what is there already may stay."""
 
     async def create(path: str, obj: Object) -> None:
@@ -345,7 +370,7 @@ async def _create_all(api: Api, name: str, step: Step, *, keep: bool = False) ->
 # -- removing it
 
 
-async def _wipe(lab: Lab, api: Api) -> None:
+async def _wipe(lab: Lab, api: AsyncApi) -> None:
     name = lab.settings.name
     space = f"namespaces/{name}"
     background = {"propagationPolicy": "Background"}
@@ -381,7 +406,7 @@ async def _wipe(lab: Lab, api: Api) -> None:
     await _gone(api, f"/api/v1/namespaces/{name}")
 
 
-async def _wipe_kind(api: Api, crd: Object, lab: Lab) -> None:
+async def _wipe_kind(api: AsyncApi, crd: Object, lab: Lab) -> None:
     """Delete the lab's objects of one of Cilium's kinds, then its definition if the lab made it and nobody uses it."""
     spec, name = crd["spec"], lab.settings.name
     version = next(v["name"] for v in spec["versions"] if v.get("served"))
@@ -398,7 +423,7 @@ async def _wipe_kind(api: Api, crd: Object, lab: Lab) -> None:
         await _gone(api, f"{CRD_PATH}/{crd['metadata']['name']}")
 
 
-async def _items(api: Api, path: str) -> list[Object]:
+async def _items(api: AsyncApi, path: str) -> list[Object]:
     """Items of a collection; none when the server does not have the kind."""
     try:
         return (await api.get(path))["items"]
@@ -408,12 +433,12 @@ async def _items(api: Api, path: str) -> list[Object]:
         raise
 
 
-async def _delete_all(api: Api, path: str, body: Object) -> None:
+async def _delete_all(api: AsyncApi, path: str, body: Object) -> None:
     for item in await _items(api, path):
         await api.delete(f"{path}/{item['metadata']['name']}", body)
 
 
-async def _gone(api: Api, path: str, seconds: float = 30) -> None:
+async def _gone(api: AsyncApi, path: str, seconds: float = 30) -> None:
     """Wait until an object is gone; a namespace needs a controller for that."""
     deadline = time.monotonic() + seconds
     while await api.find(path) is not None:

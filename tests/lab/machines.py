@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,6 +144,10 @@ class Machine:
         done = self.run(["/usr/local/lib/hitless/service", action, name], timeout=30)
         if done.returncode:
             raise LabError(f"{self.name}: {action} {name}: {(done.stderr or done.stdout).strip()[:300]}")
+
+    def set_vips(self, answered: Collection[str], others: Collection[str]) -> None:
+        """Has the machine answer some VIPs and not the others, until it boots again."""
+        network.set_vips(self.netns, answered, others)
 
     def start(self, *, wait: float = 10) -> None:
         """Switches the machine on if it is off; returns when its PID 1 is there, after at most `wait` seconds."""

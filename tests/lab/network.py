@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,17 @@ ip -n {name} -batch - <<'END'
 {chr(10).join(batch)}
 END
 """
+
+
+def set_vips(netns: str, answered: Collection[str], others: Collection[str]) -> None:
+    """Has a machine answer some VIPs and not the others, until it boots again."""
+    batch = [
+        f"address {verb} {vip} dev lo{' nodad' if ':' in vip and verb == 'replace' else ''}"
+        for verb, vips in (("replace", answered), ("delete", others))
+        for vip in sorted(vips)
+    ]
+    # One that isn't there can't be deleted.
+    ip(["-n", netns, "-force", "-batch", "-"], stdin="\n".join(batch), check=False)
 
 
 def ports_down_batch(role: str) -> str:

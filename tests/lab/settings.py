@@ -10,6 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from itertools import compress
 from pathlib import Path
 
 BASE = Path("/run/hitless-lab")
@@ -36,6 +37,11 @@ ACCESS4, ACCESS6 = ip_network("10.62.1.0/24"), ip_network("fd62:0:1::/64")
 VIPS4 = ("198.51.100.10/32", "198.51.100.20/32")
 VIPS6 = ("2001:db8:100::10/128", "2001:db8:100::20/128")
 VIPS = (*VIPS4, *VIPS6)
+# Service with traffic policy Local -> the nodes that have a pod of it while they take pods, one each.
+LOCAL_SERVICES = {"local": NODES, "local-elsewhere": NODES[1:]}
+LOCAL_VIPS4 = ("198.51.100.30/32", "198.51.100.40/32")
+LOCAL_VIPS6 = ("2001:db8:100::30/128", "2001:db8:100::40/128")
+LOCAL_VIPS = (*LOCAL_VIPS4, *LOCAL_VIPS6)
 ECHO_PORT = 7
 
 # Every long-lived process of a lab carries this variable, so that `down` finds it also after a crash.
@@ -158,9 +164,15 @@ def pod_cidrs(i: int) -> tuple[str, str]:
 
 
 def prefixes(i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What worker-i announces: IPv4 and IPv6 prefixes."""
+    """What worker-i announces whatever pods it has: IPv4 and IPv6 prefixes."""
     cidr4, cidr6 = pod_cidrs(i)
     return (*VIPS4, cidr4), (*VIPS6, cidr6)
+
+
+def local_vips(i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What worker-i announces besides while its pods of the Services with traffic policy Local are ready."""
+    here = [NODES[i - 1] in nodes for nodes in LOCAL_SERVICES.values()]
+    return tuple(compress(LOCAL_VIPS4, here)), tuple(compress(LOCAL_VIPS6, here))
 
 
 def family(address: str) -> int:

@@ -14,12 +14,13 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.net import is_address, spelled
 from ..cilium import legacy_policy, objects
-from ..kube.api import Client, NotFound, segment
+from ..kube.api_errors import NotFound
+from ..kube.client import Client, segment
 from . import cilium_logs, cluster_facts, secrets
 from .announcement import prefixes
 from .links import Facts
-from .reading import UNREAD, Reader
 from .service import vips
+from .unread import UNREAD, Reader
 
 SLICES = "discovery.k8s.io/v1"
 
@@ -111,7 +112,7 @@ def _pools(reader: Reader) -> list[Facts] | None:
     """The pools, of the version that the cluster serves (v2alpha1 before Cilium 1.18)."""
     for version in ("v2", "v2alpha1"):
         try:
-            items = reader.client.list(f"{objects.GROUP}/{version}/ciliumloadbalancerippools")[0]
+            items = reader.client.list_all(f"{objects.GROUP}/{version}/ciliumloadbalancerippools")[0]
         except NotFound:
             continue
         except UNREAD as exc:

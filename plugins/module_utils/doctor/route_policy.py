@@ -6,8 +6,8 @@
 
 """Whether a router's configuration lets a prefix in from a neighbour, and if not, which line of it doesn't.
 
-Pure functions over what frr/running_config.py returns. Verdicts are True, False, or None where a line asks for what
-isn't known here (communities, AS paths, access lists): unknown is never "accepted".
+Pure functions over what frr/running_config.py returns. Verdicts are True, False, or None where a line asks for
+something that isn't known here (communities, AS paths, access lists): unknown is never "accepted".
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from typing import Any
 
 from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, node_picture, objects, own_routes
+from ..cilium.agents import Agents
 from ..estimate import per_node, per_session
 from ..kube import node_objects
-from ..kube.api import Client
-from ..record import records
+from ..kube.client import Client
+from ..record import questions, records, runs
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers
 from .flip import field_manager, words
@@ -92,7 +93,7 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
     name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
     api_version = (picture.api_version or "").rpartition("/")[2] or None
     backend, gather = per_node.READS[evidence]
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
     facts = bgp_sessions.facts(agents, seen, backend=backend, gather=gather)
     peers = per_node.peers(client, api_version, seen.node_config, facts["sessions"])
@@ -166,6 +167,8 @@ def _result(
         "record": record,
         "addresses": kept.get("addresses") or [],
         "prefixes": (kept.get("cilium") or {}).get("prefixes") or prefixes(kept.get("routes") or {}),
+        "routers_before": questions.routers_before(record) if record else [],
+        "routers_changed": list(questions.routers_changed(record)) if record else [],
         "withdrawal": kept.get("withdrawal") or _withdrawal_bound(kept.get("sessions")),
         "before": kept,
         "history": (record or {}).get("history") or [],
@@ -256,7 +259,7 @@ def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], coun
 
     def remove(current: dict[str, Any]) -> dict[str, Any] | None:
         record = records.parse(current)
-        return records.annotation(None) if record and records.same_run(record["run"], run) else None
+        return records.annotation(None) if record and runs.same(record["run"], run) else None
 
     node_objects.write(client, node, remove, check_mode=False)
     raise ClaimError(
@@ -287,23 +290,27 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         if record is None:
             raise ClaimError(f"{name}: its record was removed while it was to be continued: run again")
         objection = records.objection(
-            name, record, run, records.process_lives(record["run"]), now, takeover=params["takeover"]
+            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
         )
         if objection:
             raise records.HeldError(objection, record=record)
         claimed_by = record["before"].get("evidence")
-        if params["evidence"] not in (None, claimed_by):
+        if phase == "off":
+            reason = questions.why_not_off(name, record, params["evidence"] or claimed_by or "router")
+            if reason:
+                raise ClaimError(reason, record=record)
+        elif params["evidence"] not in (None, claimed_by):
             raise ClaimError(
                 f"{name} was claimed with evidence {claimed_by}, and {params['evidence']} is asked for now: its record "
                 f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
                 record=record,
             )
-        if phase == "withdrawn":
+        if phase in ("withdrawn", "off"):
             _refuse_selected_again(name, current, record)
         old.clear()
         old.update(record)
         new.clear()
-        if not records.same_run(record["run"], run):
+        if not runs.same(record["run"], run):
             record = records.taken_over(record, run, {}, now)
         new_phase = phase if records.advances(record, phase) else None
         if new_phase or note:
@@ -312,7 +319,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         return None if new == old else records.annotation(new)
 
     _node_after, patch = node_objects.write(client, node, change, check_mode=check_mode)
-    resumed = not records.same_run(old["run"], run)
+    resumed = not runs.same(old["run"], run)
     return _result(name, new, changed=patch is not None, resumed=resumed, diff=_diff(old, new))
 
 
@@ -346,7 +353,7 @@ def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         if record is None:
             return None
         objection = records.objection(
-            name, record, run, records.process_lives(record["run"]), now, takeover=params["takeover"]
+            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
         )
         if objection:
             raise records.HeldError(objection, record=record)

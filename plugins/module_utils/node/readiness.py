@@ -17,9 +17,10 @@ from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, p
 from ..cilium import objects
 from ..cilium.agent_pod import AGENT_SELECTOR, agent_missing
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, segment
+from ..kube.api_errors import TRANSIENT
+from ..kube.client import Client, segment
 from ..kube.pods import moment
-from ..record import records
+from ..record import questions, records
 
 INTERVAL = 0.5
 
@@ -42,7 +43,8 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
     kept = (record or {}).get("before") or {}
     old_boot_id, since = None, None
-    if params["rebooted"]:
+    rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
+    if rebooted:
         old_boot_id = params["boot_id"] or kept.get("boot_id")
         if not old_boot_id:
             raise NotBack(
@@ -93,7 +95,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         agents: list[dict[str, Any]] = []
         if want.agent:
             query = {"labelSelector": AGENT_SELECTOR, "fieldSelector": f"spec.nodeName={name}"}
-            agents, _version = client.list(agents_path, **query)
+            agents, _version = client.list_all(agents_path, **query)
         cilium_node = client.find(objects.node_path(name)) if want.addresses else None
         return current, missing(current, objects.addresses(current, cilium_node), agents, want)
 
@@ -142,4 +144,10 @@ def _stamp(client: Client, node: dict[str, Any], run: dict[str, Any] | None) -> 
 
 def _result(node: dict[str, Any], *, changed: bool, seconds: float, waiting_for: list[str]) -> dict[str, Any]:
     """What the module returns, with the same keys in check mode."""
-    return {"changed": changed, "node": node_objects.facts(node), "seconds": seconds, "waiting_for": waiting_for}
+    return {
+        "changed": changed,
+        "node": node_objects.facts(node),
+        "record": records.parse(node),
+        "seconds": seconds,
+        "waiting_for": waiting_for,
+    }

@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from emulator.images import image_id
 from lab import cluster, network, settings
 from lab.checks.standins_bench import CILIUM, TESTS, Bench, eventually, holds
-from lab.standins.images import image_id
 
 pytestmark = pytest.mark.long
 Object = dict[str, Any]
@@ -239,6 +239,32 @@ def test_service_that_no_advertisement_selects_is_withdrawn(bench: Bench) -> Non
     eventually("announced", lambda: all(len(network.next_hops(router, vip)) == 3 for vip in vips))
 
 
+def test_a_vip_with_policy_local_goes_and_comes_with_its_pod(bench: Bench) -> None:
+    name, machine, router = bench.node(1), bench.lab.nodes[bench.node(1)], next(iter(bench.lab.routers))
+    (vip4,), (vip6,) = settings.local_vips(1)
+    vips = dict(zip((vip4, vip6), settings.node_addresses(1), strict=True))
+
+    def announced() -> list[bool]:
+        return [hop in network.next_hops(router, vip) for vip, hop in vips.items()]
+
+    def answered() -> list[bool]:
+        own = {a["local"] for link in network.ip_json(machine.netns, "address") for a in link["addr_info"]}
+        return [vip.partition("/")[0] in own for vip in vips]
+
+    eventually("announced and answered", lambda: all(announced()) and all(answered()))
+    (pod,) = bench.pods("local", name)
+    bench.kube("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": True}})
+    bench.knobs(pods={"termination_seconds": 5})
+    bench.kube("DELETE", f"/api/v1/namespaces/{bench.name}/pods/{pod['metadata']['name']}")
+    eventually("withdrawn", lambda: not any(announced()))
+    assert all(answered())
+    eventually("not answered without a pod", lambda: not any(answered()))
+    assert prefixes_of(bench, 1) == {*settings.prefixes(1)[0], *settings.prefixes(1)[1]}
+    bench.kube("PATCH", f"/api/v1/nodes/{name}", {"spec": {"unschedulable": None}})
+    eventually("announced again", lambda: all(announced()))
+    assert all(answered())
+
+
 # -- exec
 
 
@@ -261,7 +287,7 @@ def test_agent_answers_bgp_peers_by_exec(bench: Bench) -> None:
             _preload_content=False,
             **options,
         )
-        found.run_forever(timeout=10)
+        found.run_forever(timeout=120)
         return found.read_stdout(), found.read_stderr()
 
     def peers() -> Any:
@@ -387,7 +413,7 @@ def bare_pod(bench: Bench, name: str, **meta: Any) -> str:
 
 
 def test_deleted_pod_terminates_for_its_own_time(bench: Bench) -> None:
-    path = bare_pod(bench, "slow", annotations={"lab.hitless.nodes/termination-seconds": "4"})
+    path = bare_pod(bench, "slow", annotations={"lab.hitless.nodes/termination-seconds": "10"})
     bench.kube("DELETE", path)
     holds("still terminating", lambda: "deletionTimestamp" in (bench.kube.find(path) or {}).get("metadata", {}), 1.5)
     eventually("gone", lambda: bench.kube.find(path) is None)
@@ -463,7 +489,7 @@ def test_restarted_standins_leave_running_what_runs(bench: Bench) -> None:
 def test_standins_of_a_lab_that_is_not_there_say_so() -> None:
     env = os.environ | {"PYTHONPATH": TESTS}
     argv = [sys.executable, "-m", "lab.standins", "--lab", "nolab"]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False, timeout=300)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "nolab" in done.stderr

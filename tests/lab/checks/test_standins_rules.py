@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator.images import ImageStore, Registry, digest_of, image_id
+from emulator.objects import condition
 from lab.standins import agent, agent_cli, control_plane, kubelets, operator, workloads
-from lab.standins.client import condition
-from lab.standins.images import ImageStore, Registry, digest_of, image_id
 from lab.standins.selectors import matches
 from lab.standins.world import Knobs
 
@@ -183,6 +183,17 @@ def test_service_prefixes_with_policy_local_need_an_endpoint_on_the_node(where: 
     local = service(externalTrafficPolicy="Local")
     slices = [obj("web-1", {"kubernetes.io/service-name": "web"}, endpoints=[{"nodeName": where}])]
     assert agent.service_prefixes(local, ["LoadBalancerIP"], slices, "w1") == expected
+
+
+def test_with_policy_local_a_pod_that_ends_is_not_announced_and_still_answers() -> None:
+    local, other = service(externalTrafficPolicy="Local"), service("b", externalTrafficPolicy="Local")
+    other["status"]["loadBalancer"]["ingress"] = [{"ip": "198.51.100.30"}]
+    cluster_wide = service("c")
+    ends = {"nodeName": "w1", "conditions": {"ready": False, "serving": True, "terminating": True}}
+    slices = [obj("web-1", {"kubernetes.io/service-name": "web"}, endpoints=[ends])]
+    assert agent.service_prefixes(local, ["LoadBalancerIP"], slices, "w1") == set()
+    found = agent.local_vips([local, other, cluster_wide], slices, "w1")
+    assert found == {"198.51.100.10": True, "2001:db8:100::10": True, "198.51.100.30": False}
 
 
 def test_service_prefixes_of_the_other_address_kinds() -> None:

@@ -10,6 +10,9 @@ import os
 import socket
 from pathlib import Path
 
+# linux/in.h and linux/in6.h; Python has no names for them.
+IP_FREEBIND, IPV6_FREEBIND = 15, 78
+
 
 class UdpEcho(asyncio.DatagramProtocol):
     """Sends each datagram back from the address it came to (one socket per address)."""
@@ -42,13 +45,23 @@ def ready() -> None:
             notify.sendto(b"READY=1", "\0" + path[1:] if path.startswith("@") else path)
 
 
+def bound(kind: socket.SocketKind, address: str, port: int) -> socket.socket:
+    """A socket of an address that the machine may not have yet."""
+    v6 = ":" in address
+    sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, kind)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(*((socket.IPPROTO_IPV6, IPV6_FREEBIND) if v6 else (socket.IPPROTO_IP, IP_FREEBIND)), 1)
+    sock.bind((address, port))
+    return sock
+
+
 async def main() -> None:
     """Serves for ever."""
     port, *addresses = Path("/etc/hitless/echo").read_text().split()
     loop = asyncio.get_running_loop()
     for address in addresses:
-        await loop.create_datagram_endpoint(UdpEcho, local_addr=(address, int(port)))
-        await asyncio.start_server(tcp_echo, address, int(port), backlog=1024)
+        await loop.create_datagram_endpoint(UdpEcho, sock=bound(socket.SOCK_DGRAM, address, int(port)))
+        await asyncio.start_server(tcp_echo, sock=bound(socket.SOCK_STREAM, address, int(port)), backlog=1024)
     ready()
     await asyncio.Event().wait()
 

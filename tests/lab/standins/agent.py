@@ -13,11 +13,14 @@ import subprocess
 import time
 from typing import Any
 
+from emulator.client import ApiError, Object, patch_existing
+from emulator.informer import Controller
+from emulator.objects import timestamp
+
 from lab.settings import LabError
 from lab.speaker import Peer, SpeakerConfig
 from lab.standins import agent_cli
-from lab.standins.client import ApiError, Controller, Object, patch_existing, timestamp
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 from lab.standins.selectors import matches
 from lab.standins.world import CILIUM, Host, World
 
@@ -29,25 +32,51 @@ def internal_addresses(node: Object) -> list[str]:
     return [a["address"] for a in (node.get("status") or {}).get("addresses") or [] if a["type"] == "InternalIP"]
 
 
-def service_prefixes(service: Object, kinds: list[str], slices: list[Object], node: str) -> set[str]:
-    """Host prefixes that an advertisement of this Service means on this node."""
-    spec, meta = service["spec"], service["metadata"]
-    found: set[str] = set()
-    if "LoadBalancerIP" in kinds:
-        ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-        found |= {entry["ip"] for entry in ingress if entry.get("ip")}
-    if "ExternalIP" in kinds:
-        found |= set(spec.get("externalIPs") or [])
-    if "ClusterIP" in kinds:
-        found |= {ip for ip in spec.get("clusterIPs") or [] if ip != "None"}
-    # With policy Local only the nodes that have an endpoint announce; with Cluster all do.
-    if spec.get("externalTrafficPolicy") == "Local" and not any(
-        e.get("nodeName") == node and (e.get("conditions") or {}).get("ready", True)
+def ingress_ips(service: Object) -> set[str]:
+    """The addresses of the Service's load balancer."""
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    return {entry["ip"] for entry in ingress if entry.get("ip")}
+
+
+def has_endpoint(service: Object, slices: list[Object], node: str, condition: str) -> bool:
+    """Whether the Service has an endpoint on this node that is ready, or serving (also one that is terminating)."""
+    meta = service["metadata"]
+    return any(
+        e.get("nodeName") == node and (e.get("conditions") or {}).get(condition, True)
         for s in slices
         if s["metadata"]["namespace"] == meta["namespace"]
         and (s["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == meta["name"]
         for e in s.get("endpoints") or []
-    ):
+    )
+
+
+def is_local(service: Object) -> bool:
+    """Whether only the nodes that have a pod of this Service take its traffic."""
+    return service["spec"].get("externalTrafficPolicy") == "Local"
+
+
+def local_vips(services: list[Object], slices: list[Object], node: str) -> dict[str, bool]:
+    """VIP of a Service with traffic policy Local -> whether this node's datapath answers: has a pod that serves."""
+    return {
+        ip: has_endpoint(service, slices, node, "serving")
+        for service in services
+        if is_local(service)
+        for ip in ingress_ips(service)
+    }
+
+
+def service_prefixes(service: Object, kinds: list[str], slices: list[Object], node: str) -> set[str]:
+    """Host prefixes that an advertisement of this Service means on this node."""
+    spec = service["spec"]
+    found: set[str] = set()
+    if "LoadBalancerIP" in kinds:
+        found |= ingress_ips(service)
+    if "ExternalIP" in kinds:
+        found |= set(spec.get("externalIPs") or [])
+    if "ClusterIP" in kinds:
+        found |= {ip for ip in spec.get("clusterIPs") or [] if ip != "None"}
+    # With policy Local only the nodes that have a ready endpoint announce; with Cluster all do.
+    if is_local(service) and not has_endpoint(service, slices, node, "ready"):
         return set()
     return {str(ipaddress.ip_network(ip)) for ip in found}
 
@@ -156,11 +185,12 @@ class Agent(Controller):
         self.name = f"stand-in agent of {host.name}"
         self.alive = False
         self.process: tuple[str, str] | None = None
-        self.kubelet: Kubelet | None = None
+        self.kubelet: NodeKubelet | None = None
         self.applied: tuple[SpeakerConfig | None, tuple[str, ...]] | None = None  # None: not known, apply again
         self.next_status = 0.0
         self.status_written: Object | None = None
         self.established: dict[str, float] = {}  # peer address -> epoch seconds
+        self.local_vips: dict[str, bool] | None = None  # as the datapath has them; None: not known
         self.datapath_ended = False  # the VIPs' echo was ended with the agent, and is to be started with it
         kinds = (
             "nodes",
@@ -196,6 +226,7 @@ class Agent(Controller):
             return None
         await self._cilium_node(node)
         try:
+            await self._local_vips()
             await self._speaker(node)
             return await self._status()
         except (LabError, subprocess.SubprocessError) as error:  # the machine goes down, or its speaker does not answer
@@ -213,7 +244,7 @@ class Agent(Controller):
     async def _live(self, lives: bool) -> None:
         log.info("%s: %s", self.name, "started" if lives else "stopped")
         self.alive = lives
-        self.applied = self.status_written = None
+        self.applied = self.status_written = self.local_vips = None
         self.next_status = 0.0
         self.established.clear()
         try:
@@ -233,6 +264,15 @@ class Agent(Controller):
         if ends or (lives and self.datapath_ended):
             await asyncio.to_thread(self.host.machine.service, "kill" if ends else "start", "hitless-echo")
         self.datapath_ended = ends
+
+    async def _local_vips(self) -> None:
+        """This node answers the VIPs of Services with traffic policy Local while one of its own pods serves."""
+        found = local_vips(self.world["services"].values(), self.world["slices"].values(), self.host.name)
+        if found == self.local_vips:
+            return
+        answered = {vip for vip, serves in found.items() if serves}
+        await asyncio.to_thread(self.host.machine.set_vips, answered, found.keys() - answered)
+        self.local_vips = found
 
     # -- second hop of the label
 

@@ -9,14 +9,16 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from emulator.client import ApiError, AsyncApi, Object
+from emulator.images import Registry
+from emulator.informer import Informer
+
 from lab.settings import LabError
-from lab.standins.client import Api, ApiError, Informer, Object
-from lab.standins.images import Registry
 
 log = logging.getLogger("standins")
 CILIUM = "/apis/cilium.io"
@@ -31,6 +33,8 @@ class Machine(Protocol):
     def boot_id(self) -> str | None: ...
 
     def service(self, action: str, name: str) -> None: ...
+
+    def set_vips(self, answered: Collection[str], others: Collection[str]) -> None: ...
 
 
 class Speaker(Protocol):
@@ -170,7 +174,7 @@ class Knobs:
 class World:
     """Everything a stand-in looks at."""
 
-    api: Api
+    api: AsyncApi
     namespace: str
     settings: Settings
     knobs: Knobs
@@ -229,7 +233,7 @@ class World:
         return {name: host.machine.boot_id() for name, host in self.hosts.items()}
 
 
-async def served_version(api: Api, seconds: float = 30) -> str:
+async def served_version(api: AsyncApi, seconds: float = 30) -> str:
     """The version of Cilium's BGP kinds to use: v2 where it is served, as the collection prefers it."""
     deadline = time.monotonic() + seconds
     while True:

@@ -142,34 +142,6 @@ def test_router_seconds_of_families_count_from_the_same_moment() -> None:
     assert found["tor-1"]["families"] == {"ipv4": 22.4, "ipv6": 22.2}
 
 
-MEASURED = {
-    "tor-1": {"seconds": 22.4, "at_most": False, "families": {"ipv4": 22.4, "ipv6": 22.2}},
-    "tor-2": {"seconds": 23.0, "at_most": True},
-}
-
-
-def test_slowest_is_the_router_and_family_that_took_longest() -> None:
-    assert routers.slowest(MEASURED, "deselected", "2026-03-02") == {
-        "event": "deselected",
-        "seconds": 23.0,
-        "at": "2026-03-02",
-        "router": "tor-2",
-        "family": "all families",
-    }
-    assert routers.slowest({"tor-1": MEASURED["tor-1"]}, "deselected", "x")["family"] == "ipv4"
-
-
-def test_measured_lines_show_each_router_and_both_estimates() -> None:
-    bounded = {"seconds": 122, "unbounded": False, "reason": "router tor-1: kept as stale"}
-    unbounded = {"seconds": None, "unbounded": True, "reason": "peer tor-1: unknown"}
-    assert routers.measured_lines(MEASURED, bounded, unbounded, "worker-3")[1:] == [
-        "  router tor-1: ipv4 22.4 s, ipv6 22.2 s",
-        "  router tor-2: all families at most 23.0 s",
-        "  estimated from the routers' capabilities: 122 s (router tor-1: kept as stale)",
-        "  estimated from Cilium alone: without a bound (peer tor-1: unknown)",
-    ]
-
-
 def test_router_seconds_without_a_wait_are_none() -> None:
     assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE, {}) == {}
 
@@ -177,8 +149,9 @@ def test_router_seconds_without_a_wait_are_none() -> None:
 def test_held_seconds_are_those_since_the_wait_on_that_router_ended() -> None:
     now = time.monotonic()
     loop = {"results": [good("tor-1", remaining=[], ended_at=now - 30), good("tor-2", remaining=[], ended_at=now - 2)]}
-    assert routers.held_seconds(loop, "tor-1") >= 30
-    assert 2 <= routers.held_seconds(loop, "tor-2") < 30
+    shorter = routers.held_seconds(loop, "tor-2")
+    assert shorter >= 2
+    assert routers.held_seconds(loop, "tor-1") >= shorter + 28
 
 
 @pytest.mark.parametrize("answer", [UNREACHABLE, good("tor-1", remaining=[{"prefix": "10.0.0.0/24"}], ended_at=0.0)])
@@ -297,8 +270,10 @@ def test_with_stale_are_the_routers_that_a_wait_left_with_stale_paths() -> None:
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, 240), (-100, 140), (-300, 0), (3600, 240)])
 def test_seconds_left_is_never_more_than_the_whole(offset: int, expected: float) -> None:
-    since = (datetime.now(UTC) + timedelta(seconds=offset)).isoformat()
-    assert routers.seconds_left(240, since) == pytest.approx(expected, abs=5)
+    now = datetime.now(UTC)
+    found = routers.seconds_left(240, (now + timedelta(seconds=offset)).isoformat())
+    passed = (datetime.now(UTC) - now).total_seconds()
+    assert max(0, expected - passed) - 1 <= found <= expected
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def stale_view() -> dict[str, list[dict[str, Any]]]:
     return {"routes": [dict(STALE)], "neighbors": []}
 
 
-def flushed(bgpd: Bgpd, views: list[dict[str, list[dict[str, Any]]]], *, timeout: float = 0.3) -> list[Session]:
+def flushed(bgpd: Bgpd, views: list[dict[str, list[dict[str, Any]]]], *, timeout: float = 60) -> list[Session]:
     """What was flushed; the last view stays."""
     left = list(views)
     return neighbor_flush.flush(
@@ -85,7 +85,7 @@ def test_flush_when_the_router_cannot_be_read_meanwhile_is_undone(bgpd: Bgpd) ->
         raise UnknownError("bgpd is busy")
 
     with pytest.raises(UnknownError, match="bgpd is busy"):
-        neighbor_flush.flush(bgpd.neighbors(), stale_view(), look, timeout=1)
+        neighbor_flush.flush(bgpd.neighbors(), stale_view(), look, timeout=60)
     assert bgpd.state["neighbors"] == before
 
 
@@ -99,7 +99,7 @@ def test_flush_when_the_process_is_ended_is_undone_first(bgpd: Bgpd, number: sig
         return stale_view()
 
     with pytest.raises(HitlessError, match=f"ended by signal {number:d}; what was changed on the router is undone"):
-        neighbor_flush.flush(bgpd.neighbors(), stale_view(), look, timeout=1)
+        neighbor_flush.flush(bgpd.neighbors(), stale_view(), look, timeout=60)
     assert bgpd.state["neighbors"] == before
     assert signal.getsignal(number) == handler
 
@@ -113,6 +113,6 @@ def test_flush_when_somebody_else_changes_the_configuration_is_a_failure(bgpd: B
         return views[1]
 
     with pytest.raises(ChangedError, match=r"isn't the one from before the flush: \+ip route 203"):
-        neighbor_flush.flush(bgpd.neighbors(), views[0], look, timeout=1)
+        neighbor_flush.flush(bgpd.neighbors(), views[0], look, timeout=60)
     assert NODE4 in bgpd.state["neighbors"]
     assert bgpd.state["neighbors"][NODE4] == ["remote-as 65432"]

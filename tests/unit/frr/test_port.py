@@ -29,7 +29,7 @@ def port(kind, *, echo=False):
             thread.join()
 
 
-def tried(number, protocol, timeout=5.0):
+def tried(number, protocol, timeout=60.0):
     (found,) = attempts(["127.0.0.1"], number, protocol=protocol, vrf="default", timeout=timeout)
     return found["answers"], found["reason"]
 
