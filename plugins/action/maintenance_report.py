@@ -23,6 +23,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.report.summary impor
     outcome_of,
     was_begun,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.report.upgrade_lines import upgrade_failure_line
 from ansible_collections.hitless.nodes.plugins.plugin_utils._report_files import make_writable, write_report
 
 display = Display()
@@ -34,6 +35,8 @@ ARGUMENT_SPEC = {
     "sources": {"type": "list", "elements": "dict", "default": []},
     "failure": {"type": "dict", "default": {}},
     "undone": {"type": "str", "default": ""},
+    "target": {"type": "str", "default": ""},
+    "untouched": {"type": "list", "elements": "str", "default": []},
     "claimed": {"type": "dict", "default": {}},
     "info": {"type": "dict", "default": {}},
     "drained": {"type": "dict", "default": {}},
@@ -66,7 +69,7 @@ class ActionModule(ActionBase):
                 make_writable(options["folder"], check_mode=self._task.check_mode)
                 return {"changed": False, "summary": {}, "files": [], "line": ""}
             if options["failure"]:
-                line = failure_line(options["failure"], host, options["direction"], options["undone"])
+                line = last_line(options, host)
             summary = redrawn(options) if options["state"] == "redrawn" else written(options, self._task.check_mode)
             files = self._show(summary, options) if summary else []
         except HitlessError as exc:
@@ -91,6 +94,13 @@ class ActionModule(ActionBase):
         for file in files:
             display.display(f"  {file}")
         return files
+
+
+def last_line(options: dict[str, Any], host: str) -> str:
+    """What failed, and what now."""
+    if options["direction"] == "upgrade":
+        return upgrade_failure_line(options["failure"], host, options["untouched"], options["target"])
+    return failure_line(options["failure"], host, options["direction"], options["undone"])
 
 
 def written(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Upgrades of Cilium: what is wrong with the input, and what a failure says."""
+"""Upgrades of Cilium: what is wrong with the input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.report import upgrade_lines
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_ref
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
@@ -93,15 +92,6 @@ def _chart_problems(chart: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def upgrade_failure_line(
-    failure: Mapping[str, Any], host: str, hosts: Iterable[str], claimed: Iterable[str], target: str
-) -> str:
-    """The last line of an upgrade that failed at a node; hosts: of the run, in their order; claimed: those begun."""
-    hosts, claimed = list(hosts), set(claimed)
-    untouched = [one for one in hosts[hosts.index(host) + 1 :] if one not in claimed]
-    return upgrade_lines.upgrade_failure_line(failure, host, untouched, target)
-
-
 class FilterModule:
     """The filters about upgrades."""
 
@@ -109,5 +99,4 @@ class FilterModule:
         """Name -> function."""
         return {
             "upgrade_problems": upgrade_problems,
-            "upgrade_failure_line": upgrade_failure_line,
         }

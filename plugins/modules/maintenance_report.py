@@ -57,6 +57,17 @@ options:
       - Which routes are not back although the node was put back, in words.
     type: str
     default: ""
+  target:
+    description:
+      - The nodes of the whole run, as the user named them, for the command that rolls an upgrade back.
+    type: str
+    default: ""
+  untouched:
+    description:
+      - Inventory names of the nodes that a failed upgrade has not begun.
+    type: list
+    elements: str
+    default: []
   claimed:
     description:
       - Result of M(hitless.nodes.node_claim). Check mode tells from it what would be done.

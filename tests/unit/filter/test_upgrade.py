@@ -5,11 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.filter.upgrade import (
-    FilterModule,
-    upgrade_failure_line,
-    upgrade_problems,
-)
+from ansible_collections.hitless.nodes.plugins.filter.upgrade import FilterModule, upgrade_problems
 
 REQUEST = {
     "images": ["quay.io/cilium/cilium:v1.19.1"],
@@ -62,11 +58,5 @@ def test_bad_input_is_named(changes, words):
     assert words in problem
 
 
-def test_a_failure_names_the_hosts_after_it_that_were_not_claimed():
-    failure = {"task": "t", "reason": "w2: r", "end": "held"}
-    line = upgrade_failure_line(failure, "w2", ["w1", "w2", "w3", "w4"], ["w2", "w3"], "nodes")
-    assert "; not touched: w4; " in line
-
-
 def test_the_plugin_names_its_filters():
-    assert set(FilterModule().filters()) == {"upgrade_problems", "upgrade_failure_line"}
+    assert set(FilterModule().filters()) == {"upgrade_problems"}
