@@ -13,7 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.report.failure import failure_line
+from ansible_collections.hitless.nodes.plugins.module_utils.report.failure import (
+    failure_line as maintenance_failure_line,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils.report.lines import summary_lines
 from ansible_collections.hitless.nodes.plugins.module_utils.report.measured import measured_lines
 from ansible_collections.hitless.nodes.plugins.module_utils.report.page import report_page
@@ -68,8 +70,7 @@ class ActionModule(ActionBase):
             if options["state"] == "writable":
                 make_writable(options["folder"], check_mode=self._task.check_mode)
                 return {"changed": False, "summary": {}, "files": [], "line": ""}
-            if options["failure"]:
-                line = last_line(options, host)
+            line = failure_line(options, host)
             summary = redrawn(options) if options["state"] == "redrawn" else written(options, self._task.check_mode)
             files = self._show(summary, options) if summary else []
         except HitlessError as exc:
@@ -96,11 +97,14 @@ class ActionModule(ActionBase):
         return files
 
 
-def last_line(options: dict[str, Any], host: str) -> str:
-    """What failed, and what now."""
-    if options["direction"] == "upgrade":
-        return upgrade_failure_line(options["failure"], host, options["untouched"], options["target"])
-    return failure_line(options["failure"], host, options["direction"], options["undone"])
+def failure_line(options: dict[str, Any], host: str) -> str:
+    """The last line of a run that failed, "" for one that didn't."""
+    failure, direction = options["failure"], options["direction"]
+    if not failure:
+        return ""
+    if direction == "upgrade":
+        return upgrade_failure_line(failure, host, options["untouched"], options["target"])
+    return maintenance_failure_line(failure, host, direction, options["undone"])
 
 
 def written(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:

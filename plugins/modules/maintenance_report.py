@@ -59,12 +59,12 @@ options:
     default: ""
   target:
     description:
-      - The nodes of the whole run, as the user named them, for the command that rolls an upgrade back.
+      - What the run was asked for, for the command in the last line of an upgrade that failed.
     type: str
     default: ""
   untouched:
     description:
-      - Inventory names of the nodes that a failed upgrade has not begun.
+      - The hosts after this one whose nodes were not claimed, for the last line of an upgrade that failed.
     type: list
     elements: str
     default: []

@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-LOST = "its record is gone, or another run has it, so nothing was put back"
+LOST = (
+    "its record is gone, or another run has it, so nothing was put back: see what the node is like, and set label and "
+    "cordon right by hand"
+)
 
 
 def what_failed(failure: Mapping[str, Any], host: str) -> str:
@@ -48,7 +51,7 @@ def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: 
     if failure["end"] == "unread":
         return f"{what}; {not_read(failure)}; go on with: {back}"
     if failure["end"] == "lost":
-        return f"{what}; {LOST}: see what the node is like, and set label and cordon right by hand"
+        return f"{what}; {LOST}"
     again = f"run ansible-playbook hitless.nodes.node_{direction} -e target={host} again, or "
     then = f"{'' if direction in ('in', 'probe') else again}bring it back with: {back}"
     return f"{what}; it stays out of service and its record is kept; to go on, {then}"
