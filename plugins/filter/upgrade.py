@@ -122,12 +122,13 @@ def upgrade_plan(
 ) -> str:
     """Which agents a run that is only looked at (check mode) would restart, and in which order, in one line."""
     rows = {str(row["name"]): row for row in agents}
-    batches = [list(batch) for batch in batches]
+    wanted = [list(batch) for batch in batches]
     found = []
-    for batch in batches:
+    for batch in wanted:
         named = {host: rows.get(str(hostvars[host].get("node_name") or host)) or {} for host in batch}
         found.append([host for host, row in named.items() if _is_restarted(row, planned=True)])
-    count, total = (sum(len(batch) for batch in each) for each in (found, batches))
+    count = sum(len(batch) for batch in found)
+    total = sum(len(batch) for batch in wanted)
     order = "; ".join(", ".join(batch) for batch in found if batch)
     return f"{count} of {total} agents would be restarted" + (f", in this order: {order}" if order else "")
 

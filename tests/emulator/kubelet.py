@@ -209,10 +209,13 @@ async def _serve(
             start=start,
             end=lambda _pod: end,
         )
-        tasks = [asyncio.create_task(pods.run())]
-        await pods.synced.wait()
-        tasks.append(asyncio.create_task(kubelet.run()))
-        ready()
+
+        async def look_after() -> None:
+            await pods.synced.wait()
+            ready()
+            await kubelet.run()
+
+        tasks = [asyncio.create_task(pods.run()), asyncio.create_task(look_after())]
         await stop.wait()
         for task in tasks:
             task.cancel()

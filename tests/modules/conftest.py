@@ -51,10 +51,10 @@ class Api:
 
     def connect(self, **params):
         # Imported here: pytest-ansible sets the finder of collections up after it has read the conftests.
-        from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+        from ansible_collections.hitless.nodes.plugins.module_utils.kube import client, connection
 
-        defaults = {name: option.get("default") for name, option in kube_api.argument_spec().items()}
-        return kube_api.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 60.0, **params})
+        defaults = {name: option.get("default") for name, option in connection.argument_spec().items()}
+        return client.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 60.0, **params})
 
     def close(self):
         self.call(self.emulator.stop())
@@ -101,7 +101,7 @@ class Api:
         self.until(lambda: "observedGeneration" in self.client.get(f"{path}/{name}")["status"])
 
     def names(self):
-        return sorted(pod["metadata"]["name"] for pod in self.client.list("/api/v1/pods")[0])
+        return sorted(pod["metadata"]["name"] for pod in self.client.list_all("/api/v1/pods")[0])
 
     # Faults and questions.
 
@@ -184,9 +184,9 @@ class Cilium:
         from ansible_collections.hitless.nodes.plugins.module_utils.kube.labels import matches
 
         cilium_nodes = {
-            item["metadata"]["name"]: item for item in self.client.list("/apis/cilium.io/v2/ciliumnodes")[0]
+            item["metadata"]["name"]: item for item in self.client.list_all("/apis/cilium.io/v2/ciliumnodes")[0]
         }
-        for node in self.client.list("/api/v1/nodes")[0] if self.agents else []:
+        for node in self.client.list_all("/api/v1/nodes")[0] if self.agents else []:
             name = node["metadata"]["name"]
             labels = {k: v for k, v in (node["metadata"].get("labels") or {}).items() if k not in self.excluded}
             if name not in cilium_nodes:
@@ -200,9 +200,9 @@ class Cilium:
                 gone = dict.fromkeys(old.keys() - labels.keys())
                 patch = {"metadata": {"labels": {**gone, **labels}}}
                 self.client.patch(f"/apis/cilium.io/v2/ciliumnodes/{name}", patch)
-        configs = self.client.list(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
+        configs = self.client.list_all(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
         path = f"{self.bgp}/ciliumbgpnodeconfigs"
-        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list(path)[0]}
+        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list_all(path)[0]}
         for name, cilium_node in cilium_nodes.items() if self.operator else []:
             labels = cilium_node["metadata"].get("labels") or {}
             wanted = [config for config in configs if matches(config["spec"].get("nodeSelector"), labels)]

@@ -61,7 +61,7 @@ def daemonset(api, kubelets):
 
 def agents(api):
     found = {name: {"ready": False} for name in ("worker-1", "worker-2", "worker-3")}
-    for pod in api.client.list(PODS, labelSelector="k8s-app=cilium")[0]:
+    for pod in api.client.list_all(PODS, labelSelector="k8s-app=cilium")[0]:
         conditions = {c["type"]: c["status"] for c in pod["status"].get("conditions") or []}
         found[pod["spec"].get("nodeName")] = {
             "ready": conditions.get("Ready") == "True",
@@ -113,7 +113,7 @@ def test_one_agent_is_restarted_and_timed(api, daemonset):
     steps = result["steps"]
     assert 0 <= steps["gone"] <= steps["running"] <= steps["ready"]
     assert (steps["sessions"], result["images"]) == (None, [image(2)])
-    proofs = api.client.list(PODS, labelSelector="hitless.nodes/image-proof")[0]
+    proofs = api.client.list_all(PODS, labelSelector="hitless.nodes/image-proof")[0]
     assert [pod for pod in proofs if "deletionTimestamp" not in pod["metadata"]] == []
     again = run(api)
     assert (again["changed"], again["seconds"]) == (False, None)
@@ -147,7 +147,7 @@ def test_an_image_that_is_not_there_and_can_not_be_pulled_stops_before_the_resta
     said = not_proven(api)
     assert re.search(r"worker-2: its images aren't on it now.*i/o timeout.*nothing was restarted", said), said
     assert agents(api) == before
-    proofs = api.client.list(PODS, labelSelector="hitless.nodes/image-proof")[0]
+    proofs = api.client.list_all(PODS, labelSelector="hitless.nodes/image-proof")[0]
     assert [pod for pod in proofs if "deletionTimestamp" not in pod["metadata"]] == []
     # One that was pulled before and removed since is pulled again.
     daemonset.knobs()
@@ -175,7 +175,7 @@ def test_a_node_of_another_run_is_refused(api, daemonset):
 
 def test_a_node_without_an_agent_is_refused(api, daemonset):
     api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"template": {"spec": {"nodeSelector": {"no": "where"}}}}})
-    api.until(lambda: not api.client.list(PODS)[0])
+    api.until(lambda: not api.client.list_all(PODS)[0])
     with pytest.raises(RestartRefused, match="worker-2: DaemonSet kube-system/cilium has no pod on it"):
         run(api)
     assert daemonset.names

@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.cilium import object
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import drain
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError, claim, release
 from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import NotBack, wait
@@ -697,5 +697,5 @@ def test_wait_refuses_a_node_that_another_run_holds(api):
 @pytest.mark.usefixtures("cilium")
 def test_wait_fails_at_once_for_what_waiting_does_not_mend(api):
     client = api.user("reader", [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}])
-    with pytest.raises(kube_api.Forbidden, match="the right to list pods in namespace kube-system is missing"):
+    with pytest.raises(api_errors.Forbidden, match="the right to list pods in namespace kube-system is missing"):
         wait(client, wait_params(timeout=300.0, boot_id="boot-0", agent=True), check_mode=False)

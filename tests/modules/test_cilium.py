@@ -15,8 +15,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import operator_lease
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import cilium_bgp_info, node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import node_objects, pod_exec
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors, connection, node_objects, pod_exec
 from ansible_collections.hitless.nodes.plugins.module_utils.node import flip
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
@@ -152,23 +151,23 @@ def test_exec_tells_a_failed_command_from_a_failed_connection(agent, api):
         return pod_exec.run(client, "kube-system", pod, "cilium-agent", ["cilium-dbg", "version"], seconds=seconds)
 
     assert run(api.client) == pod_exec.Output(3, "out", "err")
-    with pytest.raises(kube_api.NotFound):
+    with pytest.raises(api_errors.NotFound):
         run(api.client, pod="cilium-y")
     authority = api.client._configuration.ssl_ca_cert
-    with pytest.raises(kube_api.Unauthorized, match=r"wrong or has expired \(401\)"):
+    with pytest.raises(api_errors.Unauthorized, match=r"wrong or has expired \(401\)"):
         run(api.connect(kubeconfig=None, host=api.client.url, api_key="no", ca_cert=authority))
-    with pytest.raises(kube_api.ConfigurationError, match="isn't trusted"):
+    with pytest.raises(connection.ConfigurationError, match="isn't trusted"):
         run(api.connect(kubeconfig=None, host=api.client.url, api_key="no"))
     hold = threading.Event()
     agent.say = lambda _argv: hold.wait()
-    with pytest.raises(kube_api.Unreachable, match=r"gave no answer within 0.3 s"):
+    with pytest.raises(api_errors.Unreachable, match=r"gave no answer within 0.3 s"):
         run(api.client, seconds=0.3)
     hold.set()
     agent.end()
     api.until(agent.task.done)
-    with pytest.raises(kube_api.ServerError, match="error dialing backend"):
+    with pytest.raises(api_errors.ServerError, match="error dialing backend"):
         run(api.client)
-    with pytest.raises(kube_api.Unreachable, match="refused"):
+    with pytest.raises(api_errors.Unreachable, match="refused"):
         run(api.connect(kubeconfig=None, host="https://127.0.0.1:1", api_key="t", validate_certs=False))
 
 

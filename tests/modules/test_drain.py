@@ -19,7 +19,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import H
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, pdb, refusals
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import DrainError, cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from api_calls import TIMEOUT, until_progress
 from api_calls import drain_params as params
@@ -144,7 +144,7 @@ def test_drain_keeps_trying_behind_a_budget(api):
     def replace():
         made = 0
         while not stop.wait(0.05):
-            alive = [p for p in helper.list("/api/v1/pods")[0] if not p["metadata"].get("deletionTimestamp")]
+            alive = [p for p in helper.list_all("/api/v1/pods")[0] if not p["metadata"].get("deletionTimestamp")]
             if len(alive) < 4:
                 api.pod(f"new-{made}", node="worker-1", labels={"app": "web"})
                 made += 1
@@ -302,7 +302,7 @@ def test_drain_stops_when_the_token_expires(api):
 
     thread = threading.Thread(target=later, daemon=True)
     thread.start()
-    with pytest.raises(kube_api.Unauthorized, match="has expired"):
+    with pytest.raises(api_errors.Unauthorized, match="has expired"):
         drain(client, params(timeout=300.0), check_mode=False)
     thread.join()
 
@@ -484,7 +484,7 @@ def test_a_later_slice_of_a_drain_hands_over_while_the_api_is_away(api):
 def test_the_first_look_of_a_drain_fails_at_once(api):
     api.node()
     api.fault(rules=[{"path": "nodes/worker-3", "status": 503}])
-    with pytest.raises(kube_api.ServerError):
+    with pytest.raises(api_errors.ServerError):
         drain(api.client, params(timeout=300.0, _slice=12.0, _state={"elapsed": 0.0, "slices": 0}), check_mode=False)
 
 
@@ -723,7 +723,7 @@ def test_the_rights_of_the_manifest_are_enough(api):
 
 
 def told(api):
-    return [(event["reason"], event["type"]) for event in api.client.list("/api/v1/namespaces/default/events")[0]]
+    return [(event["reason"], event["type"]) for event in api.client.list_all("/api/v1/namespaces/default/events")[0]]
 
 
 def lift_when_told(api):
@@ -743,7 +743,9 @@ def test_events_on_the_node_tell_the_story(api):
     drain(api.client, params(), check_mode=False)
     thread.join()
     assert sorted(told(api)) == [("DrainBlocked", "Warning"), ("DrainFinished", "Normal"), ("DrainStarted", "Normal")]
-    (blocked,) = [e for e in api.client.list("/api/v1/namespaces/default/events")[0] if e["reason"] == "DrainBlocked"]
+    (blocked,) = [
+        e for e in api.client.list_all("/api/v1/namespaces/default/events")[0] if e["reason"] == "DrainBlocked"
+    ]
     assert blocked["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": "worker-3", "uid": "worker-3"}
     assert "PodDisruptionBudget shop/web keeps shop/web-" in blocked["message"]
     assert "needs 3 healthy pods and has 3 currently, 0 may go" in blocked["message"]
@@ -943,7 +945,7 @@ def test_a_drain_that_can_not_go_on_says_what_it_had_done(api):
     api.node()
     api.pod("web-1")
     api.fault(rules=[{"method": "POST", "path": "eviction", "status": 401}])
-    with pytest.raises(kube_api.Unauthorized) as caught:
+    with pytest.raises(api_errors.Unauthorized) as caught:
         drain(api.client, params(timeout=300.0), check_mode=False)
     assert caught.value.facts["changed"]
     assert [pod["name"] for pod in caught.value.facts["pods"]] == ["web-1"]

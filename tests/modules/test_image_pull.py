@@ -53,7 +53,7 @@ def run(api, *, check_mode=False, **changes):
 
 
 def left(api):
-    return [item["metadata"]["name"] for item in api.client.list(DAEMONSETS)[0]]
+    return [item["metadata"]["name"] for item in api.client.list_all(DAEMONSETS)[0]]
 
 
 def results(result):

@@ -67,7 +67,7 @@ def advertisements(policy: Facts) -> list[Facts]:
     """
     found = []
     for name, router in _routers(policy):
-        nothing = {"addresses": [], "selector": None, "aggregation": {"ipv4": None, "ipv6": None}}
+        nothing: Facts = {"addresses": [], "selector": None, "aggregation": {"ipv4": None, "ipv6": None}}
         entries = [{**nothing, "type": "PodCIDR"}] if router.get("exportPodCIDR") else []
         if router.get("serviceSelector") is not None:
             addresses = router.get("serviceAdvertisements") or ["LoadBalancerIP"]

@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from ..base.words import some
-from ..kube.api import NAMES_ONLY, PAGE, Client
+from ..kube.client import NAMES_ONLY, Client
 from .filters import controller, is_finished, is_terminating, skips_budgets, uses_emptydir
 from .pdb import Budget, keys_of
 
@@ -88,18 +88,6 @@ def warnings(node: str, never: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def pages(client: Client, path: str) -> Iterator[list[dict[str, Any]]]:
-    """The pages of a list, one at a time: whoever adds them up needs no memory for all of them."""
-    query: dict[str, Any] = {"limit": PAGE}
-    while True:
-        answer = client.get(path, **query)
-        yield answer.get("items") or []
-        token = answer.get("metadata", {}).get("continue")
-        if not token:
-            return
-        query["continue"] = token
-
-
 def last_endpoints(slices: Iterable[dict[str, Any]], node: str, going: set[str]) -> list[dict[str, Any]]:
     """Services that have no other ready endpoint than pods that will be evicted. going: namespace/name of these."""
     here: dict[str, set[str]] = {}
@@ -127,7 +115,7 @@ def last_endpoints(slices: Iterable[dict[str, Any]], node: str, going: set[str])
 
 def of_endpoints(client: Client, node: str, going: list[Pod]) -> dict[str, Any]:
     """The Services that lose their last ready endpoint."""
-    slices = (each for page in pages(client, SLICES) for each in page)
+    slices = (each for page in client.pages(SLICES) for each in page.get("items") or [])
     return {"last_endpoints": last_endpoints(slices, node, {title(pod) for pod in going})}
 
 
@@ -149,7 +137,9 @@ def of_replicas(client: Client, going: list[Pod]) -> dict[str, Any]:
     if not groups:
         return {"all_replicas_here": []}
     hashes = sorted({pods[0]["metadata"]["labels"][HASH] for pods in groups.values()})
-    found, _version = client.list("/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})")
+    found, _version = client.list_all(
+        "/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})"
+    )
     here = {pod["metadata"]["uid"] for pods in groups.values() for pod in pods}
     others = {
         (controller(each) or {}).get("uid")

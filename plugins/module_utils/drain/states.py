@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,8 @@ from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished, patiently
 from ..base.words import some
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Unauthorized, segment
+from ..kube.api_errors import TRANSIENT, Unauthorized
+from ..kube.client import Client, segment
 from ..kube.events import Events
 from ..record import records
 from . import drain_forecast, pod_selector
@@ -104,7 +106,7 @@ def uncordon(client: Client, name: str, *, run: dict[str, Any] | None, check_mod
 
 def pods_of(client: Client, name: str) -> tuple[list[dict[str, Any]], str]:
     """All pods bound to a node, and the resourceVersion of that list."""
-    return client.list("/api/v1/pods", fieldSelector=f"spec.nodeName={name}")
+    return client.list_all("/api/v1/pods", fieldSelector=f"spec.nodeName={name}")
 
 
 def decide(
@@ -137,7 +139,7 @@ def look_ahead(client: Client, name: str, going: list[dict[str, Any]], *, budget
     namespaces = {pod["metadata"]["namespace"] for pod in going}
     try:
         if going and budgets_count:
-            found, outlook.version = client.list(BUDGETS)
+            found, outlook.version = client.list_all(BUDGETS)
             outlook.budgets = [Budget.of(item) for item in found if item["metadata"]["namespace"] in namespaces]
             outlook.forecast |= drain_forecast.of_budgets(going, outlook.budgets)
             outlook.warnings += drain_forecast.warnings(name, outlook.forecast["never"])
@@ -147,13 +149,13 @@ def look_ahead(client: Client, name: str, going: list[dict[str, Any]], *, budget
         # Worth another try once a budget refuses, unless the right is missing.
         outlook.version = "" if isinstance(exc, TRANSIENT) else None
         failures.append(exc.msg)
-    for read in (
+    reads: list[Callable[[], dict[str, Any]]] = [
         lambda: drain_forecast.of_endpoints(client, name, going),
         lambda: drain_forecast.of_replicas(client, going),
-    ):
+    ]
+    for read in reads if going else []:
         try:
-            if going:
-                outlook.forecast |= read()
+            outlook.forecast |= read()
         except Unauthorized:
             raise
         except HitlessError as exc:
@@ -230,7 +232,7 @@ def progress(evictor: Evictor) -> str:
 def silence(node: dict[str, Any]) -> str:
     """Since when nothing is heard of the node's kubelet and what to do about its pods; empty if it is heard of."""
     conditions = node.get("status", {}).get("conditions") or []
-    ready = next((entry for entry in conditions if entry.get("type") == "Ready"), {})
+    ready: dict[str, Any] = next((entry for entry in conditions if entry.get("type") == "Ready"), {})
     if ready.get("status") != "Unknown":
         return ""
     at = ready.get("lastHeartbeatTime") or ready.get("lastTransitionTime")

@@ -22,9 +22,11 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, node_picture, objects, operator_lease
+from ..cilium.agents import Agents
 from ..cilium.selection import Config, SelectionError, deselects, judge, label_value, with_label
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Forbidden
+from ..kube.api_errors import TRANSIENT, Forbidden
+from ..kube.client import Client
 from ..record import questions, records
 
 INTERVAL = 0.25
@@ -48,7 +50,8 @@ def field_manager(node: dict[str, Any], key: str) -> str | None:
     for entry in node["metadata"].get("managedFields") or []:
         labels = (entry.get("fieldsV1") or {}).get("f:metadata", {}).get("f:labels", {})
         if f"f:{key}" in labels:
-            return entry.get("manager")
+            manager: str | None = entry.get("manager")
+            return manager
     return None
 
 
@@ -163,8 +166,8 @@ def _chosen_key(record: dict[str, Any] | None, label: str | None, name: str) -> 
     key: str = record["before"]["label"]["key"]
     if label is not None and label != key:
         raise SelectionError(
-            f"{name}: option label says {label}, but the node was claimed with label {key}: leave the option out, or "
-            f"release the node and claim it with that label"
+            f"{name}: bgp_label is {label}, but the node was claimed with label {key}: leave it out, or release the "
+            f"node and claim it with that label"
         )
     return key
 
@@ -193,7 +196,7 @@ def _way_out(
     value = selection.flip.deselect_value if wanted is None else wanted
     objection = deselects(key, value, labels, configs.items)
     if objection:
-        raise SelectionError(f"{name}: label_value {value!r} doesn't take the node out: {objection}")
+        raise SelectionError(f"{name}: bgp_label_value {value!r} doesn't take the node out: {objection}")
     return _Way(key, value, config_wanted, labels.get(key))
 
 
@@ -223,8 +226,8 @@ def _way_in(
             return _Way(None, None, _selects_by_config(configs.items, labels), None)
         if selection.flip is None:
             raise SelectionError(
-                f"{name}: no config selects the node, and no single label would make one do so: say with option label "
-                f"which label to set"
+                f"{name}: no config selects the node, and no single label would make one do so: name the label to set "
+                f"with bgp_label"
             )
         key, value = selection.flip.key, selection.flip.selected_value
     wanted = _selects_by_config(configs.items, with_label(labels, key, value))
@@ -299,7 +302,7 @@ class _Look:
         self.name: str = params["name"]
         self.up = params["state"] == "announced"
         self.mode: str = params["sessions"]
-        self.agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+        self.agents = Agents(client, params["cilium_namespace"], client.timeout)
         self.check_mode = check_mode
         self.asked_since: float | None = None
         hops_in_kubernetes = (0 if way.key is None else 2) + (0 if way.config_wanted is None else 1)

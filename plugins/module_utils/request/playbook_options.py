@@ -17,7 +17,11 @@ ACTIONS = {
     "in": ("poweroff", "reboot", "none", "pause"),
     "probe": ("none",),
     "upgrade": ("none",),
+    "doctor": ("none",),
+    "status": ("none",),
 }
+# Without a target, these look at all nodes.
+READERS = ("doctor", "status")
 EVIDENCE = ("router", "cilium", "estimate")
 
 # Variable -> specification, as in a role's meta/argument_specs.yml. Those of the whole run are checked once.
@@ -71,14 +75,27 @@ OTHERS = (
     "agent_version",
 )
 
+# Variables of the doctor's playbook -> options of its role.
+OF_THE_DOCTOR = {
+    "check_from": "doctor_check_from",
+    "check_port": "doctor_check_port",
+    "check_protocol": "doctor_check_protocol",
+    "log_lines": "doctor_log_lines",
+    "service": "doctor_service",
+    "vip": "doctor_vip",
+}
+
 # Which entry points of which roles a run goes through: the way back validates only what it uses.
 _WAY_OUT = {"claim": ("info", "claim", "release"), "drain": ("drain", "uncordon"), "bgp": ("withdraw", "undo")}
 _WAY_BACK = {"claim": ("info", "claim", "release"), "drain": ("uncordon",), "bgp": ("announce",), "power": ("on",)}
+# Role doctor runs once, for all nodes; the others run for each node.
 ENTRY_POINTS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "maintenance": (_WAY_OUT, _WAY_BACK),
     "out": (_WAY_OUT,),
     "in": (_WAY_BACK,),
     "probe": (_WAY_OUT, _WAY_BACK),
+    "doctor": ({"doctor": ("main",)},),
+    "status": ({"status": ("read", "show")},),
     "upgrade": (
         _WAY_OUT,
         _WAY_BACK,
@@ -86,7 +103,10 @@ ENTRY_POINTS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     ),
 }
 # Besides, where the node is switched off or rebooted on the way out.
-POWER = {"poweroff": {"power": ("check", "off")}, "reboot": {"power": ("check", "reboot")}}
+POWER: dict[str, dict[str, tuple[str, ...]]] = {
+    "poweroff": {"power": ("check", "off")},
+    "reboot": {"power": ("check", "reboot")},
+}
 
 
 def entry_points(direction: str, action: str, *, router_drain: bool) -> list[tuple[str, str]]:

@@ -17,8 +17,10 @@ from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import agent_started
+from ..cilium.agents import UNANSWERED, Agents
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client, segment
 from ..kube.pods import moment, pod_ready
 from ..record import records
 from . import image_proof, image_pull, image_verdicts
@@ -138,7 +140,7 @@ def _pods(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> 
     uid = daemonset["metadata"]["uid"]
     return [
         pod
-        for pod in client.list(where, **query)[0]
+        for pod in client.list_all(where, **query)[0]
         if any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
     ]
 
@@ -148,7 +150,7 @@ def _established(client: Client, params: dict[str, Any]) -> tuple[list[dict[str,
     if params["sessions"] == "ignored":
         return None, "sessions are not looked at (ignored)"
     configs = objects.configs(client)
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (node,) = bgp_sessions.read(client, agents, [params["name"]], api_version=configs.api_version)
     answer = bgp_sessions.sessions(agents, node, "agent" if params["sessions"] == "required" else "auto")
     return (answer.sessions if answer.known else None), answer.reason or ""
@@ -257,7 +259,7 @@ def _follow(
             lambda lacks: not lacks,
             limits=limits,
             interval=INTERVAL,
-            retry_on=(*TRANSIENT, *bgp_sessions.UNANSWERED),
+            retry_on=(*TRANSIENT, *UNANSWERED),
         )
     except SliceOver as pause:
         words = pause.error.msg if pause.error else ", ".join(pause.seen)

@@ -34,8 +34,10 @@ def merged(values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for one in values:
         for key, value in one.items():
             old = found.get(key)
-            both = isinstance(value, Mapping) and isinstance(old, Mapping)
-            found[key] = merged([old, value]) if both else value
+            if isinstance(value, Mapping) and isinstance(old, Mapping):
+                found[key] = merged([old, value])
+            else:
+                found[key] = value
     return found
 
 

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from ..base.errors import HitlessError
 from ..base.polling import Limits, TimedOut, poll
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client, segment
 from . import image_verdicts
 from .image_pull import OURS, PROOF, pods_path
 

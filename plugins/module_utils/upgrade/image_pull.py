@@ -23,7 +23,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client, segment
 from ..kube.follow import Follower, Lost, Seen
 from ..record import records
 from . import image_verdicts
@@ -126,7 +127,7 @@ def targets(client: Client, params: dict[str, Any], references: list[image_verdi
         nodes = {name: node_objects.read(client, name) for name in wanted}
     else:
         query = {"labelSelector": selector} if selector and wanted is None else {}
-        nodes = {node["metadata"]["name"]: node for node in client.list("/api/v1/nodes", **query)[0]}
+        nodes = {node["metadata"]["name"]: node for node in client.list_all("/api/v1/nodes", **query)[0]}
     for name in wanted or ():
         if name not in nodes:
             node_objects.read(client, name)
@@ -155,7 +156,7 @@ def remove(client: Client, params: dict[str, Any], *, check_mode: bool) -> list[
         found.append(f"DaemonSet {params['namespace']}/{params['name']}")
         if not check_mode:
             _delete(client, path(params["namespace"], params["name"]), daemonset["metadata"]["uid"])
-    for pod in client.list(pods_path(params["namespace"]), labelSelector=PROOF)[0]:
+    for pod in client.list_all(pods_path(params["namespace"]), labelSelector=PROOF)[0]:
         found.append(f"pod {params['namespace']}/{pod['metadata']['name']}")
         if not check_mode:
             _delete(

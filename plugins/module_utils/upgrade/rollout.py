@@ -20,7 +20,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..cilium import objects, operator_lease
 from ..cilium.agent_pod import AGENT_CONTAINER
-from ..kube.api import NAMES_ONLY, Client, Conflict, Forbidden, NotFound, segment
+from ..kube.api_errors import Conflict, Forbidden, NotFound
+from ..kube.client import NAMES_ONLY, Client, segment
 from ..kube.pods import pod_ready
 from . import image_verdicts
 from .image_pull import path
@@ -117,7 +118,7 @@ def _read(client: Client, params: dict[str, Any]) -> dict[str, Any]:
 
 def _zones(client: Client) -> dict[str, str | None]:
     """Node -> zone, None where its labels say none."""
-    found, _version = client.list("/api/v1/nodes", accept=NAMES_ONLY)
+    found, _version = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)
     return {one["metadata"]["name"]: (one["metadata"].get("labels") or {}).get(ZONE) or None for one in found}
 
 
@@ -129,7 +130,7 @@ def _nodes(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) ->
     query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
     uid, template = daemonset["metadata"]["uid"], daemonset["spec"]["template"]
     rows = []
-    for pod in client.list(f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods", **query)[0]:
+    for pod in client.list_all(f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods", **query)[0]:
         ours = any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
         if ours and not pod["metadata"].get("deletionTimestamp"):
             rows.append(
@@ -150,7 +151,7 @@ def _peer_configs(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     """The timers and graceful restart of the CiliumBGPPeerConfigs, and warnings."""
     for version in ("v2", "v2alpha1"):
         try:
-            items, _version = client.list(f"{objects.GROUP}/{version}/ciliumbgppeerconfigs")
+            items, _version = client.list_all(f"{objects.GROUP}/{version}/ciliumbgppeerconfigs")
         except NotFound:
             continue
         except Forbidden as exc:

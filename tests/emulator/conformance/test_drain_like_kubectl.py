@@ -290,18 +290,18 @@ def by_kubectl(program: str, twins: Twins, node: str, kubeconfig: Path, cache: P
 
 def by_node_drain(twins: Twins, node: str, kubeconfig: Path, timeout: float) -> tuple[bool, str]:
     """Whether node_drain succeeds, and what it says; its own function, with the defaults that its options have."""
-    from ansible_collections.hitless.nodes.plugins.module_utils.base import errors  # type: ignore[import-untyped]
-    from ansible_collections.hitless.nodes.plugins.module_utils.drain import states  # type: ignore[import-untyped]
-    from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api  # type: ignore[import-untyped]
+    from ansible_collections.hitless.nodes.plugins.module_utils.base import errors
+    from ansible_collections.hitless.nodes.plugins.module_utils.drain import states
+    from ansible_collections.hitless.nodes.plugins.module_utils.kube import client, connection
     from ansible_collections.hitless.nodes.plugins.modules import node_drain  # type: ignore[import-untyped]
 
     options = yaml.safe_load(node_drain.DOCUMENTATION)["options"]
     assert twins.flags.keys() <= options.keys()
-    params = {name: option.get("default") for name, option in (kube_api.argument_spec() | options).items()}
+    params = {name: option.get("default") for name, option in (connection.argument_spec() | options).items()}
     params |= {"_run": None, "_slice": None, "_state": None, "name": node, "kubeconfig": str(kubeconfig)}
     params |= twins.flags | {"timeout": timeout}
     try:
-        states.drain(kube_api.Client(params, connections=22), params, check_mode=False)
+        states.drain(client.Client(params, connections=22), params, check_mode=False)
     except errors.HitlessError as error:
         return False, error.msg
     return True, ""

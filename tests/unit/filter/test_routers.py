@@ -142,34 +142,6 @@ def test_router_seconds_of_families_count_from_the_same_moment() -> None:
     assert found["tor-1"]["families"] == {"ipv4": 22.4, "ipv6": 22.2}
 
 
-MEASURED = {
-    "tor-1": {"seconds": 22.4, "at_most": False, "families": {"ipv4": 22.4, "ipv6": 22.2}},
-    "tor-2": {"seconds": 23.0, "at_most": True},
-}
-
-
-def test_slowest_is_the_router_and_family_that_took_longest() -> None:
-    assert routers.slowest(MEASURED, "deselected", "2026-03-02") == {
-        "event": "deselected",
-        "seconds": 23.0,
-        "at": "2026-03-02",
-        "router": "tor-2",
-        "family": "all families",
-    }
-    assert routers.slowest({"tor-1": MEASURED["tor-1"]}, "deselected", "x")["family"] == "ipv4"
-
-
-def test_measured_lines_show_each_router_and_both_estimates() -> None:
-    bounded = {"seconds": 122, "unbounded": False, "reason": "router tor-1: kept as stale"}
-    unbounded = {"seconds": None, "unbounded": True, "reason": "peer tor-1: unknown"}
-    assert routers.measured_lines(MEASURED, bounded, unbounded, "worker-3")[1:] == [
-        "  router tor-1: ipv4 22.4 s, ipv6 22.2 s",
-        "  router tor-2: all families at most 23.0 s",
-        "  estimated from the routers' capabilities: 122 s (router tor-1: kept as stale)",
-        "  estimated from Cilium alone: without a bound (peer tor-1: unknown)",
-    ]
-
-
 def test_router_seconds_without_a_wait_are_none() -> None:
     assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE, {}) == {}
 
