@@ -18,9 +18,11 @@ class ActionModule(RouterAction):
     WAITS = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result, and when the wait began and ended by the controller's clocks: routers' clocks differ."""
+        """The module's result, with times by the controller's clocks, since routers' clocks differ."""
         asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return super().run(tmp, task_vars) | {"asked_at": asked_at, "ended_at": time.monotonic()}
+        result = super().run(tmp, task_vars)
+        stale = any(entry.get("stale") for entry in result.get("remaining") or [])
+        return result | {"asked_at": asked_at, "ended_at": time.monotonic(), "stale": stale}
 
     def arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The arguments, with what the inventory calls node and router."""

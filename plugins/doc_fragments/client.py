@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # The same options as api.argument_spec(), with the names and variables of kubernetes.core.
+    # The same options as argument_spec() in kube/connection.py, with the names and variables of kubernetes.core.
     DOCUMENTATION = r"""
 options:
   kubeconfig:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.filter.report import failure_reason
+from ansible_collections.hitless.nodes.plugins.module_utils.base.words import excerpt
 from ansible_collections.hitless.nodes.plugins.module_utils.doctor.diagnosis import examine, strict
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import excerpt
 
 ROUTER = "__router"
 # Kinds of findings of a stage that are printed; all are in the files.
@@ -53,7 +53,8 @@ def _agents(read: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> dict[
     """What each agent says, by the name of its node; where it couldn't be asked, why."""
     if "nodes" in read:
         return {node["name"]: node for node in read["nodes"]}
-    nothing = {"sessions": [], "routes": None, "reason": "" if read.get("skipped") else failure_reason(read)}
+    reason = "" if read.get("skipped") else failure_reason(read)
+    nothing: dict[str, Any] = {"sessions": [], "routes": None, "reason": reason}
     return {node["name"]: nothing for node in (cluster or {"nodes": []})["nodes"]}
 
 

@@ -72,9 +72,9 @@ def maintenance_summary(
     probe: what the prober wrote, if one ran. plan: what would be done (check mode).
     """
     sources = [source for source in sources if source.get("history")]
-    history = max((source["history"] for source in sources), key=len, default=[])
-    restored = next((source["restored"] for source in sources if source.get("restored")), {})
-    before = next((source["before"] for source in sources if source.get("before")), {})
+    history: list[Mapping[str, Any]] = max((source["history"] for source in sources), key=len, default=[])
+    restored: dict[str, Any] = next((source["restored"] for source in sources if source.get("restored")), {})
+    before: dict[str, Any] = next((source["before"] for source in sources if source.get("before")), {})
     phases = _phases(history)
     return {
         "version": 1,
@@ -397,7 +397,8 @@ def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:
     scale = (WIDTH - LEFT - 10) / (end - begin)
 
     def x(seconds: float) -> float:
-        return round(LEFT + (min(max(seconds, begin), end) - begin) * scale, 1)
+        position: float = LEFT + (min(max(seconds, begin), end) - begin) * scale
+        return round(position, 1)
 
     def block(kind: str, first: float, last: float, label: str, title: str) -> dict[str, Any]:
         width = round(max(x(last) - x(first), 1.0), 1)
@@ -409,7 +410,7 @@ def _timeline(summary: Mapping[str, Any]) -> dict[str, Any]:
     def since(at: str) -> float:
         return _moment(at).timestamp() - origin
 
-    rows = [{"name": "phases", "bars": _phase_bars(summary["phases"], block, since)}]
+    rows: list[dict[str, Any]] = [{"name": "phases", "bars": _phase_bars(summary["phases"], block, since)}]
     rows += [
         {"name": router["router"], "bars": _router_bars(router, block, since, end)} for router in summary["routers"]
     ]

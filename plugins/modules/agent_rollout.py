@@ -240,20 +240,21 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.rollout import rollout
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return rollout(api.connect(module), module.params, check_mode=module.check_mode)
+    return rollout(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             "state": {"type": "str", "choices": ["driven", "released", "rolled_back"], "required": True},
             "images": {"type": "list", "elements": "str", "default": []},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
@@ -270,7 +271,7 @@ def main() -> None:
             "batch": {"type": "int", "default": 1},
             "before_change": {"type": "bool", "default": False},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

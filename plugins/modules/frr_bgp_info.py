@@ -288,12 +288,12 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:

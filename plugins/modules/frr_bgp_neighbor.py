@@ -157,22 +157,24 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import config_diff
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import (
+    MARK,
+    SHUT,
+    Change,
     Neighbors,
-    flush,
+    Session,
     planned,
-    stale_sessions,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor_flush import flush, stale_sessions
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
@@ -190,45 +192,49 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def short(sessions: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Which sessions these are."""
-    return [{key: each[key] for key in ("vrf", "address")} for each in sessions]
-
-
 def work(module: AnsibleModule) -> dict[str, Any]:
     """What was, or would be, changed."""
     params = module.params
-    vrfs = checked_vrfs(params["vrfs"])
     router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
-    neighbors = Neighbors(router, vrfs, name=socket.gethostname())
+    neighbors = Neighbors(router, checked_vrfs(params["vrfs"]), name=socket.gethostname())
     act = flushed if params["state"] == "flushed" else set_state
     return act(module, neighbors)
 
 
-def set_state(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
-    """The result of the two states that last."""
-    state = module.params["state"]
-    drained = checked_sessions(module.params["drained"]) or []
+def short(sessions: list[Session]) -> list[dict[str, str]]:
+    """Which sessions these are."""
+    return [{"vrf": each.vrf, "address": each.address} for each in sessions]
+
+
+def checked_drained(values: list[dict[str, Any]], neighbors: Neighbors) -> list[dict[str, Any]]:
+    """The sessions in O(drained) in their one spelling; RouterError for one that isn't with the node."""
+    drained = checked_sessions(values) or []
     for each in drained:
         if each["address"] not in neighbors.router.addresses:
             raise RouterError(
                 f"router {neighbors.name}: drained names {each['address']}, which is none of the node's addresses"
                 f" ({', '.join(sorted(neighbors.router.addresses))}); nothing was changed"
             )
+    return drained
+
+
+def set_state(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
+    """The result of the two states that last."""
+    state = module.params["state"]
+    drained = checked_drained(module.params["drained"], neighbors)
     if state == "graceful_shutdown":
         neighbors.ensure_can_drain()
     before = neighbors.config()
     sessions = neighbors.read(before)
     plan = planned(sessions, state, drained)
-    lines = [f"{each['head']}: neighbor {each['name']} {each['set']}" for each in plan]
     if plan and not module.check_mode:
         sessions = neighbors.read(neighbors.apply(plan, before))
     return {
         "changed": bool(plan),
-        "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
-        "drained": short(plan) if state == "graceful_shutdown" else [],
+        "neighbors": [each.facts() for each in sessions],
+        "drained": short([change.session for change in plan]) if state == "graceful_shutdown" else [],
         "flushed": [],
-        "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},
+        "diff": {"before": "", "after": "".join(f"{change.title}\n" for change in plan)},
     }
 
 
@@ -241,20 +247,19 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
         chosen = stale_sessions(sessions, view, neighbors.name)
     else:
         chosen = flush(neighbors, view, lambda: neighbors.router.look(wanted), timeout=module.params["timeout"])
-    names = ", ".join(each["name"] for each in chosen)
+    names = ", ".join(each.name for each in chosen)
     verb = "would be" if module.check_mode else "was"
     loud = (
         f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
-        f" ('neighbor ... shutdown message {config_diff.MARK}') and undone at once"
+        f" ('neighbor ... shutdown message {MARK}') and undone at once"
     )
-    lines = [f"{each['head']}: neighbor {each['name']} shutdown, undone\n" for each in chosen]
     return {
         "changed": bool(chosen),
-        "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
+        "neighbors": [each.facts() for each in sessions],
         "drained": [],
         "flushed": short(chosen),
         "warnings": [loud] if chosen else [],
-        "diff": {"before": "", "after": "".join(lines)},
+        "diff": {"before": "", "after": "".join(f"{Change(each, SHUT).title}, undone\n" for each in chosen)},
     }
 
 

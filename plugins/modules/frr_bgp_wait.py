@@ -186,6 +186,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+stale:
+  description: Whether a stale path of the node was left when the wait ended.
+  type: bool
+  returned: always
+  sample: false
 asked_at:
   description: When the wait began, by the controller's clock (RFC 3339, UTC).
   type: str
@@ -263,14 +268,14 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_wait import RouteWait
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_watch import RouteWatch
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_wait import RouteWait
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_watch import RouteWatch
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:

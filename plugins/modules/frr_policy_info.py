@@ -137,8 +137,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import checked_prefixes, checked_vrfs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.policy_info import frr_policy_info
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import checked_prefixes, checked_vrfs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:

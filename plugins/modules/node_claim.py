@@ -294,7 +294,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import EVIDENCE, claim, release
 from ansible_collections.hitless.nodes.plugins.module_utils.record.records import RANK
 
@@ -302,14 +303,14 @@ from ansible_collections.hitless.nodes.plugins.module_utils.record.records impor
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     act = claim if module.params["state"] == "claimed" else release
-    return act(api.connect(module), module.params, check_mode=module.check_mode)
+    return act(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
@@ -323,7 +324,7 @@ def main() -> None:
             "note": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

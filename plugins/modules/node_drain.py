@@ -327,12 +327,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    client = api.connect(module, connections=module.params["max_parallel"] + 2)
+    client = connect(module, connections=module.params["max_parallel"] + 2)
     if module.params["state"] == "drained":
         return drain(client, module.params, check_mode=module.check_mode)
     act = cordon if module.params["state"] == "cordoned" else uncordon
@@ -343,7 +344,7 @@ def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -361,7 +362,7 @@ def main() -> None:
             "on_timeout": {"type": "str", "choices": ["fail", "uncordon_and_fail"], "default": "fail"},
             "max_parallel": {"type": "int", "default": 20},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

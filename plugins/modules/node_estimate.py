@@ -110,25 +110,26 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_node import node_estimate
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return node_estimate(api.connect(module), module.params, check_mode=module.check_mode)
+    return node_estimate(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "measured": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -253,6 +253,12 @@ after_failure:
   type: str
   returned: success
   sample: put back
+routers_before:
+  description: The routers that had a route of the node in BGP when it was claimed. Empty without a record.
+  type: list
+  elements: str
+  returned: success
+  sample: [tor-1, tor-2]
 prefixes:
   description: The prefixes that any router had of the node when it was claimed. Empty without a record.
   type: list
@@ -266,14 +272,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     options = module.params
     return node_info(
-        api.connect(module),
+        connect(module),
         options["name"],
         options["_run"],
         label=options["label"],
@@ -285,13 +292,13 @@ def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "label": {"type": "str"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

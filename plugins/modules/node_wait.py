@@ -144,20 +144,21 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import wait
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return wait(api.connect(module), module.params, check_mode=module.check_mode)
+    return wait(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -167,7 +168,7 @@ def main() -> None:
             "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 600.0},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -76,26 +76,27 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.helm_release import release_chart
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return release_chart(api.connect(module), module.params, check_mode=module.check_mode)
+    return release_chart(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             "release": {"type": "str", "required": True},
             "revision": {"type": "int", "required": True},
             "namespace": {"type": "str", "default": "kube-system"},
             "path": {"type": "path", "required": True},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

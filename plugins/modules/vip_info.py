@@ -173,21 +173,22 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
 from ansible_collections.hitless.nodes.plugins.module_utils.doctor.vip_facts import vip_info
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 ASKED = ("service", "vip", "nodes", "cilium_namespace", "secrets_namespace", "log_lines")
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return vip_info(api.connect(module), **{option: module.params[option] for option in ASKED})
+    return vip_info(connect(module), **{option: module.params[option] for option in ASKED})
 
 
 def main() -> None:
     run(
         work,
         {
-            **api.argument_spec(),
+            **connection.argument_spec(),
             "service": {"type": "str"},
             "vip": {"type": "str"},
             "nodes": {"type": "list", "elements": "str", "default": []},
@@ -195,7 +196,7 @@ def main() -> None:
             "secrets_namespace": {"type": "str", "no_log": False},
             "log_lines": {"type": "int", "default": 0},
         },
-        libraries=api.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -98,7 +98,10 @@ class SlicedAction(ActionBase):
         if self.SENDS_RUN:
             args["_run"] = run_identity(variables)
         if not self.WAITS or self._task.async_val:
-            return self._execute_module(module_args=args, task_vars=variables, wrap_async=self._task.async_val)
+            once: dict[str, Any] = self._execute_module(
+                module_args=args, task_vars=variables, wrap_async=self._task.async_val
+            )
+            return once
 
         started = time.monotonic()
         state: dict[str, Any] = {}
@@ -108,7 +111,7 @@ class SlicedAction(ActionBase):
         while True:
             known = {"elapsed": time.monotonic() - started, "slices": slices}
             slice_args = {"_slice": SLICE_SECONDS, "_state": state | known}
-            result = self._execute_module(module_args=args | slice_args, task_vars=variables)
+            result: dict[str, Any] = self._execute_module(module_args=args | slice_args, task_vars=variables)
             changed = changed or bool(result.get("changed"))
             diff = result.pop("diff", None)
             diffs += diff if isinstance(diff, list) else [diff] if diff else []

@@ -6,9 +6,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import claim
-from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import set_bgp
+import re
 
+import pytest
+from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
+from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import claim
+from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError, set_bgp
+
+# Seconds that no wait comes near, however busy the machine is: what is to end by its timeout says a shorter one.
+TIMEOUT = 600.0
 NODE = "/api/v1/nodes/worker-3"
 RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "n", "pid": 1, "started": 1}
 OTHER = {**RUN, "holder": "bob@laptop", "host": "laptop", "boot_id": "c"}
@@ -28,13 +34,42 @@ def bgp(client, state, *, check_mode=False, **changes):
         "label": None,
         "label_value": None,
         "sessions": "auto",
+        "evidence": None,
         "cilium_namespace": "kube-system",
-        "timeout": 5.0,
+        "timeout": TIMEOUT,
         "_run": RUN,
         "_slice": None,
         "_state": None,
     }
     return set_bgp(client, {**params, **changes}, check_mode=check_mode)
+
+
+def until_progress(call, words, state=None):
+    """The state once the progress line of a slice has these words, and whether any slice changed something.
+
+    call(state) runs a slice, the first one with the given state. It takes as many of them as the machine needs.
+    """
+    state, seen, changed = state or {"elapsed": 0.0, "slices": 0}, "", False
+    while not re.search(words, seen):
+        with pytest.raises(Unfinished) as caught:
+            call(state)
+        seen, changed = str(caught.value), changed or caught.value.result.get("changed", False)
+        # Of the time that is given nothing is used up.
+        state = {**caught.value.state, "elapsed": caught.value.state.get("since", 0.0), "slices": 1}
+    return state, changed
+
+
+def bgp_until(client, state, words, **changes):
+    """As until_progress, for node_bgp."""
+    return until_progress(lambda kept: bgp(client, state, _slice=0.2, _state=kept, **changes), words)
+
+
+def bgp_late(client, state, words, **changes):
+    """The HopError of a node_bgp whose time is over when its progress line has these words."""
+    kept, _changed = bgp_until(client, state, words, **changes)
+    with pytest.raises(HopError) as caught:
+        bgp(client, state, _state={**kept, "elapsed": kept["since"] + TIMEOUT}, **changes)
+    return caught.value
 
 
 def claim_params(**changes):
@@ -60,7 +95,7 @@ def drain_params(**changes):
         "exclude_namespaces": [],
         "order": "any",
         "on_timeout": "fail",
-        "timeout": 20.0,
+        "timeout": TIMEOUT,
         "max_parallel": 20,
         "_run": None,
         "_slice": None,

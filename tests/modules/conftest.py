@@ -9,23 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import ssl
 import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
 import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.emulator.server import Emulator
+from emulator.client import AsyncApi
+from emulator.kubelet import in_a_thread
+from emulator.server import Emulator
 from lab.standins import world
-from lab.standins.client import Api as StandInApi
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
+
+# Seconds. Whatever takes longer hangs, however busy the machine is.
+HANGS = 120
 
 
 class Api:
@@ -45,14 +47,14 @@ class Api:
         self.owner = {"apiVersion": "apps/v1", "name": "o", "uid": owner["metadata"]["uid"], "controller": True}
 
     def call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(HANGS)
 
     def connect(self, **params):
         # Imported here: pytest-ansible sets the finder of collections up after it has read the conftests.
-        from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+        from ansible_collections.hitless.nodes.plugins.module_utils.kube import client, connection
 
-        defaults = {name: option.get("default") for name, option in kube_api.argument_spec().items()}
-        return kube_api.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 5.0, **params})
+        defaults = {name: option.get("default") for name, option in connection.argument_spec().items()}
+        return client.Client({**defaults, "kubeconfig": str(self.kubeconfig), "request_timeout": 60.0, **params})
 
     def close(self):
         self.call(self.emulator.stop())
@@ -99,7 +101,7 @@ class Api:
         self.until(lambda: "observedGeneration" in self.client.get(f"{path}/{name}")["status"])
 
     def names(self):
-        return sorted(pod["metadata"]["name"] for pod in self.client.list("/api/v1/pods")[0])
+        return sorted(pod["metadata"]["name"] for pod in self.client.list_all("/api/v1/pods")[0])
 
     # Faults and questions.
 
@@ -128,11 +130,11 @@ class Api:
         return self.connect(kubeconfig=str(path))
 
     @staticmethod
-    def until(condition, seconds=10.0):
-        """Waits for what the emulator's controllers do a moment later."""
-        deadline = time.monotonic() + seconds
+    def until(condition):
+        """Waits for what the emulator's controllers, or a thread of the test, do a moment later."""
+        deadline = time.monotonic() + HANGS
         while not condition():
-            assert time.monotonic() < deadline, "the emulator didn't do it"
+            assert time.monotonic() < deadline, "it was never so"
             time.sleep(0.02)
 
 
@@ -182,9 +184,9 @@ class Cilium:
         from ansible_collections.hitless.nodes.plugins.module_utils.kube.labels import matches
 
         cilium_nodes = {
-            item["metadata"]["name"]: item for item in self.client.list("/apis/cilium.io/v2/ciliumnodes")[0]
+            item["metadata"]["name"]: item for item in self.client.list_all("/apis/cilium.io/v2/ciliumnodes")[0]
         }
-        for node in self.client.list("/api/v1/nodes")[0] if self.agents else []:
+        for node in self.client.list_all("/api/v1/nodes")[0] if self.agents else []:
             name = node["metadata"]["name"]
             labels = {k: v for k, v in (node["metadata"].get("labels") or {}).items() if k not in self.excluded}
             if name not in cilium_nodes:
@@ -198,9 +200,9 @@ class Cilium:
                 gone = dict.fromkeys(old.keys() - labels.keys())
                 patch = {"metadata": {"labels": {**gone, **labels}}}
                 self.client.patch(f"/apis/cilium.io/v2/ciliumnodes/{name}", patch)
-        configs = self.client.list(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
+        configs = self.client.list_all(f"{self.bgp}/ciliumbgpclusterconfigs")[0] if self.operator else []
         path = f"{self.bgp}/ciliumbgpnodeconfigs"
-        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list(path)[0]}
+        there = {item["metadata"]["name"]: item["metadata"] for item in self.client.list_all(path)[0]}
         for name, cilium_node in cilium_nodes.items() if self.operator else []:
             labels = cilium_node["metadata"].get("labels") or {}
             wanted = [config for config in configs if matches(config["spec"].get("nodeSelector"), labels)]
@@ -220,8 +222,8 @@ class Cilium:
         status = {"bgpInstances": [{"name": "main", "localASN": 65432, "peers": [found]}]}
         self.api.client.patch(f"{self.bgp}/ciliumbgpnodeconfigs/worker-3/status", {"status": status})
 
-    def lease(self, *, age=0.0, seconds=15, holder="operator-1"):
-        """Writes the operator's Lease as renewed age seconds ago."""
+    def lease(self, *, age=0.0, seconds=600, holder="operator-1"):
+        """Writes the operator's Lease as renewed age seconds ago, and good for so many (longer than any test takes)."""
         renewed = (datetime.now(UTC) - timedelta(seconds=age)).isoformat().replace("+00:00", "Z")
         spec = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": renewed}
         path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
@@ -252,7 +254,7 @@ class Agent:
         self.say = self.answer
         self.connected = threading.Event()
         self.task = asyncio.run_coroutine_threadsafe(self.serve(), api.loop)
-        assert self.connected.wait(10)
+        assert self.connected.wait(HANGS)
 
     def ready(self, ready, *, started="2026-03-02T20:00:00Z"):
         """Sets what the kubelet says of the pod."""
@@ -274,11 +276,11 @@ class Agent:
         self.sessions = [{"local-asn": 65432, "peer-asn": 62112, "peer-address": address, "session-state": state}]
 
     async def serve(self):
-        settings = self.api.client._configuration
-        context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-        url = f"{self.api.client.url}/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, ssl=context) as socket:
+        path = f"/_emulator/exec-backend?namespace=kube-system&pod={self.name}"
+        async with (
+            AsyncApi(self.api.kubeconfig, user_agent="agent") as api,
+            api.session().ws_connect(api.server + path) as socket,
+        ):
             self.connected.set()
             async for message in socket:
                 wanted = message.json()
@@ -291,37 +293,6 @@ class Agent:
 
     def end(self):
         self.task.cancel()
-
-
-class Ender:
-    """Ends pods that were deleted: the real thing's part in a drain."""
-
-    def __init__(self, api, *, seconds=0.1):
-        self.api = api
-        self.seconds = seconds
-        self.client = api.connect()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        seen = {}
-        while not self.stop.wait(0.05):
-            try:
-                for pod in self.client.list("/api/v1/pods")[0]:
-                    metadata = pod["metadata"]
-                    if not metadata.get("deletionTimestamp"):
-                        continue
-                    if time.monotonic() - seen.setdefault(metadata["uid"], time.monotonic()) < self.seconds:
-                        continue
-                    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
-                    self.client.delete(path, {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}})
-            except Exception:  # noqa: BLE001, S112 - the API is away in some tests: a kubelet lives through that
-                continue
-
-    def end(self):
-        self.stop.set()
-        self.thread.join(10)
 
 
 class Machine:
@@ -380,7 +351,7 @@ class Kubelets:
     async def run(self):
         hosts = {name: world.Host(Machine(name)) for name in self.names}
         settings = world.Settings(heartbeat=2.0, start=0.05, tick=0.05)
-        async with StandInApi(self.api.kubeconfig, user_agent="kubelets") as client:
+        async with AsyncApi(self.api.kubeconfig, user_agent="kubelets") as client:
             self.world = world.World(client, "kube-system", settings, world.Knobs(self.file), hosts, None, "v2")
             followed = [self.world[kind] for kind in ("nodes", "pods")]
             tasks = [asyncio.create_task(informer.run()) for informer in followed]
@@ -390,7 +361,7 @@ class Kubelets:
                 tasks.append(asyncio.create_task(self.world.look()))
                 for name, host in hosts.items():
                     self.agents[name] = AgentProcess()
-                    tasks.append(asyncio.create_task(Kubelet(self.world, host, self.agents[name]).run()))
+                    tasks.append(asyncio.create_task(NodeKubelet(self.world, host, self.agents[name]).run()))
                 await asyncio.gather(*tasks)
             finally:
                 for task in tasks:
@@ -415,15 +386,22 @@ def api(tmp_path):
     made.close()
 
 
-@pytest.fixture
-def cilium(api):
-    """Cilium 1.18 or newer, with ClusterConfig rack-1 (enable-bgp=true) and the Node worker-3 that it selects."""
-    made = Cilium(api)
+@contextlib.contextmanager
+def selecting(api, names, **options):
+    """Cilium with ClusterConfig rack-1 (enable-bgp=true), once it has selected these nodes."""
+    made = Cilium(api, **options)
     made.config()
-    api.ready_node()
-    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
+    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in names))
     yield made
     made.end()
+
+
+@pytest.fixture
+def cilium(api):
+    """Cilium 1.18 or newer, and the Node worker-3 that it selects."""
+    api.ready_node()
+    with selecting(api, ["worker-3"]) as made:
+        yield made
 
 
 @pytest.fixture
@@ -437,12 +415,9 @@ def agent(api, cilium):
 @pytest.fixture
 def old_cilium(api):
     """Cilium 1.16 or 1.17: the same with the BGP kinds in v2alpha1 only."""
-    made = Cilium(api, version="v2alpha1")
-    made.config()
     api.ready_node()
-    api.until(lambda: api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/worker-3"))
-    yield made
-    made.end()
+    with selecting(api, ["worker-3"], version="v2alpha1") as made:
+        yield made
 
 
 @pytest.fixture
@@ -456,15 +431,12 @@ def kubelets(api, tmp_path):
 @pytest.fixture
 def selected(api, kubelets):
     """The same nodes, selected by Cilium's ClusterConfig rack-1."""
-    made = Cilium(api)
-    made.config()
-    api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in kubelets.names))
-    yield made
-    made.end()
+    with selecting(api, kubelets.names) as made:
+        yield made
 
 
 @pytest.fixture
 def kubelet(api):
-    made = Ender(api)
-    yield made
-    made.end()
+    """It ends pods that were deleted: the real thing's part in a drain."""
+    with in_a_thread(api.kubeconfig):
+        yield

@@ -7,22 +7,36 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import objects
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import drain
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError, claim, release
 from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from ansible_collections.hitless.nodes.plugins.module_utils.record.questions import prefixes_back
-from api_calls import NODE, OTHER, ROUTES, RUN, bgp, claim_params, claimed, drain_params, labels, writes
+from api_calls import (
+    NODE,
+    OTHER,
+    ROUTES,
+    RUN,
+    TIMEOUT,
+    bgp,
+    bgp_late,
+    bgp_until,
+    claim_params,
+    claimed,
+    drain_params,
+    labels,
+    writes,
+)
 
 # node_info
 
@@ -206,39 +220,36 @@ def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(api):
 
 
 def claimed_meanwhile(api, meanwhile, **changes):
-    """What a claim of worker-3 raised; meanwhile() runs after it has looked at the others, before it is written."""
-    rule = {"method": "PATCH", "path": f"{NODE}$", "count": 1, "delay": 1.0}
-    api.fault(clear=True, rules=[rule])
-    caught = []
+    """What a claim of worker-3 raises; meanwhile() runs after it has looked at the others, before it is written."""
+    api.fault(clear=True)
+    client, left = api.connect(), [meanwhile]
+    patch = client.patch
 
-    def run():
-        try:
-            claim(api.connect(), claim_params(**changes), check_mode=False)
-        except ClaimError as exc:
-            caught.append(exc)
+    def late(path, body):
+        if path == NODE and left:
+            left.pop()()
+        return patch(path, body)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    api.until(lambda: api.client.get("/_emulator/faults")["rules"][0]["hits"])
-    meanwhile()
-    thread.join()
-    return caught
+    client.patch = late
+    with pytest.raises(ClaimError) as caught:
+        claim(client, claim_params(**changes), check_mode=False)
+    return caught.value
 
 
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_of_two_claims_at_once_the_later_one_steps_back(api):
     vip_of_a_service(api)
-    (refused,) = claimed_meanwhile(api, lambda: claimed_elsewhere(api, "worker-2"), routes=WITH_OTHER)
+    refused = claimed_meanwhile(api, lambda: claimed_elsewhere(api, "worker-2"), routes=WITH_OTHER)
     assert "its record was removed again: VIP 198.51.100.10/32 of Service shop/web: its last announcer" in refused.msg
     assert "not counted: worker-2, claimed by bob@laptop" in refused.msg
     assert records.parse(api.client.get(NODE)) is None
     api.client.delete("/api/v1/nodes/worker-2", {})
     denied = {"method": "GET", "path": "/nodes$", "status": 403}
-    (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=WITH_OTHER)
+    refused = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=WITH_OTHER)
     assert "is unknown, since Nodes can't be listed" in refused.msg
     assert records.parse(api.client.get(NODE)) is None
     broken = {"method": "GET", "path": "/nodes$", "status": 500}
-    (refused,) = claimed_meanwhile(api, lambda: api.fault(rules=[broken]), routes=WITH_OTHER)
+    refused = claimed_meanwhile(api, lambda: api.fault(rules=[broken]), routes=WITH_OTHER)
     assert "its record was removed again: who else announces its VIPs is unknown: " in refused.msg
     assert records.parse(api.client.get(NODE)) is None
 
@@ -326,11 +337,63 @@ def test_claim_of_a_node_that_is_held_needs_takeover(api):
 @pytest.mark.usefixtures("cilium")
 def test_claim_stamps_a_phase_once(api):
     claimed(api)
-    assert claimed(api, phase="withdrawn", note={"seconds": 10})["history"][-1]["seconds"] == 10
+    assert claimed(api, phase="withdrawn", note={"evidence": "router"})["history"][-1]["evidence"] == "router"
     assert not claimed(api, phase="withdrawn")["changed"]
     assert not claimed(api, phase="claimed")["changed"]
     assert claimed(api, phase="off")["record"]["phase"] == "off"
+    assert not claimed(api, phase="off")["changed"]
     assert not claimed(api, phase="drained")["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+def test_off_is_refused_before_the_withdrawal_was_verified(api):
+    claimed(api)
+    claimed(api, phase="drained")
+    with pytest.raises(ClaimError, match="no power command, since its record says phase drained, proven by nobody"):
+        claimed(api, phase="off")
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize(("by", "asked"), [("estimate", "router"), ("estimate", "cilium"), ("cilium", "router")])
+def test_off_is_refused_by_less_evidence_than_is_asked_for(api, by, asked):
+    claimed(api)
+    claimed(api, phase="withdrawn", note={"evidence": by})
+    with pytest.raises(ClaimError, match=f"proven by {by}, and evidence={asked} is asked for"):
+        claimed(api, phase="off", evidence=asked)
+    assert claimed(api)["record"]["phase"] == "withdrawn"
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize(("by", "asked"), [("router", "estimate"), ("cilium", "cilium"), ("router", None)])
+def test_off_is_noted_by_as_much_evidence_as_is_asked_for(api, by, asked):
+    claimed(api)
+    claimed(api, phase="withdrawn", note={"evidence": by})
+    assert claimed(api, phase="off", evidence=asked)["record"]["phase"] == "off"
+
+
+@pytest.mark.usefixtures("cilium")
+def test_off_is_refused_when_somebody_has_set_the_label_again(api):
+    claimed(api)
+    note = {"label": {"key": "enable-bgp", "before": "true", "after": "false"}, "evidence": "router"}
+    api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "false"}}})
+    claimed(api, phase="withdrawn", note=note)
+    api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})
+    with pytest.raises(ClaimError, match="somebody has set the label again"):
+        claimed(api, phase="off")
+
+
+@pytest.mark.usefixtures("cilium")
+def test_info_says_whose_the_record_is_and_what_a_failure_leads_to(api):
+    asked = {"before": node_info(api.client, "worker-3", RUN)}
+    claimed(api)
+    asked["ours"] = node_info(api.client, "worker-3", RUN)
+    asked["theirs"] = node_info(api.client, "worker-3", OTHER)
+    found = {key: (each["ours"], each["way"], each["after_failure"]) for key, each in asked.items()}
+    assert found == {
+        "before": (False, "out", "lost"),
+        "ours": (True, "out", "put back"),
+        "theirs": (False, "out", "lost"),
+    }
 
 
 @pytest.mark.usefixtures("cilium")
@@ -490,18 +553,18 @@ def test_bgp_refuses_a_node_that_another_run_holds(api):
 
 def test_fault_16_agent_is_named_when_the_label_stops_at_the_node(api, cilium):
     cilium.agents = False
-    with pytest.raises(HopError, match=r"stuck at the hop CiliumNode .enable-bgp=true.: the agent on worker-3"):
-        bgp(api.client, "withdrawn", timeout=0.5)
+    with pytest.raises(
+        HopError, match=r"stuck at the hop CiliumNode .enable-bgp=true.: the agent on worker-3"
+    ) as caught:
+        bgp(api.client, "withdrawn", timeout=0.0)
+    assert caught.value.facts["changed"]
 
 
 def test_fault_15_operator_that_dies_later_is_named_when_the_label_stops_at_the_cilium_node(api, cilium):
     cilium.operator = False
-    with pytest.raises(
-        HopError, match=r"stuck at the hop NodeConfig .*CiliumBGPClusterConfig rack-1.: cilium-op"
-    ) as caught:
-        bgp(api.client, "withdrawn", timeout=0.5)
-    assert [hop["ok"] for hop in caught.value.facts["hops"]] == [True, True, False]
-    assert caught.value.facts["changed"]
+    late = bgp_late(api.client, "withdrawn", "NodeConfig is not yet as wanted")
+    assert re.search(r"stuck at the hop NodeConfig .*CiliumBGPClusterConfig rack-1.: cilium-op", late.msg), late.msg
+    assert [hop["ok"] for hop in late.facts["hops"]] == [True, True, False]
 
 
 def test_fault_11_who_sets_the_label_back_is_noticed_and_named(api, cilium):
@@ -516,7 +579,7 @@ def test_fault_11_who_sets_the_label_back_is_noticed_and_named(api, cilium):
     with pytest.raises(
         HopError, match=r"found enable-bgp=true on the Node after it had been set: .*field manager hitless"
     ):
-        bgp(api.client, "withdrawn", timeout=20.0)
+        bgp(api.client, "withdrawn")
     thread.join()
 
 
@@ -544,7 +607,7 @@ def fault_after_the_flip(api, rule):
     before = len(writes(api))
 
     def later():
-        api.until(lambda: len(writes(api)) > before, seconds=30)
+        api.until(lambda: len(writes(api)) > before)
         api.fault(rules=[rule])
 
     thread = threading.Thread(target=later, daemon=True)
@@ -556,25 +619,23 @@ def fault_after_the_flip(api, rule):
 @pytest.mark.usefixtures("cilium")
 def test_bgp_lives_through_an_api_that_is_away(api):
     with fault_after_the_flip(api, {"path": "ciliumnodes/worker-3", "status": 503, "count": 3}):
-        assert bgp(api.client, "withdrawn", timeout=20.0)["changed"]
+        assert bgp(api.client, "withdrawn")["changed"]
 
 
 def test_bgp_says_unknown_when_the_api_stays_away(api, cilium):
     cilium.operator = False
     rule = {"path": "ciliumbgpnodeconfigs/worker-3", "status": 503}
-    with fault_after_the_flip(api, rule), pytest.raises(HopError, match=r"not known to be withdrawn after . s: .*503"):
-        bgp(api.client, "withdrawn", timeout=3.0)
+    with fault_after_the_flip(api, rule):
+        late = bgp_late(api.client, "withdrawn", "503")
+    assert re.search(r"not known to be withdrawn after 600 s: .*503", late.msg), late.msg
 
 
 def test_bgp_hands_over_at_the_end_of_a_slice(api, cilium):
     cilium.operator = False
-    with pytest.raises(Unfinished, match="NodeConfig is not yet as wanted") as caught:
-        bgp(api.client, "withdrawn", timeout=60.0, _slice=0.3, _state={"elapsed": 0.0})
-    assert caught.value.result == {"changed": True}
+    state, changed = bgp_until(api.client, "withdrawn", "NodeConfig is not yet as wanted")
+    assert changed
     cilium.operator = True
-    result = bgp(
-        api.client, "withdrawn", timeout=60.0, _slice=12.0, _state={**caught.value.state, "elapsed": 1.0, "slices": 1}
-    )
+    result = bgp(api.client, "withdrawn", _slice=TIMEOUT, _state=state)
     assert (result["changed"], result["label"]["before"], result["node_config"]) == (False, "true", False)
     assert result["record"] is None
 
@@ -591,7 +652,7 @@ def test_bgp_with_the_kinds_of_older_ciliums(api):
 
 def wait_params(**changes):
     params = {"name": "worker-3", "rebooted": True, "boot_id": None, "agent": False, "cilium_namespace": "kube-system"}
-    return {**params, "timeout": 5.0, "_run": RUN, "_slice": None, "_state": None, **changes}
+    return {**params, "timeout": TIMEOUT, "_run": RUN, "_slice": None, "_state": None, **changes}
 
 
 def boot(api, boot_id):
@@ -613,7 +674,7 @@ def test_wait_until_a_new_boot_and_note_it(api):
 @pytest.mark.usefixtures("cilium")
 def test_wait_names_what_is_missing(api):
     claimed(api)
-    with pytest.raises(NotBack, match=r"is not back after 0 s: it lacks a new boot .*, Cilium's agent .no agent pod"):
+    with pytest.raises(NotBack, match=r"is not back after \d+ s: it lacks a new boot .*, Cilium's agent .no agent pod"):
         wait(api.client, wait_params(timeout=0.2, agent=True), check_mode=False)
 
 
@@ -636,5 +697,5 @@ def test_wait_refuses_a_node_that_another_run_holds(api):
 @pytest.mark.usefixtures("cilium")
 def test_wait_fails_at_once_for_what_waiting_does_not_mend(api):
     client = api.user("reader", [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}])
-    with pytest.raises(kube_api.Forbidden, match="the right to list pods in namespace kube-system is missing"):
+    with pytest.raises(api_errors.Forbidden, match="the right to list pods in namespace kube-system is missing"):
         wait(client, wait_params(timeout=300.0, boot_id="boot-0", agent=True), check_mode=False)

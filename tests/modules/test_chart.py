@@ -106,7 +106,7 @@ def play(api, tmp_path, playbook=UPGRADE, *arguments, environment=None, **variab
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=900,
     )
 
 

@@ -10,8 +10,9 @@ import contextlib
 import socket
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import node_objects
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors, connection, node_objects
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import client as kube_client
 
 READ_NODES = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}
 
@@ -20,7 +21,7 @@ def test_get_and_list(api):
     api.node("worker-1")
     api.node("worker-2")
     assert api.client.get("/api/v1/nodes/worker-1")["metadata"]["name"] == "worker-1"
-    items, version = api.client.list("/api/v1/nodes")
+    items, version = api.client.list_all("/api/v1/nodes")
     assert [item["metadata"]["name"] for item in items] == ["worker-1", "worker-2"]
     assert int(version) > 0
 
@@ -28,9 +29,9 @@ def test_get_and_list(api):
 def test_list_reads_all_pages(api, monkeypatch):
     for i in range(7):
         api.node(f"worker-{i}")
-    monkeypatch.setattr(kube_api, "PAGE", 3)
+    monkeypatch.setattr(kube_client, "PAGE", 3)
     before = len(api.requests("GET", "/api/v1/nodes"))
-    assert len(api.client.list("/api/v1/nodes")[0]) == 7
+    assert len(api.client.list_all("/api/v1/nodes")[0]) == 7
     assert len(api.requests("GET", "/api/v1/nodes")) - before == 3
 
 
@@ -43,7 +44,7 @@ def test_patch_of_an_old_version_is_a_conflict(api):
     old = api.node()
     api.client.patch("/api/v1/nodes/worker-3", {"metadata": {"labels": {"a": "b"}}})
     stale = {"metadata": {"resourceVersion": old["metadata"]["resourceVersion"], "labels": {"a": "c"}}}
-    with pytest.raises(kube_api.Conflict):
+    with pytest.raises(api_errors.Conflict):
         api.client.patch("/api/v1/nodes/worker-3", stale)
 
 
@@ -68,7 +69,7 @@ def test_write_gives_up_when_somebody_keeps_writing(api):
         api.client.patch("/api/v1/nodes/worker-3", {"metadata": {"labels": {"n": str(len(api.requests()))}}})
         return {"metadata": {"labels": {"c": "d"}}}
 
-    with pytest.raises(kube_api.HitlessError, match="changed 10 times in a row"):
+    with pytest.raises(HitlessError, match="changed 10 times in a row"):
         node_objects.write(api.client, node, change, check_mode=False)
 
 
@@ -103,7 +104,7 @@ def test_what_cannot_be_a_name_is_not_sent(api):
 
 def test_a_wrong_token_is_told_from_a_missing_right(api):
     client = api.connect(host=api.client.url, api_key="wrong", validate_certs=False, kubeconfig=None)
-    with pytest.raises(kube_api.Unauthorized, match=r"wrong or has expired \(401\)") as caught:
+    with pytest.raises(api_errors.Unauthorized, match=r"wrong or has expired \(401\)") as caught:
         client.get("/api/v1/nodes/worker-3")
     assert "wrong" not in caught.value.msg.replace("is wrong", "")
 
@@ -112,7 +113,7 @@ def test_a_missing_right_is_named(api):
     api.node()
     client = api.user("reader", [READ_NODES])
     assert client.get("/api/v1/nodes/worker-3")
-    with pytest.raises(kube_api.Forbidden, match=r"the right to patch nodes is missing \(403\)"):
+    with pytest.raises(api_errors.Forbidden, match=r"the right to patch nodes is missing \(403\)"):
         client.patch("/api/v1/nodes/worker-3", {"metadata": {"labels": {"a": "b"}}})
 
 
@@ -121,24 +122,26 @@ def test_nobody_listens(api):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     client = api.connect(host=f"https://127.0.0.1:{port}", api_key="x", kubeconfig=None)
-    with pytest.raises(kube_api.Unreachable, match=rf"127\.0\.0\.1:{port} \(option host\) can't be reached: .*refused"):
+    with pytest.raises(
+        api_errors.Unreachable, match=rf"127\.0\.0\.1:{port} \(option host\) can't be reached: .*refused"
+    ):
         client.get("/api/v1/nodes")
 
 
 def test_an_untrusted_certificate_is_not_waited_for(api):
     client = api.connect(host=api.client.url, api_key="x", kubeconfig=None)
-    with pytest.raises(kube_api.ConfigurationError, match="certificate that isn't trusted"):
+    with pytest.raises(connection.ConfigurationError, match="certificate that isn't trusted"):
         client.get("/api/v1/nodes")
 
 
 def test_an_answer_that_never_comes_ends_by_the_request_timeout(api):
     api.fault(rules=[{"path": "nodes", "delay": 30}])
     client = api.connect(request_timeout=0.3)
-    with pytest.raises(kube_api.Unreachable, match="timed out"):
+    with pytest.raises(api_errors.Unreachable, match="timed out"):
         client.get("/api/v1/nodes")
 
 
-@pytest.mark.parametrize(("status", "kind"), [(500, kube_api.ServerError), (503, kube_api.ServerError)])
+@pytest.mark.parametrize(("status", "kind"), [(500, api_errors.ServerError), (503, api_errors.ServerError)])
 def test_server_errors(api, status, kind):
     api.fault(rules=[{"path": "nodes", "status": status}])
     with pytest.raises(kind) as caught:
@@ -148,7 +151,7 @@ def test_server_errors(api, status, kind):
 
 def test_flow_control_says_how_long(api):
     api.fault(rules=[{"path": "nodes", "status": 429, "retry_after": 7}])
-    with pytest.raises(kube_api.TooManyRequests) as caught:
+    with pytest.raises(api_errors.TooManyRequests) as caught:
         api.client.get("/api/v1/nodes")
     assert caught.value.retry_after == 7
     assert not caught.value.has_cause("DisruptionBudget")
@@ -156,13 +159,13 @@ def test_flow_control_says_how_long(api):
 
 def test_a_reset_is_no_answer(api):
     api.fault(reset=1)
-    with pytest.raises(kube_api.Unreachable):
+    with pytest.raises(api_errors.Unreachable):
         api.connect().get("/api/v1/nodes")
 
 
 def test_watch_tells_what_happened_since_the_list(api):
     api.node("worker-1")
-    _items, version = api.client.list("/api/v1/nodes")
+    _items, version = api.client.list_all("/api/v1/nodes")
     api.node("worker-2")
     events = api.client.watch("/api/v1/nodes", resource_version=version, seconds=5)
     event = next(events)
@@ -170,20 +173,20 @@ def test_watch_tells_what_happened_since_the_list(api):
 
 
 def test_watch_of_a_version_that_is_too_old(api):
-    _items, version = api.client.list("/api/v1/nodes")
+    _items, version = api.client.list_all("/api/v1/nodes")
     for i in range(3):
         api.node(f"worker-{i}")
     api.fault(compact=True)
-    with pytest.raises(kube_api.Expired):
+    with pytest.raises(api_errors.Expired):
         list(api.client.watch("/api/v1/nodes", resource_version="1" if version == "0" else version, seconds=1))
 
 
 def test_watch_that_breaks(api):
-    _items, version = api.client.list("/api/v1/nodes")
+    _items, version = api.client.list_all("/api/v1/nodes")
     events = api.client.watch("/api/v1/nodes", resource_version=version, seconds=5)
     api.node("worker-1")
     next(events)
     api.fault(drop_watches=True)
     # The server may end the stream in order or cut it: the events end, or it is an error with a name.
-    with contextlib.suppress(kube_api.Unreachable):
+    with contextlib.suppress(api_errors.Unreachable):
         assert [event for event in events if event["type"] == "ADDED"] == []

@@ -6,19 +6,22 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
-from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, states
+from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, pdb, refusals
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import DrainError, cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils.kube import api as kube_api
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
+from api_calls import TIMEOUT, until_progress
 from api_calls import drain_params as params
 
 NODE = "/api/v1/nodes/worker-3"
@@ -29,6 +32,29 @@ RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "
 def punctual(monkeypatch):
     """Slices end on time, unless a test is about that."""
     monkeypatch.setattr(evict, "OVERTIME", 0.0)
+
+
+def until(api, words, **changes):
+    """As until_progress, for a drain."""
+    return until_progress(
+        lambda state: drain(api.client, params(_slice=0.3, _state=state, **changes), check_mode=False), words
+    )
+
+
+def given_up(api, words, **changes):
+    """The DrainError of a drain whose time, 20 s, is over when its progress line has these words."""
+    state, _changed = until(api, words, **changes)
+    with pytest.raises(DrainError) as caught:
+        drain(api.client, params(timeout=20.0, _state={**state, "elapsed": 20.0}, **changes), check_mode=False)
+    assert re.search(words, caught.value.msg), caught.value.msg
+    return caught.value
+
+
+def in_background(act):
+    """The thread that does what happens meanwhile."""
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread
 
 
 def claimed(api, *, unschedulable=False):
@@ -118,7 +144,7 @@ def test_drain_keeps_trying_behind_a_budget(api):
     def replace():
         made = 0
         while not stop.wait(0.05):
-            alive = [p for p in helper.list("/api/v1/pods")[0] if not p["metadata"].get("deletionTimestamp")]
+            alive = [p for p in helper.list_all("/api/v1/pods")[0] if not p["metadata"].get("deletionTimestamp")]
             if len(alive) < 4:
                 api.pod(f"new-{made}", node="worker-1", labels={"app": "web"})
                 made += 1
@@ -126,15 +152,15 @@ def test_drain_keeps_trying_behind_a_budget(api):
     thread = threading.Thread(target=replace, daemon=True)
     thread.start()
     try:
-        result = drain(api.client, params(timeout=40.0), check_mode=False)
+        result = drain(api.client, params(), check_mode=False)
     finally:
         stop.set()
         thread.join(5)
     assert {pod["result"] for pod in result["pods"]} == {"gone"}
     refused = [entry for entry in api.requests("POST", "/eviction") if entry["status"] == 429]
-    # The watch tells when the next one may go: hardly anything is asked for in vain.
-    assert len(refused) <= 3 * 4
     (row,) = result["budgets"]
+    # The watch tells when the next one may go: hardly anything is asked for in vain, else there's one question in 5 s.
+    assert len(refused) <= 3 * 4 + row["blocked_seconds"] / pdb.BLIND_PAUSE
     assert (row["name"], row["refusals"], row["blocked_seconds"] > 0) == ("web", len(refused), True)
     assert [
         entry["query"]["watch"] for entry in api.requests("GET", "poddisruptionbudgets") if "watch" in entry["query"]
@@ -147,15 +173,17 @@ def test_drain_says_what_a_budget_keeps_and_its_numbers(api):
     api.pod("web-1", labels={"app": "web"})
     api.pod("free-1")
     api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=1)
+    state, changed = until(api, "^.*1 of 2 pods gone, 1 waiting")
+    assert changed
     with pytest.raises(DrainError) as caught:
-        drain(api.client, params(timeout=2.5), check_mode=False)
+        drain(api.client, params(timeout=20.0, _state={**state, "elapsed": 20.0}), check_mode=False)
     failure = caught.value
-    assert "1 of 2 pods are still there after 2 s: shop/web-1 (PodDisruptionBudget shop/web: " in failure.msg
+    assert "1 of 2 pods are still there after 20 s: shop/web-1 (PodDisruptionBudget shop/web: " in failure.msg
     assert "needs 1 healthy pods and has 1 currently" in failure.msg
     assert [pod["name"] for pod in failure.facts["pending"]] == ["web-1"]
     (row,) = failure.facts["budgets"]
     refused = len(api.requests("POST", "web-1/eviction"))
-    assert row.pop("blocked_seconds") > 1
+    assert row.pop("blocked_seconds") > 0
     assert row == {
         "namespace": "shop",
         "name": "web",
@@ -167,10 +195,7 @@ def test_drain_says_what_a_budget_keeps_and_its_numbers(api):
         "allowed": 0,
         "refusals": refused,
     }
-    assert failure.facts["changed"]
     assert api.client.get(NODE)["spec"]["unschedulable"] is True
-    # One try at the start, then at most one a second.
-    assert len(api.requests("POST", "web-1/eviction")) <= 4
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -186,8 +211,7 @@ def test_drain_passes_budgets_over_only_when_told(api):
 def test_drain_says_which_finalizer_keeps_a_pod(api):
     api.node()
     api.pod("web-1", finalizers=["example.org/backup"])
-    with pytest.raises(DrainError, match=r"web-1 \(terminating for \d s, held by finalizers example.org/backup\)"):
-        drain(api.client, params(timeout=1.5), check_mode=False)
+    given_up(api, r"web-1 \(terminating for \d+ s, held by finalizers example.org/backup\)")
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -196,10 +220,14 @@ def test_drain_goes_on_when_the_api_is_back(api):
     for i in range(3):
         api.pod(f"web-{i}")
     api.fault(rules=[{"method": "POST", "path": "eviction", "status": 503, "count": 2}])
-    timer = threading.Timer(0.2, lambda: api.fault(refuse=2))
-    timer.start()
-    result = drain(api.client, params(timeout=30.0), check_mode=False)
-    timer.join()
+
+    def later():
+        api.until(lambda: api.requests("POST", "eviction"))
+        api.fault(refuse=2)
+
+    thread = in_background(later)
+    result = drain(api.client, params(), check_mode=False)
+    thread.join()
     assert {pod["result"] for pod in result["pods"]} == {"gone"}
 
 
@@ -274,7 +302,7 @@ def test_drain_stops_when_the_token_expires(api):
 
     thread = threading.Thread(target=later, daemon=True)
     thread.start()
-    with pytest.raises(kube_api.Unauthorized, match="has expired"):
+    with pytest.raises(api_errors.Unauthorized, match="has expired"):
         drain(client, params(timeout=300.0), check_mode=False)
     thread.join()
 
@@ -320,16 +348,11 @@ def test_drain_hands_over_at_the_end_of_a_slice_and_goes_on(api):
     api.pod("web-1")
     api.pod("web-2")
     helper = api.connect()
-    with pytest.raises(Unfinished) as caught:
-        drain(api.client, params(_slice=2.0, _state={"elapsed": 0.0}), check_mode=False)
-    pause = caught.value
-    assert pause.progress.startswith("0 of 2 pods gone, 2 terminating: shop/web-1, shop/web-2 (terminating for ")
-    assert pause.result == {"changed": True}
+    state, changed = until(api, r"0 of 2 pods gone, 2 terminating: shop/web-1.* \(terminating for ")
+    assert changed
     for name in ("web-1", "web-2"):
         helper.delete(f"/api/v1/namespaces/shop/pods/{name}", {"gracePeriodSeconds": 0})
-    result = drain(
-        api.client, params(_slice=12.0, _state={**pause.state, "elapsed": 5.0, "slices": 1}), check_mode=False
-    )
+    result = drain(api.client, params(_slice=TIMEOUT, _state={**state, "elapsed": 5.0}), check_mode=False)
     assert {pod["result"] for pod in result["pods"]} == {"gone"}
     assert all(pod["seconds"] >= 5 for pod in result["pods"])
     assert len(api.requests("POST", "/eviction")) == 2
@@ -338,27 +361,30 @@ def test_drain_hands_over_at_the_end_of_a_slice_and_goes_on(api):
 def test_a_slice_waits_a_little_for_pods_that_are_about_to_end(api, monkeypatch):
     api.node()
     api.pod("web-1")
-    monkeypatch.setattr(evict, "OVERTIME", 20.0)
+    helper = api.connect()
+    helper.delete("/api/v1/namespaces/shop/pods/web-1", {})
+    monkeypatch.setattr(evict, "OVERTIME", TIMEOUT)
 
     def end_it_late():
-        # After the slice, whose end comes long after the eviction.
-        time.sleep(5)
-        api.connect().delete("/api/v1/namespaces/shop/pods/web-1", {"gracePeriodSeconds": 0})
+        # After the slice, which begins before the watch does.
+        api.until(lambda: api.requests("GET", "watch"))
+        time.sleep(0.5)
+        helper.delete("/api/v1/namespaces/shop/pods/web-1", {"gracePeriodSeconds": 0})
 
-    thread = threading.Thread(target=end_it_late, daemon=True)
-    thread.start()
-    result = drain(api.client, params(_slice=4.0, _state={"elapsed": 0.0}), check_mode=False)
+    thread = in_background(end_it_late)
+    result = drain(api.client, params(_slice=0.1, _state={"elapsed": 0.0}), check_mode=False)
     thread.join()
     assert result_of(result, "web-1") == "gone"
 
 
 def test_a_slice_does_not_wait_for_pods_that_a_budget_keeps(api, monkeypatch):
     api.node()
-    monkeypatch.setattr(evict, "OVERTIME", 20.0)
+    # If it did, the whole time would be over.
+    monkeypatch.setattr(evict, "OVERTIME", TIMEOUT)
     api.pod("web-2", labels={"app": "web"})
     api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=1)
     with pytest.raises(Unfinished, match="1 waiting"):
-        drain(api.client, params(_slice=0.5, _state={"elapsed": 0.0}), check_mode=False)
+        drain(api.client, params(timeout=60.0, _slice=0.5, _state={"elapsed": 0.0}), check_mode=False)
 
 
 def test_drain_counts_the_time_of_all_slices(api):
@@ -369,7 +395,7 @@ def test_drain_counts_the_time_of_all_slices(api):
     with pytest.raises(DrainError, match="still there after 30 s"):
         drain(
             api.client,
-            params(timeout=30.0, _slice=12.0, _state={**caught.value.state, "elapsed": 29.5, "slices": 1}),
+            params(timeout=30.0, _slice=TIMEOUT, _state={**caught.value.state, "elapsed": 29.5, "slices": 1}),
             check_mode=False,
         )
 
@@ -431,11 +457,6 @@ def test_uncordon_refuses_a_node_that_another_run_holds(api):
         uncordon(api.client, "worker-3", run=None, check_mode=False)
 
 
-@pytest.mark.parametrize(("count", "words"), [(1, "a"), (5, "a, a, a, a, a"), (7, "a, a, a, a, a, and 2 more")])
-def test_shorten(count, words):
-    assert states.shorten(["a"] * count) == words
-
-
 def test_a_later_slice_of_a_drain_waits_for_an_api_that_is_away(api):
     api.node()
     api.pod("web-1")
@@ -444,7 +465,7 @@ def test_a_later_slice_of_a_drain_waits_for_an_api_that_is_away(api):
     api.connect().delete("/api/v1/namespaces/shop/pods/web-1", {"gracePeriodSeconds": 0})
     api.fault(rules=[{"path": "nodes/worker-3", "status": 503, "count": 2}])
     state = {**caught.value.state, "elapsed": 1.0, "slices": 1}
-    result = drain(api.client, params(_slice=12.0, _state=state), check_mode=False)
+    result = drain(api.client, params(_slice=TIMEOUT, _state=state), check_mode=False)
     assert result_of(result, "web-1") == "gone"
 
 
@@ -463,7 +484,7 @@ def test_a_later_slice_of_a_drain_hands_over_while_the_api_is_away(api):
 def test_the_first_look_of_a_drain_fails_at_once(api):
     api.node()
     api.fault(rules=[{"path": "nodes/worker-3", "status": 503}])
-    with pytest.raises(kube_api.ServerError):
+    with pytest.raises(api_errors.ServerError):
         drain(api.client, params(timeout=300.0, _slice=12.0, _state={"elapsed": 0.0, "slices": 0}), check_mode=False)
 
 
@@ -503,7 +524,7 @@ def test_drain_by_priority_waits_for_the_less_important_pods(api):
     prioritized(api, "low-1", 0, finalizers=["example.org/backup"])
     prioritized(api, "low-2", 0)
     with pytest.raises(DrainError) as caught:
-        drain(api.client, params(order="priority", timeout=2.0), check_mode=False)
+        drain(api.client, params(order="priority", timeout=0.5), check_mode=False)
     assert api.requests("POST", "high/eviction") == []
     assert "shop/high (its turn comes after pods of priority 0)" in caught.value.msg
     api.client.patch("/api/v1/namespaces/shop/pods/low-1", {"metadata": {"finalizers": None}})
@@ -511,22 +532,30 @@ def test_drain_by_priority_waits_for_the_less_important_pods(api):
     assert result_of(result, "high") == "gone"
 
 
-def dead_pod(api, name, *, seconds):
-    """A pod on a node without a kubelet, which should have ended so many seconds ago."""
-    api.pod(name)
-    deleted = (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def ends(api, name, *, seconds_ago):
+    """Has a pod that nobody ends terminate: it should have ended so many seconds ago."""
+    deleted = (datetime.now(UTC) - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
     entry = api.emulator.store.table("pods.").items[("shop", name)]
     obj = entry.copy()
     obj["metadata"] |= {"deletionTimestamp": deleted, "deletionGracePeriodSeconds": 30}
     api.loop.call_soon_threadsafe(lambda: api.emulator.store.put("pods.", ("shop", name), obj))
-    api.until(lambda: api.client.get(f"/api/v1/namespaces/shop/pods/{name}")["metadata"].get("deletionTimestamp"))
+    path = f"/api/v1/namespaces/shop/pods/{name}"
+    api.until(lambda: api.client.get(path)["metadata"].get("deletionTimestamp") == deleted)
 
 
 def test_drain_passes_by_pods_that_should_have_ended_long_ago(api):
     api.node()
-    dead_pod(api, "dead-1", seconds=60)
-    dead_pod(api, "dead-2", seconds=1)
+    for name, seconds in (("dead-1", 60), ("dead-2", -3600)):
+        api.pod(name)
+        ends(api, name, seconds_ago=seconds)
+
+    def later():
+        api.until(lambda: api.requests("GET", "watch"))
+        ends(api, "dead-2", seconds_ago=1)
+
+    thread = in_background(later)
     result = drain(api.client, params(skip_wait_for_delete_timeout=2), check_mode=False)
+    thread.join()
     rows = {pod["name"]: (pod["action"], pod["result"]) for pod in result["pods"]}
     # The first one at once, the second one when its time was over.
     assert rows == {"dead-1": ("skip", "skipped"), "dead-2": ("evict", "skipped")}
@@ -565,20 +594,20 @@ def test_drain_remembers_from_slice_to_slice_that_it_cordoned(api):
         drain(api.client, params(_slice=0.2, _state={"elapsed": 0.0}, **options), check_mode=False)
     state = {**caught.value.state, "elapsed": 2.9, "slices": 1}
     with pytest.raises(DrainError, match="the node is schedulable again"):
-        drain(api.client, params(_slice=12.0, _state=state, **options), check_mode=False)
+        drain(api.client, params(_slice=TIMEOUT, _state=state, **options), check_mode=False)
 
 
 def test_drain_says_when_uncordoning_fails(api):
     api.node()
     api.pod("web-1")
     client = api.user("evictor", [*RIGHTS, EVENTS])
-    timer = threading.Timer(
-        0.3, lambda: api.fault(rules=[{"method": "PATCH", "path": "nodes/worker-3", "status": 500}])
-    )
-    timer.start()
+    options = {"timeout": 20.0, "on_timeout": "uncordon_and_fail"}
+    with pytest.raises(Unfinished) as caught:
+        drain(client, params(_slice=0.1, _state={"elapsed": 0.0}, **options), check_mode=False)
+    api.fault(rules=[{"method": "PATCH", "path": "nodes/worker-3", "status": 500}])
+    state = {**caught.value.state, "elapsed": 20.0, "slices": 1}
     with pytest.raises(DrainError, match=r"the node stays cordoned, uncordoning it failed: .*500"):
-        drain(client, params(timeout=1.0, on_timeout="uncordon_and_fail"), check_mode=False)
-    timer.join()
+        drain(client, params(_state=state, **options), check_mode=False)
 
 
 # --- the forecast ----------------------------------------------------------------------------------------------------
@@ -681,10 +710,9 @@ def test_the_rights_of_the_manifest_are_enough(api):
     api.pod("web-1", labels={"app": "web"})
     api.pod("dns-1", labels={"k8s-app": "kube-dns", "pod-template-hash": "5d4b"})
     api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=1)
-    timer = threading.Timer(1.0, lambda: api.client.patch(PDB, {"spec": {"minAvailable": 0}}))
-    timer.start()
+    thread = in_background(lambda: lift_when_told(api))
     result = drain(client, params(), check_mode=False)
-    timer.join()
+    thread.join()
     assert {pod["result"] for pod in result["pods"]} == {"gone"}
     # The budget's: nothing is missing.
     assert ["never" in line or "doesn't let" in line for line in result["warnings"]] == [True]
@@ -695,7 +723,13 @@ def test_the_rights_of_the_manifest_are_enough(api):
 
 
 def told(api):
-    return [(event["reason"], event["type"]) for event in api.client.list("/api/v1/namespaces/default/events")[0]]
+    return [(event["reason"], event["type"]) for event in api.client.list_all("/api/v1/namespaces/default/events")[0]]
+
+
+def lift_when_told(api):
+    """Lifts the budget web when the drain has said that it is blocked."""
+    api.until(lambda: ("DrainBlocked", "Warning") in told(api))
+    api.client.patch(PDB, {"spec": {"minAvailable": 0}})
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -705,12 +739,13 @@ def test_events_on_the_node_tell_the_story(api):
     api.pod("web-2", labels={"app": "web"})
     api.pod("web-3", node="worker-1", labels={"app": "web"})
     api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=3)
-    timer = threading.Timer(1.0, lambda: api.client.patch(PDB, {"spec": {"minAvailable": 0}}))
-    timer.start()
+    thread = in_background(lambda: lift_when_told(api))
     drain(api.client, params(), check_mode=False)
-    timer.join()
+    thread.join()
     assert sorted(told(api)) == [("DrainBlocked", "Warning"), ("DrainFinished", "Normal"), ("DrainStarted", "Normal")]
-    (blocked,) = [e for e in api.client.list("/api/v1/namespaces/default/events")[0] if e["reason"] == "DrainBlocked"]
+    (blocked,) = [
+        e for e in api.client.list_all("/api/v1/namespaces/default/events")[0] if e["reason"] == "DrainBlocked"
+    ]
     assert blocked["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": "worker-3", "uid": "worker-3"}
     assert "PodDisruptionBudget shop/web keeps shop/web-" in blocked["message"]
     assert "needs 3 healthy pods and has 3 currently, 0 may go" in blocked["message"]
@@ -754,7 +789,7 @@ def test_a_budget_that_is_lifted_lets_its_pod_go_though_the_watch_was_lost(api, 
     helper = api.connect()
     thread = threading.Thread(target=later, daemon=True)
     thread.start()
-    result = drain(api.client, params(timeout=30.0), check_mode=False)
+    result = drain(api.client, params(), check_mode=False)
     thread.join()
     assert result_of(result, "web-1") == "gone"
 
@@ -774,9 +809,11 @@ def test_budgets_are_waited_for_without_the_right_to_watch_or_list_them(api, rul
     helper = api.connect()
     thread = threading.Thread(target=later, daemon=True)
     thread.start()
-    result = drain(client, params(timeout=30.0), check_mode=False)
+    result = drain(client, params(), check_mode=False)
     thread.join()
     assert result_of(result, "web-1") == "gone"
+    moments = [entry["t"] for entry in api.requests("POST", "web-1/eviction")]
+    assert all(later - earlier > refusals.PAUSE - 0.01 for earlier, later in pairwise(moments)), moments
     # The name is in the server's words, too.
     assert [(row["namespace"], row["name"]) for row in result["budgets"]] == [("shop", "web")]
 
@@ -787,8 +824,7 @@ def test_two_budgets_are_both_named_and_one_less_lets_the_pod_go(api):
     api.pod("web-1", labels={"app": "web"})
     for name in ("web", "all"):
         api.budget(name, {"matchLabels": {"app": "web"}}, minAvailable=0)
-    with pytest.raises(DrainError, match=r"more than one PodDisruptionBudget protects it, .*: shop/all and shop/web"):
-        drain(api.client, params(timeout=1.0), check_mode=False)
+    given_up(api, "more than one PodDisruptionBudget protects it, .*: shop/all and shop/web")
 
     def later():
         api.until(lambda: [e for e in api.requests("POST", "web-1/eviction") if e["status"] == 500][1:])
@@ -806,17 +842,16 @@ def test_two_budgets_are_both_named_and_one_less_lets_the_pod_go(api):
 def test_a_budget_that_came_after_the_start_is_found(api):
     api.node()
     api.pod("web-1", labels={"app": "web"})
-    api.fault(rules=[{"method": "POST", "path": "web-1/eviction", "delay": 1.0, "count": 1}])
+    post = api.client.post
+    left = ["web"]
 
-    def later():
-        api.until(lambda: api.requests("POST", "web-1/eviction"))
-        api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=1)
+    def late(path, body):
+        if path.endswith("web-1/eviction") and left:
+            api.budget(left.pop(), {"matchLabels": {"app": "web"}}, minAvailable=1)
+        return post(path, body)
 
-    thread = threading.Thread(target=later, daemon=True)
-    thread.start()
-    with pytest.raises(DrainError, match="PodDisruptionBudget shop/web: needs 1 healthy pods"):
-        drain(api.client, params(timeout=3.0), check_mode=False)
-    thread.join()
+    api.client.post = late
+    given_up(api, "PodDisruptionBudget shop/web: needs 1 healthy pods")
 
 
 @pytest.mark.usefixtures("kubelet")
@@ -843,8 +878,7 @@ def test_a_webhook_that_refuses_is_named_and_asked_again(api, status):
     api.pod("web-1")
     rule = {"method": "POST", "path": "web-1/eviction", "status": status, "message": WEBHOOK}
     api.fault(rules=[rule])
-    with pytest.raises(DrainError, match=r"after 1 s: shop/web-1 \(admission webhook evict.example.org refuses: VM is"):
-        drain(api.client, params(timeout=1.0), check_mode=False)
+    given_up(api, r"shop/web-1 \(admission webhook evict.example.org refuses: VM is")
     api.fault(clear=True, rules=[{**rule, "count": 1}])
     assert result_of(drain(api.client, params(), check_mode=False), "web-1") == "gone"
 
@@ -857,8 +891,7 @@ def test_a_namespace_that_is_being_deleted_takes_its_pods_along(api):
     causes = [{"reason": "NamespaceTerminating", "message": "namespace shop is being terminated"}]
     rule = {"method": "POST", "path": "web-1/eviction", "status": 403, "message": "no new content", "causes": causes}
     api.fault(rules=[rule])
-    with pytest.raises(DrainError, match="its namespace is being deleted, and it will be with it"):
-        drain(api.client, params(timeout=1.0), check_mode=False)
+    given_up(api, "its namespace is being deleted, and it will be with it")
 
     def later():
         api.until(lambda: len(api.requests("POST", "web-1/eviction")) > 1)
@@ -873,16 +906,25 @@ def test_a_namespace_that_is_being_deleted_takes_its_pods_along(api):
 
 
 @pytest.mark.usefixtures("kubelet")
-def test_a_budget_whose_status_lags_is_waited_for_until_the_watch_shows_it(api):
+def test_a_budget_whose_status_lags_is_waited_for_until_the_watch_shows_it(api, monkeypatch):
     api.node()
     api.pod("web-1", labels={"app": "web"})
-    api.fault(pdb_lag=2.0)
+    api.fault(pdb_lag=TIMEOUT)
     spec = {"selector": {"matchLabels": {"app": "web"}}, "minAvailable": 0}
-    api.post(PDB.rpartition("/")[0], {"metadata": {"name": "web"}, "spec": spec})
+    made = api.post(PDB.rpartition("/")[0], {"metadata": {"name": "web"}, "spec": spec})
     with pytest.raises(Unfinished, match="its status isn't up to date yet"):
         drain(api.client, params(_slice=0.5, _state={"elapsed": 0.0}), check_mode=False)
-    # Retry-After is 10 s; the watch is sooner.
-    result = drain(api.client, params(timeout=8.0), check_mode=False)
+
+    def later():
+        api.until(lambda: [e for e in api.requests("POST", "web-1/eviction") if e["status"] == 429])
+        status = {"observedGeneration": made["metadata"]["generation"], "disruptionsAllowed": 1, "desiredHealthy": 0}
+        api.client.patch(f"{PDB}/status", {"status": {**status, "currentHealthy": 1, "expectedPods": 1}})
+
+    # Without news from the watch it would ask again when all time is over.
+    monkeypatch.setattr(pdb, "BLIND_PAUSE", 2 * TIMEOUT)
+    thread = in_background(later)
+    result = drain(api.client, params(), check_mode=False)
+    thread.join()
     assert result_of(result, "web-1") == "gone"
 
 
@@ -893,17 +935,17 @@ def test_a_silent_kubelet_is_named_with_a_remedy(api):
     api.client.patch(f"{NODE}/status", {"status": {"conditions": [condition]}})
     api.pod("web-1")
     words = f"the node's kubelet is silent since {heard}, .*node.kubernetes.io/out-of-service"
-    with pytest.raises(DrainError, match=f"web-1 .terminating for 1 s.; {words}") as caught:
-        drain(api.client, params(timeout=1.0), check_mode=False)
+    failure = given_up(api, r"web-1 .terminating for \d+ s.")
+    assert re.search(f"web-1 .terminating for .* s.; {words}", failure.msg), failure.msg
     # And before anything was changed.
-    assert any(heard in line for line in caught.value.facts["warnings"])
+    assert any(heard in line for line in failure.facts["warnings"])
 
 
 def test_a_drain_that_can_not_go_on_says_what_it_had_done(api):
     api.node()
     api.pod("web-1")
     api.fault(rules=[{"method": "POST", "path": "eviction", "status": 401}])
-    with pytest.raises(kube_api.Unauthorized) as caught:
+    with pytest.raises(api_errors.Unauthorized) as caught:
         drain(api.client, params(timeout=300.0), check_mode=False)
     assert caught.value.facts["changed"]
     assert [pod["name"] for pod in caught.value.facts["pods"]] == ["web-1"]
@@ -920,7 +962,8 @@ def test_a_drain_asks_for_little_besides_its_evictions(api):
     client = api.user("counted", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
     drain(client, params(), check_mode=False)
     mine = [entry for entry in api.requests()[before:] if entry["user"] == "counted"]
-    assert len(mine) <= 30 + 15
+    # The server ends a watch every 10 s, so how many there are depends on the machine.
+    assert len([entry for entry in mine if "watch" not in entry["query"]]) <= 30 + 15
     paths = [
         (entry["method"], entry["path"]) for entry in mine if entry["method"] == "GET" and "watch" not in entry["query"]
     ]
@@ -931,8 +974,8 @@ def test_drain_goes_on_behind_a_budget_in_the_next_slice(api):
     api.node()
     api.pod("web-1", labels={"app": "web"})
     api.budget("web", {"matchLabels": {"app": "web"}}, minAvailable=1)
-    with pytest.raises(Unfinished, match=r"1 waiting: shop/web-1 .PodDisruptionBudget shop/web: needs 1") as caught:
-        drain(api.client, params(_slice=1.0, _state={"elapsed": 0.0}), check_mode=False)
+    state, _changed = until(api, r"1 waiting: shop/web-1 .PodDisruptionBudget shop/web: needs 1")
+    api.until(lambda: ("DrainBlocked", "Warning") in told(api))
     lists = len(api.requests("GET", "poddisruptionbudgets"))
     api.client.patch(PDB, {"spec": {"minAvailable": 0}})
     helper = api.connect()
@@ -944,11 +987,10 @@ def test_drain_goes_on_behind_a_budget_in_the_next_slice(api):
         daemon=True,
     )
     thread.start()
-    state = {**caught.value.state, "elapsed": 1.0, "slices": 1}
-    result = drain(api.client, params(_slice=12.0, _state=state), check_mode=False)
+    result = drain(api.client, params(_slice=TIMEOUT, _state=state), check_mode=False)
     thread.join()
     assert result_of(result, "web-1") == "gone"
     # The watch goes on where the one of the slice before ended.
     assert all("watch" in entry["query"] for entry in api.requests("GET", "poddisruptionbudgets")[lists:])
-    assert result["budgets"][0]["blocked_seconds"] > 0.5
+    assert result["budgets"][0]["blocked_seconds"] > 0
     assert told(api).count(("DrainBlocked", "Warning")) == 1

@@ -17,7 +17,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.estimate import per_
 from ansible_collections.hitless.nodes.plugins.module_utils.node.cilium_wait import NotKnown, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
-from api_calls import NODE, OTHER, RUN, bgp, claimed, labels, writes
+from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claimed, labels, writes
 from conftest import Agent
 
 VIP = "198.51.100.10/32"
@@ -79,7 +79,7 @@ def speaker(api, cilium, agent):
 
 
 def waited(api, state, **changes):
-    params = {"name": "worker-3", "state": state, "timeout": 3.0, "settle": 0.0, "interval": 0.1, "_run": RUN}
+    params = {"name": "worker-3", "state": state, "timeout": TIMEOUT, "settle": 0.0, "interval": 0.1, "_run": RUN}
     params |= {"cilium_namespace": "kube-system", "_slice": None, "_state": None}
     return wait(api.client, params | changes, check_mode=False)
 
@@ -107,7 +107,7 @@ def test_out_and_back_by_the_agents_word(api, speaker):
     with pytest.raises(
         Unfinished, match=r"its sessions are closed, . s left of the 3 s .* \(estimated, not observed\)"
     ):
-        waited(api, "withdrawn", _slice=0.2)
+        waited(api, "withdrawn", _slice=0.0)
     gone = waited(api, "withdrawn")
     assert (gone["observed"], gone["evidence"], gone["remaining"]) == (False, "cilium", [])
     assert gone["seconds"] >= 3
@@ -178,7 +178,7 @@ def test_a_session_that_nobody_asked_for_has_no_bound(api, speaker):
 
 
 def test_a_peer_that_names_no_peer_config_has_ciliums_defaults(api, cilium, speaker):
-    (config,) = api.client.list(f"{cilium.bgp}/ciliumbgpclusterconfigs")[0]
+    (config,) = api.client.list_all(f"{cilium.bgp}/ciliumbgpclusterconfigs")[0]
     (instance,) = config["spec"]["bgpInstances"]
     (peer,) = instance["peers"]
     bare = {key: value for key, value in peer.items() if key != "peerConfigRef"}

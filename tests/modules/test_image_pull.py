@@ -18,8 +18,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.image_ref im
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull import Pull, pull
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull_daemonset import PullFailed, manifest
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull_plan import LOOK_EVERY, Target
-from api_calls import OTHER, RUN
-from lab.standins.images import digest_of
+from api_calls import OTHER, RUN, TIMEOUT
+from emulator.images import digest_of
 
 AGENT, OPERATOR = "registry.invalid/cilium:v2", "registry.invalid/operator:v2"
 PINNED = f"{AGENT}@{digest_of(AGENT)}"
@@ -41,8 +41,8 @@ def params(**changes):
         "parallel": 20,
         "retries": 0,
         "retry_delay": 0.1,
-        "node_timeout": 20.0,
-        "timeout": 30.0,
+        "node_timeout": TIMEOUT,
+        "timeout": TIMEOUT,
         "takeover": False,
         "_run": RUN,
         "_slice": None,
@@ -56,7 +56,7 @@ def run(api, *, check_mode=False, **changes):
 
 
 def left(api):
-    return [item["metadata"]["name"] for item in api.client.list(DAEMONSETS)[0]]
+    return [item["metadata"]["name"] for item in api.client.list_all(DAEMONSETS)[0]]
 
 
 def results(result):
@@ -152,7 +152,7 @@ def test_a_pull_is_tried_again_by_a_new_pod(api, kubelets):
 
     healer = threading.Thread(target=heal)
     healer.start()
-    result = run(api, retries=20, retry_delay=0.2)
+    result = run(api, retries=1000, retry_delay=0.2)
     healer.join()
     tries = {row["name"]: row["tries"] for row in result["nodes"]}
     assert (tries["worker-1"], tries["worker-3"]) == (1, 1)
@@ -186,12 +186,13 @@ def test_check_mode_says_what_is_missing_and_writes_nothing(api, kubelets):
 
 
 def test_slices_go_on_where_the_last_one_ended(api, kubelets):
-    kubelets.knobs(images={"*": {"pull_seconds": 1.0}})
+    kubelets.knobs(images={"*": {"away": True}})
     with pytest.raises(Unfinished, match="0 of 3 nodes have the images, 3 are pulling") as caught:
-        run(api, _slice=0.2)
+        run(api, _slice=0.2, retries=1000)
+    kubelets.knobs()
     assert left(api) == ["hitless-image-pull"]
     state = {**json.loads(json.dumps(caught.value.state)), "elapsed": 0.4, "slices": 1}
-    result = run(api, _slice=20.0, _state=state)
+    result = run(api, _slice=TIMEOUT, _state=state, retries=1000)
     assert results(result) == dict.fromkeys(kubelets.names, "pulled")
     assert (left(api), len(api.requests("POST", "/daemonsets"))) == ([], 1)
 

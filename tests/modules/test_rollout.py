@@ -41,7 +41,7 @@ def daemonset(api, cilium):
 
 
 def pods(api):
-    return [p["spec"]["containers"][0]["image"] for p in api.client.list("/api/v1/namespaces/kube-system/pods")[0]]
+    return [p["spec"]["containers"][0]["image"] for p in api.client.list_all("/api/v1/namespaces/kube-system/pods")[0]]
 
 
 def current(api):
@@ -91,7 +91,7 @@ def test_restarts_are_taken_over_and_given_back(api, daemonset):
     with pytest.raises(RolloutRefused, match=r"1 agents are not of the present template \(worker-3\)"):
         run(api, "released")
 
-    (pod,) = api.client.list("/api/v1/namespaces/kube-system/pods")[0]
+    (pod,) = api.client.list_all("/api/v1/namespaces/kube-system/pods")[0]
     api.client.delete(f"/api/v1/namespaces/kube-system/pods/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
     api.until(lambda: pods(api) == [NEW])
     assert run(api, "released")["changed"]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from pathlib import Path
 
 import pytest
-import urllib3
 import yaml
 from ansible_collections.hitless.nodes.plugins.module_utils.doctor.vip_facts import VipError, vip_info
+from emulator.client import Api
 
 SERVICES = "/api/v1/namespaces/shop/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
@@ -246,9 +245,8 @@ def test_the_lines_that_matter_of_the_agents_asked_for(chain, agent):
             'level=error msg="Failed to fetch secret" password=very-secret subsys=bgp-control-plane',
         ]
     )
-    pool = urllib3.PoolManager(ssl_context=tls(chain))
-    query = f"namespace=kube-system&pod={agent.name}&container=cilium-agent"
-    pool.request("POST", f"{chain.client.url}/_emulator/pod-log?{query}", body=said)
+    about = {"namespace": "kube-system", "pod": agent.name, "container": "cilium-agent"}
+    Api(chain.kubeconfig).post("/_emulator/pod-log", said.encode(), **about).of(200)
     found = info(chain.client, log_lines=5)
     assert found["logs"] == [
         {
@@ -259,10 +257,3 @@ def test_the_lines_that_matter_of_the_agents_asked_for(chain, agent):
     ]
     chain.ready_node("worker-4")
     assert info(chain.client, log_lines=5, nodes=["worker-4"])["logs"] == []
-
-
-def tls(api):
-    settings = api.client._configuration
-    context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-    context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context

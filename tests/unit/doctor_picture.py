@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import legacy_policy, objects
 from ansible_collections.hitless.nodes.plugins.module_utils.doctor import diagnosis, vip_facts
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, running_config
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, neighbor_json, rib_json, running_config
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 
 NODES = {"n1": "192.168.99.12", "n2": "192.168.99.13", "n3": "192.168.99.14"}
@@ -238,7 +238,7 @@ class Picture:
             return {**unread, "problem": self.away[name]}
         document = samples.document(self.version, self.sample)
         paths = bgp_json.paths(document, document["prefix"] if document else PREFIX)
-        session = bgp_json.neighbor(samples.document(self.version, "established.neighbor"), NODES["n1"])
+        session = neighbor_json.neighbor(samples.document(self.version, "established.neighbor"), NODES["n1"])
         assert session
         state = "Established" if self.up else "Active"
         rib = samples.document(self.version, self.rib_sample) if self.rib_sample else {}
@@ -253,7 +253,7 @@ class Picture:
                 "addresses": [{"address": a, "network": n, "interface": "eth0"} for a, n in self.addresses[name]],
                 "configuration": running_config.configuration(self.running),
                 "paths": [{**each, "vrf": "default", "prefix": PREFIX} for each in paths],
-                "rib": [{**each, "prefix": PREFIX} for each in bgp_json.rib(rib, prefix)],
+                "rib": [{**each, "prefix": PREFIX} for each in rib_json.rib(rib, prefix)],
                 **self.host,
             },
             "problem": "",

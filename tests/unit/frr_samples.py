@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, route_rules
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, neighbor_json, route_rules
 
 FOLDER = Path(__file__).parent / "fixtures" / "frr"
 VERSIONS = ("8.4.4", "10.3")
@@ -73,7 +73,7 @@ def view(
     for prefix, name in names.items():
         paths = bgp_json.paths(document(version, name), prefix)
         found["routes"] += route_rules.over_node("default", prefix, paths, ADDRESSES)
-    session = bgp_json.neighbor(document(version, neighbor), NODE4)
+    session = neighbor_json.neighbor(document(version, neighbor), NODE4)
     found["neighbors"] = [{"vrf": "default", **session}] if session else []
     if counts and version != "8.4.4":
         numbers = bgp_json.path_counts(document(version, counts))

@@ -106,7 +106,6 @@ def _session(peer: dict[str, Any], instance: str | None) -> Row:
     if not isinstance(address, str) or not address:
         raise NotUnderstood(f"the agent's answer has a peer without an address: {json.dumps(peer)[:200]}")
     state = _word(peer.get("session-state"), STATES) or "unknown"
-    restart = peer.get("graceful-restart") or {}
     timers = peer.get("timers") or {}
     return {
         "instance": instance,
@@ -119,34 +118,39 @@ def _session(peer: dict[str, Any], instance: str | None) -> Row:
         "established_time": None,
         "uptime": _whole_seconds(peer.get("uptime-nanoseconds")),
         "hold_time": peer.get("applied-hold-time-seconds") or _whole_seconds(timers.get("applied-hold-nanoseconds")),
-        "graceful_restart": {
-            "enabled": bool(restart.get("enabled")),
-            "restart_time": restart.get("restart-time-seconds")
-            or _whole_seconds(restart.get("restart-time-nanoseconds")),
-        },
+        "graceful_restart": _graceful_restart(peer.get("graceful-restart") or {}),
         # The agent doesn't say it.
         "peer_config": None,
-        "routes": [
-            {
-                "afi": _word(family.get("afi"), AFIS),
-                "safi": _word(family.get("safi"), SAFIS),
-                "advertised": int(family.get("advertised", 0)),
-                "received": int(family.get("received", 0)),
-            }
-            for family in peer.get("families") or []
-        ],
+        "routes": [_route_count(family) for family in peer.get("families") or []],
+    }
+
+
+def _graceful_restart(found: dict[str, Any]) -> dict[str, Any]:
+    seconds = found.get("restart-time-seconds") or _whole_seconds(found.get("restart-time-nanoseconds"))
+    return {"enabled": bool(found.get("enabled")), "restart_time": seconds}
+
+
+def _route_count(family: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "afi": _word(family.get("afi"), AFIS),
+        "safi": _word(family.get("safi"), SAFIS),
+        "advertised": int(family.get("advertised", 0)),
+        "received": int(family.get("received", 0)),
     }
 
 
 def sessions(text: str) -> list[Row]:
     """The sessions in an answer of the agent, of either form; raises NotUnderstood."""
     answer = _list(text)
-    if any("peers" in entry or "peer-address" not in entry for entry in answer):
-        # By instance. One without peers leaves the key out.
-        if not all(isinstance(entry.get("name"), str) for entry in answer):
+    if all("peer-address" in entry and "peers" not in entry for entry in answer):
+        return [_session(peer, None) for peer in answer]
+    found = []
+    for instance in answer:
+        if not isinstance(instance.get("name"), str):
             raise NotUnderstood(f"the agent's answer is neither peers nor instances: {text.strip()[:200]}")
-        return [_session(peer, entry["name"]) for entry in answer for peer in entry.get("peers") or []]
-    return [_session(peer, None) for peer in answer]
+        # One without peers leaves the key out.
+        found += [_session(peer, instance["name"]) for peer in instance.get("peers") or []]
+    return found
 
 
 # Routes
@@ -215,47 +219,60 @@ def _duration(text: str) -> int | None:
 def table(text: str, *wanted: str) -> list[dict[str, str]]:
     """The rows of a table as Go's tabwriter prints it, each column where its title begins; raises NotUnderstood."""
     lines = [line for line in text.splitlines() if line.strip()]
-    titles = [(match.group(), match.start()) for match in re.finditer(r"\S+(?: \S+)*", lines[0])] if lines else []
-    if not titles or any(title not in dict(titles) for title in wanted):
-        raise NotUnderstood(
-            f"the agent's answer isn't the table expected: {lines[0].strip()[:200] if lines else 'nothing'}"
-        )
-    ends = [start for _title, start in titles[1:]] + [None]
-    return [
-        {title: line[start:end].strip() for (title, start), end in zip(titles, ends, strict=True)} for line in lines[1:]
-    ]
+    head = lines[0] if lines else ""
+    # Two spaces or more end a title.
+    titles = list(re.finditer(r"\S+(?: \S+)*", head))
+    if not set(wanted) <= {title.group() for title in titles} or not titles:
+        raise NotUnderstood(f"the agent's answer isn't the table expected: {head.strip()[:200] or 'nothing'}")
+    starts = [title.start() for title in titles]
+    ends = [*starts[1:], None]
+    rows = []
+    for line in lines[1:]:
+        row = {}
+        for title, start, end in zip(titles, starts, ends, strict=True):
+            row[title.group()] = line[start:end].strip()
+        rows.append(row)
+    return rows
 
 
 def routes(text: str, dialect: str, family: str) -> list[Row]:
     """The routes in an answer of the agent; raises NotUnderstood."""
     if dialect != "shell":
         return [_route(route, path, family) for route in _list(text) for path in route.get("paths") or []]
-    found = []
+    found: list[Row] = []
     last: dict[str, str] = {}
     for row in table(text, "Instance", "Prefix", "NextHop"):
-        # What is as in the line above is left blank, from the left on.
-        for title in (title for title in ("Instance", "Peer", "Prefix") if title in row):
-            if row[title]:
-                break
-            row[title] = last.get(title, "")
+        _fill_blanks(row, last)
         last = row
-        found.append(
-            {
-                "instance": row["Instance"],
-                "local_asn": None,
-                "peer": row.get("Peer") or None,
-                "family": family,
-                "prefix": row["Prefix"],
-                "next_hop": row["NextHop"],
-                # The table of what is advertised has no such column: what is advertised is best.
-                "best": row.get("Best", "true") == "true",
-                "age": _duration(row.get("Age", "")),
-                "local_preference": None,
-                "communities": [],
-                "large_communities": [],
-            }
-        )
+        found.append(_table_route(row, family))
     return found
+
+
+def _fill_blanks(row: dict[str, str], above: dict[str, str]) -> None:
+    """What is as in the line above is left blank, from the left on."""
+    for title in ("Instance", "Peer", "Prefix"):
+        if title not in row:
+            continue
+        if row[title]:
+            return
+        row[title] = above.get(title, "")
+
+
+def _table_route(row: dict[str, str], family: str) -> Row:
+    return {
+        "instance": row["Instance"],
+        "local_asn": None,
+        "peer": row.get("Peer") or None,
+        "family": family,
+        "prefix": row["Prefix"],
+        "next_hop": row["NextHop"],
+        # The table of what is advertised has no such column: what is advertised is best.
+        "best": row.get("Best", "true") == "true",
+        "age": _duration(row.get("Age", "")),
+        "local_preference": None,
+        "communities": [],
+        "large_communities": [],
+    }
 
 
 # Route policies

@@ -12,24 +12,23 @@ its last status behind, one that can't be asked, and a peer that is missing from
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from ..kube import node_objects, pod_exec
-from ..kube.api import TRANSIENT, Client, Forbidden, NotFound, segment
-from ..kube.pods import moment, pod_ready
-from . import agent_cli, objects
+from ..base import net
+from ..kube import node_objects
+from ..kube.api_errors import Forbidden
+from ..kube.client import Client
+from ..kube.pods import moment
+from . import objects
 from .agent_cli import Row
-from .agent_pod import AGENT_CONTAINER, AGENT_SELECTOR, agent_missing, agent_started
+from .agent_pod import agent_missing, agent_started
+from .agents import UNANSWERED, Agents, NoAgent, in_parallel, pod_to_ask
 
 BACKENDS = ("auto", "status", "agent")
 GATHER = ("peers", "routes", "policies")
-# Nodes that are asked at the same time: a module's connections.
-AT_ONCE = 8
 # Times of the API are whole seconds.
 TICK = timedelta(seconds=2)
 
@@ -62,13 +61,17 @@ class Node:
     agents: list[dict[str, Any]] | None
     agents_reason: str = ""
 
+    def agent_pod(self) -> str:
+        """The name of the agent's pod to ask; raises NoAgent if there is none."""
+        return pod_to_ask(self.agents, self.agents_reason)
+
 
 # Rules
 
 
 def unknown(sessions: Iterable[Row]) -> list[Row]:
     """The sessions with nothing concluded from what was said of them."""
-    nothing = {"state": "unknown", "established": None, "established_time": None, "uptime": None, "routes": []}
+    nothing: Row = {"state": "unknown", "established": None, "established_time": None, "uptime": None, "routes": []}
     return [{**session, **nothing} for session in sessions]
 
 
@@ -100,18 +103,11 @@ def from_status(node: Node) -> Answer:
         up = [row for row in found if row["established"]]
         left = f"; its status still says established for {_names(up)}" if up else ""
         return Answer("status", unknown(found), f"its status may be stale: {reason}{left}")
-    # One that came up before the agent did was reported by the agent before.
-    starts = [start for start in map(agent_started, node.agents or []) if start is not None]
-    since = max(starts, default=None)
-    old = [
-        row
-        for row in found
-        if row["established_time"] and since and (moment(row["established_time"]) or since) + TICK < since
-    ]
+    old = _from_before(found, node.agents or [])
     if old:
-        found = [unknown([row])[0] if row in old else row for row in found]
-        return Answer("status", found, f"its status is stale: {_names(old)} is from before the agent was started")
-    if not ((node.node_config.get("status") or {}).get("bgpInstances")):
+        believed = [unknown([row])[0] if row in old else row for row in found]
+        return Answer("status", believed, f"its status is stale: {_names(old)} is from before the agent was started")
+    if not _has_reported(node.node_config):
         return Answer(
             "status",
             found,
@@ -122,14 +118,22 @@ def from_status(node: Node) -> Answer:
     return Answer("status", found, f"its status says nothing of {_names(silent)}" if silent else None)
 
 
-def _same(address: str | None, other: str | None) -> bool:
-    """Whether two spellings are the same address."""
-    if not address or not other:
-        return False
-    try:
-        return ipaddress.ip_address(address) == ipaddress.ip_address(other)
-    except ValueError:
-        return address == other
+def _from_before(sessions_: list[Row], agents: list[dict[str, Any]]) -> list[Row]:
+    """The sessions that came up before the agent did: an earlier agent has reported them."""
+    starts = [start for start in map(agent_started, agents) if start is not None]
+    if not starts:
+        return []
+    old = []
+    for row in sessions_:
+        up_since = moment(row["established_time"])
+        if up_since is not None and up_since + TICK < max(starts):
+            old.append(row)
+    return old
+
+
+def _has_reported(node_config: dict[str, Any]) -> bool:
+    """Whether an agent has written a status at all."""
+    return bool((node_config.get("status") or {}).get("bgpInstances"))
 
 
 def _is_peer(row: Row, wanted: Row) -> bool:
@@ -137,7 +141,7 @@ def _is_peer(row: Row, wanted: Row) -> bool:
     if row["instance"] is not None and row["instance"] != wanted["instance"]:
         return False
     if wanted["address"]:
-        return _same(row["address"], wanted["address"])
+        return net.same_address(row["address"], wanted["address"])
     # A peer that Cilium discovers has no address in the NodeConfig; old agents don't say its name either.
     return row["peer"] is not None and row["peer"] == wanted["peer"]
 
@@ -161,106 +165,10 @@ def from_agent(node_config: dict[str, Any] | None, answer: list[Row]) -> Answer:
 # Asking
 
 
-@dataclass
-class Agents:
-    """Asks agents for what they know, and remembers in which dialect they answer."""
-
-    client: Client
-    namespace: str
-    seconds: float
-    dialects: list[str] = field(default_factory=lambda: list(agent_cli.DIALECTS))
-
-    def pods(self, names: list[str]) -> dict[str, list[dict[str, Any]]]:
-        """The agents' pods on each of these nodes."""
-        query = {"labelSelector": AGENT_SELECTOR}
-        if len(names) == 1:
-            query["fieldSelector"] = f"spec.nodeName={names[0]}"
-        items, _version = self.client.list(f"/api/v1/namespaces/{segment(self.namespace)}/pods", **query)
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        for pod in items:
-            found.get(pod["spec"].get("nodeName", ""), []).append(pod)
-        return found
-
-    def ask(self, pod: str, command: Callable[[str], tuple[str, ...]], read: Callable[[str, str], Any]) -> Any:
-        """What read(stdout, dialect) makes of a command's output, in the first dialect that the agent knows.
-
-        Raises NotUnderstood when it answers otherwise than expected, and what _exec.run raises.
-        """
-        tried = []
-        for dialect in list(self.dialects):
-            argv = command(dialect)
-            try:
-                output = pod_exec.run(self.client, self.namespace, pod, AGENT_CONTAINER, argv, seconds=self.seconds)
-            except pod_exec.NoProgram as exc:
-                tried.append(exc.msg)
-                continue
-            if agent_cli.lacks_command(output.rc, output.stdout, output.stderr):
-                tried.append(f"{' '.join(argv)}: {_first_line(output.stderr or output.stdout)}")
-                continue
-            if output.rc:
-                said = _first_line(output.stderr or output.stdout)
-                raise agent_cli.NotUnderstood(f"{' '.join(argv)} in {pod} ended with {output.rc}: {said}")
-            result = read(output.stdout, dialect)
-            # The next one is asked this way first; they may differ while an upgrade is under way.
-            self.dialects = [dialect, *(other for other in self.dialects if other != dialect)]
-            return result
-        raise agent_cli.NotUnderstood(f"{pod} knows no command for that: {'; '.join(tried)}")
-
-    def peers(self, pod: str) -> list[Row]:
-        """The sessions of an agent."""
-        found: list[Row] = self.ask(pod, agent_cli.peers_command, lambda text, _dialect: agent_cli.sessions(text))
-        return found
-
-    def routes(self, pod: str) -> dict[str, list[Row]]:
-        """The routes of an agent, by table: available (its own), advertised (to each peer)."""
-        return {
-            table: [
-                row
-                for family in agent_cli.FAMILIES
-                for row in self.ask(
-                    pod,
-                    lambda dialect, table=table, family=family: agent_cli.routes_command(dialect, table, family),
-                    lambda text, dialect, family=family: agent_cli.routes(text, dialect, family),
-                )
-            ]
-            for table in agent_cli.RIBS
-        }
-
-    def policies(self, pod: str) -> list[Row]:
-        """The route policies of an agent."""
-        found: list[Row] = self.ask(pod, agent_cli.policies_command, agent_cli.policies)
-        return found
-
-
-def _first_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[0][:200] if lines else "it said nothing"
-
-
-class NoAgent(agent_cli.NotUnderstood):
-    """There is nobody to ask."""
-
-
-# Answers that mean "unknown": an agent that is away, a container that doesn't run, a missing right, an answer in no
-# known form. A wrong token isn't among them: with it, nothing else would be answered either.
-UNANSWERED = (agent_cli.NotUnderstood, pod_exec.ExecError, Forbidden, NotFound, *TRANSIENT)
-
-
-def agent_pod(node: Node) -> str:
-    """The name of the agent's pod to ask; raises NoAgent if there is none."""
-    if node.agents is None:
-        raise NoAgent(node.agents_reason)
-    if not node.agents:
-        raise NoAgent("there is no agent pod on the node")
-    # While a DaemonSet is updated, the one on its way out is still there.
-    name: str = max(node.agents, key=pod_ready)["metadata"]["name"]
-    return name
-
-
 def ask_agent(agents: Agents, node: Node) -> Answer:
     """What a node's agent says of its sessions, or why it didn't."""
     try:
-        return from_agent(node.node_config, agents.peers(agent_pod(node)))
+        return from_agent(node.node_config, agents.peers(node.agent_pod()))
     except UNANSWERED as exc:
         return Answer(
             "agent",
@@ -297,13 +205,7 @@ def read(client: Client, agents: Agents, names: list[str], *, api_version: str |
         node_config = objects.node_config(client, api_version, name)
         return Node(name, ready, node_config, None if pods is None else pods[name], reason)
 
-    return each(one, names)
-
-
-def each(work: Callable[[Any], Any], items: list[Any]) -> list[Any]:
-    """work(item) of each item, several at a time, in the order of the items."""
-    with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(items) or 1)) as pool:
-        return list(pool.map(work, items))
+    return in_parallel(one, names)
 
 
 def facts(agents: Agents, node: Node, *, backend: str, gather: Iterable[str]) -> dict[str, Any]:
@@ -316,7 +218,7 @@ def facts(agents: Agents, node: Node, *, backend: str, gather: Iterable[str]) ->
         if what not in gather:
             continue
         try:
-            more[what] = ask(agent_pod(node))
+            more[what] = ask(node.agent_pod())
         except UNANSWERED as exc:
             reasons.append(f"its {what} are unknown: {exc.msg}")
     return {

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base import net
 from ..kube.labels import Labels, matches
 
 Facts = dict[str, Any]
@@ -66,7 +67,7 @@ def advertisements(policy: Facts) -> list[Facts]:
     """
     found = []
     for name, router in _routers(policy):
-        nothing = {"addresses": [], "selector": None, "aggregation": {"ipv4": None, "ipv6": None}}
+        nothing: Facts = {"addresses": [], "selector": None, "aggregation": {"ipv4": None, "ipv6": None}}
         entries = [{**nothing, "type": "PodCIDR"}] if router.get("exportPodCIDR") else []
         if router.get("serviceSelector") is not None:
             addresses = router.get("serviceAdvertisements") or ["LoadBalancerIP"]
@@ -116,7 +117,7 @@ def agreed(config: Facts | None, neighbor: Facts | None, address: str | None) ->
     """
     if config is None or neighbor is None or not config.get("by_default"):
         return config
-    own = "ipv6" if ":" in (address or "") else "ipv4"
+    own = net.family(address or "")
     families = [
         each for each in config["families"] if each["afi"] == own or neighbor["families"][each["afi"]]["active"]
     ]

@@ -9,14 +9,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube import node_objects
-from ..kube.api import Client, Forbidden
+from ..kube.api_errors import Forbidden
+from ..kube.client import Client
 from ..record import questions, records
 from ..record.baseline import prefixes
 from . import bgp_sessions, objects, operator_lease
+from .agents import Agents, in_parallel
 from .selection import Selection, judge
 
 
@@ -106,30 +108,57 @@ def peer_config_verdict(
     return problems, warnings
 
 
+@dataclass
+class _Said:
+    """What a node's PeerConfigs say: their conditions as modules return them, the problems in these, and warnings."""
+
+    conditions: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
 def _peer_configs(
-    client: Client, agents: bgp_sessions.Agents, name: str, api_version: str | None, node_config: dict[str, Any] | None
-) -> tuple[list[dict[str, Any]], list[str], list[str]]:
-    """Conditions of the PeerConfigs of a node's peers, the problems in them, and warnings."""
-    conditions, problems, warnings = [], [], []
+    client: Client, agents: Agents, name: str, api_version: str | None, node_config: dict[str, Any] | None
+) -> _Said:
+    """What the PeerConfigs of a node's peers say. Its sessions are only read where one of them says a problem."""
+    said = _Said()
     peers = objects.peers(node_config)
-    sessions: dict[tuple[Any, Any], bool | None] | None = None
+    read: dict[str, list[dict[str, Any]]] = {}
     for config in dict.fromkeys(peer["peer_config"] for peer in peers if peer["peer_config"]):
         try:
-            found = objects.conditions(objects.peer_config(client, api_version, config))
+            read[config] = objects.conditions(objects.peer_config(client, api_version, config))
         except Forbidden as exc:
-            return conditions, problems, [f"the conditions of CiliumBGPPeerConfigs weren't checked: {exc.msg}"]
-        conditions += [{"kind": "CiliumBGPPeerConfig", "name": config, **condition} for condition in found]
-        if sessions is None and any(condition["status"] == "True" for condition in found):
-            (node,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
-            rows = bgp_sessions.sessions(agents, node, "auto").sessions
-            sessions = {(row["instance"], row["peer"]): row["established"] for row in rows}
-        using = [
-            (sessions or {}).get((peer["instance"], peer["name"])) for peer in peers if peer["peer_config"] == config
-        ]
-        wrong, doubtful = peer_config_verdict(config, found, using)
-        problems += wrong
-        warnings += doubtful
-    return conditions, problems, warnings
+            said.warnings.append(f"the conditions of CiliumBGPPeerConfigs weren't checked: {exc.msg}")
+            break
+    established: dict[tuple[Any, Any], bool | None] = {}
+    if any(_says_problem(conditions) for conditions in read.values()):
+        established = _established(client, agents, name, api_version)
+    for config, conditions in read.items():
+        said.conditions += _named("CiliumBGPPeerConfig", config, conditions)
+        users = [peer for peer in peers if peer["peer_config"] == config]
+        up = [established.get((peer["instance"], peer["name"])) for peer in users]
+        problems, warnings = peer_config_verdict(config, conditions, up)
+        said.problems += problems
+        said.warnings += warnings
+    return said
+
+
+def _says_problem(conditions: list[dict[str, Any]]) -> bool:
+    return any(condition["status"] == "True" for condition in conditions)
+
+
+def _established(
+    client: Client, agents: Agents, name: str, api_version: str | None
+) -> dict[tuple[Any, Any], bool | None]:
+    """(instance, peer) -> whether the node's session with it is up, None if that is unknown."""
+    (node,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
+    rows = bgp_sessions.sessions(agents, node, "auto").sessions
+    return {(row["instance"], row["peer"]): row["established"] for row in rows}
+
+
+def _named(kind: str, name: str, conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Conditions with the object that has them."""
+    return [{"kind": kind, "name": name, **condition} for condition in conditions]
 
 
 def look(client: Client, name: str, *, label: str | None = None, cilium_namespace: str = "kube-system") -> Picture:
@@ -143,19 +172,14 @@ def look(client: Client, name: str, *, label: str | None = None, cilium_namespac
         label = record["before"]["label"]["key"]
     selection = judge(objects.labels(node) or {}, objects.labels(cilium_node), configs.items, label=label)
     operator = operator_lease.look(client, cilium_namespace) if configs.api_version else operator_lease.Verdict()
-    agents = bgp_sessions.Agents(client, cilium_namespace, client.timeout)
-    peer_conditions, peer_problems, peer_warnings = _peer_configs(
-        client, agents, name, configs.api_version, node_config
-    )
-    conditions = [
-        {"kind": config.kind, "name": config.name, **condition}
-        for config in selection.configs
-        for condition in objects.conditions({"status": {"conditions": config.conditions}})
-    ]
-    conditions += peer_conditions
-    conditions += [
-        {"kind": "CiliumBGPNodeConfig", "name": name, **condition} for condition in objects.conditions(node_config)
-    ]
+    agents = Agents(client, cilium_namespace, client.timeout)
+    peer_configs = _peer_configs(client, agents, name, configs.api_version, node_config)
+    conditions = []
+    for config in selection.configs:
+        of_config = objects.conditions({"status": {"conditions": config.conditions}})
+        conditions += _named(config.kind, config.name, of_config)
+    conditions += peer_configs.conditions
+    conditions += _named("CiliumBGPNodeConfig", name, objects.conditions(node_config))
     return Picture(
         node=node,
         record=record,
@@ -168,9 +192,9 @@ def look(client: Client, name: str, *, label: str | None = None, cilium_namespac
             *([operator.problem] if operator.problem else []),
             *selection.problems,
             *_node_config_problems(selection, node_config),
-            *peer_problems,
+            *peer_configs.problems,
         ],
-        warnings=[*([operator.warning] if operator.warning else []), *peer_warnings],
+        warnings=[*([operator.warning] if operator.warning else []), *peer_configs.warnings],
     )
 
 
@@ -194,6 +218,7 @@ def node_info(
         "ours": ours,
         "way": questions.way(picture.facts, record),
         "after_failure": questions.after_failure(picture.facts, record, ours=ours),
+        "routers_before": questions.routers_before(record) if record else [],
         "prefixes": prefixes(record["before"].get("routes") or {}) if record else [],
         "warnings": picture.warnings,
     }
@@ -209,7 +234,7 @@ def cilium_bgp_info(
 ) -> dict[str, Any]:
     """The result of cilium_bgp_info."""
     configs = objects.configs(client)
-    agents = bgp_sessions.Agents(client, cilium_namespace, client.timeout)
+    agents = Agents(client, cilium_namespace, client.timeout)
     nodes = bgp_sessions.read(client, agents, names, api_version=configs.api_version)
-    facts = bgp_sessions.each(lambda node: bgp_sessions.facts(agents, node, backend=backend, gather=gather), nodes)
+    facts = in_parallel(lambda node: bgp_sessions.facts(agents, node, backend=backend, gather=gather), nodes)
     return {"changed": False, "nodes": facts, "unknown": [entry["name"] for entry in facts if not entry["known"]]}

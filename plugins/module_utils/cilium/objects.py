@@ -13,7 +13,8 @@ from typing import Any
 
 from ..base.errors import HitlessError
 from ..kube import node_objects
-from ..kube.api import Client, NotFound, segment
+from ..kube.api_errors import NotFound
+from ..kube.client import Client, segment
 from .selection import Config
 
 GROUP = "/apis/cilium.io"
@@ -44,7 +45,7 @@ class Configs:
 def _list(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
     """All objects of a kind, None where the cluster doesn't serve it (404 for a list means just that)."""
     try:
-        return client.list(f"{GROUP}/{api_version}/{plural}")[0]
+        return client.list_all(f"{GROUP}/{api_version}/{plural}")[0]
     except NotFound:
         return None
 
@@ -95,17 +96,19 @@ def addresses(node: dict[str, Any], cilium_node: dict[str, Any] | None) -> list[
 
 def peers(config: dict[str, Any] | None) -> list[dict[str, Any]]:
     """The peers that a NodeConfig asks for."""
-    return [
-        {
-            "instance": instance.get("name"),
-            "name": peer.get("name"),
-            "address": peer.get("peerAddress"),
-            "asn": peer.get("peerASN"),
-            "peer_config": (peer.get("peerConfigRef") or {}).get("name"),
-        }
-        for instance in ((config or {}).get("spec") or {}).get("bgpInstances") or []
-        for peer in instance.get("peers") or []
-    ]
+    found = []
+    for instance in _instances((config or {}).get("spec") or {}):
+        for peer in instance.get("peers") or []:
+            found.append(
+                {
+                    "instance": instance.get("name"),
+                    "name": peer.get("name"),
+                    "address": peer.get("peerAddress"),
+                    "asn": peer.get("peerASN"),
+                    "peer_config": (peer.get("peerConfigRef") or {}).get("name"),
+                }
+            )
+    return found
 
 
 def conditions(obj: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -133,33 +136,47 @@ def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
     What isn't reported (status reporting is off, the agent never wrote, no NodeConfig) is unknown, not down. The state
     is only what the agent wrote last: a dead agent leaves "established" behind.
     """
-    status = ((config or {}).get("status") or {}).get("bgpInstances") or []
-    reported = {
-        (instance.get("name"), peer.get("name")): peer for instance in status for peer in instance.get("peers") or []
-    }
-    instances = ((config or {}).get("spec") or {}).get("bgpInstances") or []
-    local_asns = {instance.get("name"): instance.get("localASN") for instance in instances}
+    config = config or {}
+    reported = _reported(config.get("status") or {})
+    local_asns = {instance.get("name"): instance.get("localASN") for instance in _instances(config.get("spec") or {})}
     found = []
     for peer in peers(config):
         seen = reported.get((peer["instance"], peer["name"]), {})
-        found.append(
-            {
-                "instance": peer["instance"],
-                "peer": peer["name"],
-                "address": peer["address"] or seen.get("peerAddress"),
-                "asn": peer["asn"] or seen.get("peerASN"),
-                "local_asn": local_asns.get(peer["instance"]),
-                "state": seen.get("peeringState") or "unknown",
-                "established": seen["peeringState"] == "established" if seen.get("peeringState") else None,
-                "established_time": seen.get("establishedTime"),
-                "uptime": None,
-                "hold_time": (seen.get("timers") or {}).get("appliedHoldTimeSeconds"),
-                "graceful_restart": None,
-                "peer_config": peer["peer_config"],
-                "routes": [
-                    {key: count.get(key) for key in ("afi", "safi", "advertised", "received")}
-                    for count in seen.get("routeCount") or []
-                ],
-            }
-        )
+        found.append({**_session(peer, seen), "local_asn": local_asns.get(peer["instance"])})
     return found
+
+
+def _instances(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """The BGP instances in the spec or in the status of a NodeConfig."""
+    return part.get("bgpInstances") or []
+
+
+def _reported(status: dict[str, Any]) -> dict[tuple[Any, Any], dict[str, Any]]:
+    """(instance, peer) -> what the agent wrote of it."""
+    found = {}
+    for instance in _instances(status):
+        for peer in instance.get("peers") or []:
+            found[instance.get("name"), peer.get("name")] = peer
+    return found
+
+
+def _session(peer: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
+    """A peer with what was reported of it ({}: nothing)."""
+    state = seen.get("peeringState")
+    return {
+        "instance": peer["instance"],
+        "peer": peer["name"],
+        "address": peer["address"] or seen.get("peerAddress"),
+        "asn": peer["asn"] or seen.get("peerASN"),
+        "state": state or "unknown",
+        "established": state == "established" if state else None,
+        "established_time": seen.get("establishedTime"),
+        "uptime": None,
+        "hold_time": (seen.get("timers") or {}).get("appliedHoldTimeSeconds"),
+        "graceful_restart": None,
+        "peer_config": peer["peer_config"],
+        "routes": [
+            {key: count.get(key) for key in ("afi", "safi", "advertised", "received")}
+            for count in seen.get("routeCount") or []
+        ],
+    }

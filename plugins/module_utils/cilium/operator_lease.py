@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..kube.api import Client, Forbidden, segment
+from ..kube.api_errors import Forbidden
+from ..kube.client import Client, segment
 
 # leaderElectionResourceLockName in Cilium's operator/cmd.
 LEASE = "cilium-operator-resource-lock"
@@ -33,9 +34,13 @@ class Verdict:
     warning: str | None = None
 
 
+def _spec(lease: dict[str, Any]) -> dict[str, Any]:
+    return lease.get("spec") or {}
+
+
 def age(lease: dict[str, Any], now: datetime) -> float | None:
     """Seconds since a Lease was renewed, None if nobody holds it."""
-    spec = lease.get("spec") or {}
+    spec = _spec(lease)
     if not spec.get("renewTime") or not spec.get("holderIdentity"):
         return None
     return (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
@@ -43,7 +48,7 @@ def age(lease: dict[str, Any], now: datetime) -> float | None:
 
 def duration(lease: dict[str, Any]) -> float:
     """Seconds for which a renewal holds."""
-    return float((lease.get("spec") or {}).get("leaseDurationSeconds") or DURATION)
+    return float(_spec(lease).get("leaseDurationSeconds") or DURATION)
 
 
 def look(
@@ -70,14 +75,14 @@ def look(
     if seconds is not None and 0 <= seconds <= duration(lease):
         return Verdict()
     # It looks stale, or our clock is another than the cluster's: whether it is renewed tells without a clock.
-    first = (lease.get("spec") or {}).get("renewTime")
+    first = _spec(lease).get("renewTime")
     until = clock() + max(patience, duration(lease) * WATCHED)
     while clock() < until:
         sleep(INTERVAL)
         lease = client.find(path) or {}
-        if age(lease, now()) is not None and lease["spec"]["renewTime"] != first:
+        if age(lease, now()) is not None and _spec(lease)["renewTime"] != first:
             return Verdict()
-    holder = (lease.get("spec") or {}).get("holderIdentity")
+    holder = _spec(lease).get("holderIdentity")
     renewed = f"was renewed {first} by {holder} and isn't any more" if holder else "is held by nobody"
     return Verdict(
         problem=f"cilium-operator, which makes and deletes CiliumBGPNodeConfigs, is down: its Lease {LEASE} in "

@@ -6,7 +6,7 @@
 
 """What a node announces by Cilium's own word, for those who can't ask the routers: before a change, and back after it.
 
-Pure functions over what _sessions.facts() returns of a node. What a router made of it isn't in there.
+Pure functions over what bgp_sessions.facts() returns of a node. What a router made of it isn't in there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+
+from ..base import net
 
 Facts = dict[str, Any]
 
@@ -23,24 +25,26 @@ def kept(facts: Facts) -> dict[str, Any]:
 
     prefixes None: the source says only how many there are.
     """
-    routes = (facts["routes"] or {}).get("advertised")
-    return {
-        "source": facts["source"],
-        "sessions": [
-            {
-                **{key: session[key] for key in ("instance", "peer", "address", "established")},
-                "advertised": {
-                    f"{family['afi']}/{family['safi']}": family["advertised"] or 0 for family in session["routes"]
-                },
-            }
-            for session in facts["sessions"]
-        ],
-        "prefixes": None if routes is None else sorted({route["prefix"] for route in routes}),
-    }
+    sessions = []
+    for session in facts["sessions"]:
+        who = {key: session[key] for key in ("instance", "peer", "address", "established")}
+        sessions.append({**who, "advertised": _advertised(session)})
+    prefixes = None
+    if facts["routes"] and facts["routes"].get("advertised") is not None:
+        prefixes = sorted({route["prefix"] for route in facts["routes"]["advertised"]})
+    return {"source": facts["source"], "sessions": sessions, "prefixes": prefixes}
+
+
+def _advertised(session: dict[str, Any]) -> dict[str, int]:
+    """Family -> how many routes a session announces."""
+    return {f"{family['afi']}/{family['safi']}": family["advertised"] or 0 for family in session["routes"]}
 
 
 def problems(name: str, facts: Facts, peers: list[dict[str, Any]]) -> list[str]:
-    """Why this can't be a baseline; empty if it can. peers: of the sessions, in their order, see _estimate.estimate."""
+    """Why this can't be a baseline; empty if it can.
+
+    peers: of the sessions, in their order, see per_session.estimate.
+    """
     if not facts["known"]:
         return [f"what {name} announces is unknown: {facts['reason']}"]
     up = [(session, peer) for session, peer in zip(facts["sessions"], peers, strict=True) if session["established"]]
@@ -65,26 +69,32 @@ def missing(before: list[dict[str, Any]], facts: Facts, local: Iterable[str] = (
 
     local: VIPs that were announced and come back only when their pods do.
     """
-    fewer = Counter("ipv6/unicast" if ":" in prefix else "ipv4/unicast" for prefix in local)
     if not facts["known"]:
         return [f"unknown: {facts['reason']}"]
-    now = {(session["instance"], session["peer"], session["address"]): session for session in facts["sessions"]}
+    fewer = Counter(f"{net.family(prefix)}/unicast" for prefix in local)
+    now = {_key(session): session for session in facts["sessions"]}
     lacking = []
     for session in before:
-        if not session["established"]:
-            # It was down before, so it isn't waited for.
-            continue
-        found = now.get((session["instance"], session["peer"], session["address"]))
-        if found is None or not found["established"]:
-            lacking.append(f"session with {_name(session)} is {found['state'] if found else 'not there'}")
-            continue
-        counts = {f"{family['afi']}/{family['safi']}": family["advertised"] or 0 for family in found["routes"]}
-        for family, number in session["advertised"].items():
-            wanted = max(0, number - fewer[family])
-            if counts.get(family, 0) < wanted:
-                lacking.append(
-                    f"{counts.get(family, 0)} of {wanted} routes of {family} are announced to {_name(session)}"
-                )
+        # One that was down before isn't waited for.
+        if session["established"]:
+            lacking += _lacking(session, now.get(_key(session)), fewer)
+    return lacking
+
+
+def _key(session: dict[str, Any]) -> tuple[Any, ...]:
+    return session["instance"], session["peer"], session["address"]
+
+
+def _lacking(before: dict[str, Any], now: dict[str, Any] | None, fewer: Counter[str]) -> list[str]:
+    """What one session lacks. fewer: routes by family that needn't be there."""
+    if now is None or not now["established"]:
+        return [f"session with {_name(before)} is {now['state'] if now else 'not there'}"]
+    lacking = []
+    counts = _advertised(now)
+    for family, number in before["advertised"].items():
+        found, wanted = counts.get(family, 0), number - fewer[family]
+        if found < wanted:
+            lacking.append(f"{found} of {wanted} routes of {family} are announced to {_name(before)}")
     return lacking
 
 

@@ -12,7 +12,8 @@ import re
 from typing import Any
 
 from ..cilium.agent_pod import AGENT_CONTAINER, AGENT_SELECTOR
-from ..kube.api import TRANSIENT, ApiError, Client, segment
+from ..kube.api_errors import TRANSIENT, ApiError
+from ..kube.client import Client, segment
 
 OPERATOR_SELECTOR = "io.cilium/app=operator"
 OPERATOR_CONTAINER = "cilium-operator"
@@ -56,7 +57,7 @@ def read(client: Client, namespace: str, nodes: list[str], most: int) -> tuple[l
     ):
         path = f"/api/v1/namespaces/{segment(namespace)}/pods"
         try:
-            pods = client.list(path, labelSelector=selector)[0]
+            pods = client.list_all(path, labelSelector=selector)[0]
         except (ApiError, *TRANSIENT) as exc:
             missing.append(f"no log of the {kind}: {exc.msg}")
             continue

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..cilium.legacy_policy import KIND as LEGACY
 from ..cilium.selection import Config, is_system
-from ..frr.bgp_json import as_number
+from ..frr.neighbor_json import as_number
 from ..kube.labels import requirements
 from .findings import Finding, defect, failed, note, passed, unknown
 from .links import Facts, Link, configs, selecting, unasked

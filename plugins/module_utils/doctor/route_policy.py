@@ -16,7 +16,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from ..frr.bgp_json import as_number
+from ..frr.neighbor_json import as_number
 
 _MATCHES = {"ip address prefix-list ": "ipv4", "ipv6 address prefix-list ": "ipv6"}
 
@@ -192,7 +192,7 @@ def is_external(instance: dict[str, Any], neighbor: dict[str, Any]) -> bool:
     """Whether a session is one between two autonomous systems."""
     remote = neighbor["remote_as"]
     if remote in ("internal", "external", "auto", None):
-        return remote != "internal"
+        return bool(remote != "internal")
     return as_number(remote) != as_number(neighbor["local_as"] or instance["asn"])
 
 

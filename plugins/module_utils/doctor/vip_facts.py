@@ -18,7 +18,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..cilium import legacy_policy, objects
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Forbidden, NotFound, segment
+from ..kube.api_errors import TRANSIENT, Forbidden, NotFound
+from ..kube.client import Client, segment
 from ..record import records
 from . import cilium_logs
 from .advertisement import prefixes
@@ -223,7 +224,7 @@ class Reader:
 
         def read() -> list[Facts]:
             try:
-                return self.client.list(path, **query)[0]
+                return self.client.list_all(path, **query)[0]
             except NotFound:
                 return []
 
@@ -235,7 +236,8 @@ class Reader:
         for version in ("v2", "v2alpha1"):
             try:
                 return [
-                    pool(item) for item in self.client.list(f"{objects.GROUP}/{version}/ciliumloadbalancerippools")[0]
+                    pool(item)
+                    for item in self.client.list_all(f"{objects.GROUP}/{version}/ciliumloadbalancerippools")[0]
                 ]
             except NotFound:
                 continue
@@ -404,7 +406,8 @@ def vip_info(
     }
     names = sorted({each["secret"] for each in found["peer_configs"] or [] if each["secret"]})
     found["secrets"] = reader.secrets(names, secrets_namespace)
-    logs, missing = [], []
+    logs: list[dict[str, Any]] = []
+    missing: list[str] = []
     if log_lines:
         logs, missing = cilium_logs.read(client, cilium_namespace, [each["name"] for each in found["nodes"]], log_lines)
     return {

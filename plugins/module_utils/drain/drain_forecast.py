@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from ..kube.api import NAMES_ONLY, PAGE, Client
+from ..base.words import some
+from ..kube.client import NAMES_ONLY, Client
 from .filters import controller, is_finished, is_terminating, skips_budgets, uses_emptydir
 from .pdb import Budget, keys_of
 
@@ -80,24 +81,11 @@ def warnings(node: str, never: list[dict[str, Any]]) -> list[str]:
         groups.setdefault((row["budget"], row["why"]), []).append(f"{row['namespace']}/{row['name']}")
     lines = []
     for (budget, why), pods in groups.items():
-        more = f" and {len(pods) - 3} more" if len(pods) > 3 else ""
         lines.append(
-            f"{node}: PodDisruptionBudget {budget} doesn't let {', '.join(pods[:3])}{more} go as it stands: {why}; "
+            f"{node}: PodDisruptionBudget {budget} doesn't let {some(pods, 3)} go as it stands: {why}; "
             f"unless an operator lifts it when the eviction is asked for, change the budget or start more replicas"
         )
     return lines
-
-
-def pages(client: Client, path: str) -> Iterator[list[dict[str, Any]]]:
-    """The pages of a list, one at a time: whoever adds them up needs no memory for all of them."""
-    query: dict[str, Any] = {"limit": PAGE}
-    while True:
-        answer = client.get(path, **query)
-        yield answer.get("items") or []
-        token = answer.get("metadata", {}).get("continue")
-        if not token:
-            return
-        query["continue"] = token
 
 
 def last_endpoints(slices: Iterable[dict[str, Any]], node: str, going: set[str]) -> list[dict[str, Any]]:
@@ -127,7 +115,7 @@ def last_endpoints(slices: Iterable[dict[str, Any]], node: str, going: set[str])
 
 def of_endpoints(client: Client, node: str, going: list[Pod]) -> dict[str, Any]:
     """The Services that lose their last ready endpoint."""
-    slices = (each for page in pages(client, SLICES) for each in page)
+    slices = (each for page in client.pages(SLICES) for each in page.get("items") or [])
     return {"last_endpoints": last_endpoints(slices, node, {title(pod) for pod in going})}
 
 
@@ -149,7 +137,9 @@ def of_replicas(client: Client, going: list[Pod]) -> dict[str, Any]:
     if not groups:
         return {"all_replicas_here": []}
     hashes = sorted({pods[0]["metadata"]["labels"][HASH] for pods in groups.values()})
-    found, _version = client.list("/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})")
+    found, _version = client.list_all(
+        "/api/v1/pods", accept=NAMES_ONLY, labelSelector=f"{HASH} in ({','.join(hashes)})"
+    )
     here = {pod["metadata"]["uid"] for pods in groups.values() for pod in pods}
     others = {
         (controller(each) or {}).get("uid")

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..base.polling import Limits
-from ..kube.api import TRANSIENT, ApiError, Client, NotFound, Unauthorized, segment
+from ..kube.api_errors import TRANSIENT, ApiError, NotFound, Unauthorized
+from ..kube.client import Client, segment
 from ..kube.follow import Follower, Lost, Seen
 from .filters import is_ready, is_terminating, overdue_in, skips_budgets
 from .pdb import Budget, Gate, keys_of
@@ -443,8 +444,8 @@ class Evictor:
         moved = bool(gone & self.gates.keys())
         for key in gone & self.gates.keys():
             # Its row stays for the result; what protects nobody stops nobody.
-            gate = self.gates[key]
-            gate.update(replace(gate.budget, selector=None), listed=True)
+            lost = self.gates[key]
+            lost.update(replace(lost.budget, selector=None), listed=True)
         for budget in here:
             gate = self.gates.get(budget.key)
             moved = moved or gate is None or gate.budget.selector != budget.selector

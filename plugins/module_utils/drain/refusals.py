@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..base.errors import HitlessError
-from ..kube.api import ApiError, Conflict, Forbidden, ServerError, TooManyRequests
+from ..kube.api_errors import ApiError, Conflict, Forbidden, ServerError, TooManyRequests
 
 # Nobody is asked about the same pod more than once in this time.
 PAUSE = 1.0

@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished, patiently
+from ..base.words import some
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Unauthorized, segment
+from ..kube.api_errors import TRANSIENT, Unauthorized
+from ..kube.client import Client, segment
 from ..kube.events import Events
 from ..record import records
 from . import drain_forecast, pod_selector
@@ -24,18 +26,9 @@ from .evict import BUDGETS, ENDING, FAILED, SKIPPED, Evictor, Options, Target
 from .filters import Decision, Permissions, daemonset_of, judge, left_alone, tolerates_cordon
 from .pdb import Budget, Gate, keys_of
 
-NAMED = 5
-
 
 class DrainError(HitlessError):
     """The node can't be drained, or wasn't in time."""
-
-
-def shorten(items: Iterable[str], *, most: int = NAMED) -> str:
-    """The first few of a list, and how many more there are."""
-    listed = list(items)
-    more = f", and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
 
 
 def _set_unschedulable(
@@ -113,7 +106,7 @@ def uncordon(client: Client, name: str, *, run: dict[str, Any] | None, check_mod
 
 def pods_of(client: Client, name: str) -> tuple[list[dict[str, Any]], str]:
     """All pods bound to a node, and the resourceVersion of that list."""
-    return client.list("/api/v1/pods", fieldSelector=f"spec.nodeName={name}")
+    return client.list_all("/api/v1/pods", fieldSelector=f"spec.nodeName={name}")
 
 
 def decide(
@@ -146,7 +139,7 @@ def look_ahead(client: Client, name: str, going: list[dict[str, Any]], *, budget
     namespaces = {pod["metadata"]["namespace"] for pod in going}
     try:
         if going and budgets_count:
-            found, outlook.version = client.list(BUDGETS)
+            found, outlook.version = client.list_all(BUDGETS)
             outlook.budgets = [Budget.of(item) for item in found if item["metadata"]["namespace"] in namespaces]
             outlook.forecast |= drain_forecast.of_budgets(going, outlook.budgets)
             outlook.warnings += drain_forecast.warnings(name, outlook.forecast["never"])
@@ -156,13 +149,13 @@ def look_ahead(client: Client, name: str, going: list[dict[str, Any]], *, budget
         # Worth another try once a budget refuses, unless the right is missing.
         outlook.version = "" if isinstance(exc, TRANSIENT) else None
         failures.append(exc.msg)
-    for read in (
+    reads: list[Callable[[], dict[str, Any]]] = [
         lambda: drain_forecast.of_endpoints(client, name, going),
         lambda: drain_forecast.of_replicas(client, going),
-    ):
+    ]
+    for read in reads if going else []:
         try:
-            if going:
-                outlook.forecast |= read()
+            outlook.forecast |= read()
         except Unauthorized:
             raise
         except HitlessError as exc:
@@ -179,7 +172,7 @@ def _refuse(name: str, decisions: list[tuple[dict[str, Any], Decision]], outlook
         if decision.action == "refuse":
             refusals.setdefault(decision.reason, []).append(drain_forecast.title(pod))
     if refusals:
-        words = "; ".join(f"{shorten(pods)}: {reason}" for reason, pods in refusals.items())
+        words = "; ".join(f"{some(pods)}: {reason}" for reason, pods in refusals.items())
         count = sum(map(len, refusals.values()))
         raise DrainError(
             f"{name}: {count} of {len(decisions)} pods mustn't be evicted, and nothing was changed: {words}",
@@ -222,7 +215,7 @@ def reasons(evictor: Evictor) -> str:
     groups: dict[str, list[str]] = {}
     for target in sorted(evictor.pending, key=lambda target: (target.state == ENDING, str(target))):
         groups.setdefault(evictor.explain(target), []).append(str(target))
-    return shorten(f"{shorten(pods)} ({why})" for why, pods in groups.items())
+    return some(f"{some(pods)} ({why})" for why, pods in groups.items())
 
 
 def progress(evictor: Evictor) -> str:
@@ -239,7 +232,7 @@ def progress(evictor: Evictor) -> str:
 def silence(node: dict[str, Any]) -> str:
     """Since when nothing is heard of the node's kubelet and what to do about its pods; empty if it is heard of."""
     conditions = node.get("status", {}).get("conditions") or []
-    ready = next((entry for entry in conditions if entry.get("type") == "Ready"), {})
+    ready: dict[str, Any] = next((entry for entry in conditions if entry.get("type") == "Ready"), {})
     if ready.get("status") != "Unknown":
         return ""
     at = ready.get("lastHeartbeatTime") or ready.get("lastTransitionTime")

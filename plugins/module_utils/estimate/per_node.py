@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import AGENT_CONTAINER
+from ..cilium.agents import Agents
 from ..kube import node_objects
-from ..kube.api import Client
+from ..kube.client import Client
 from ..record import records
 from . import per_session
 
@@ -31,7 +33,7 @@ UNSEEN = 5
 def peers(
     client: Client, api_version: str | None, node_config: dict[str, Any] | None, sessions: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What _estimate wants to know of each session's peer, in the order of the sessions."""
+    """What per_session wants to know of each session's peer, in the order of the sessions."""
     asked_for = {(peer["instance"], peer["name"]) for peer in objects.peers(node_config)}
     specs: dict[str, dict[str, Any] | None] = {}
 
@@ -61,18 +63,20 @@ def peers(
 
 def conditions(node: bgp_sessions.Node, peers_: list[dict[str, Any]]) -> str:
     """A fingerprint of what decides on the time, as far as the cluster knows it: Cilium's image, peers and settings."""
-    images = sorted(
-        {
-            status.get("imageID") or status.get("image") or ""
-            for pod in node.agents or []
-            for status in (pod.get("status") or {}).get("containerStatuses") or []
-            if status.get("name") == AGENT_CONTAINER
-        }
-    )
+    images: set[str] = set()
+    for pod in node.agents or []:
+        images.update(_agent_images(pod))
     spec = (node.node_config or {}).get("spec") or {}
     settings = [[peer["name"], peer["peer_config"]] for peer in peers_]
-    text = json.dumps([images, spec, sorted(settings, key=lambda each: str(each[0]))], sort_keys=True)
+    text = json.dumps([sorted(images), spec, sorted(settings, key=lambda each: str(each[0]))], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _agent_images(pod: dict[str, Any]) -> Iterator[str]:
+    """The image that the agent's container runs."""
+    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        if status.get("name") == AGENT_CONTAINER:
+            yield status.get("imageID") or status.get("image") or ""
 
 
 def measured(node: dict[str, Any]) -> dict[str, Any] | None:
@@ -154,7 +158,7 @@ def node_estimate(client: Client, params: dict[str, Any], *, check_mode: bool) -
     node = node_objects.read(client, name)
     records.ensure_ours(name, records.parse(node), params["_run"])
     api_version = objects.configs(client).api_version
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
     facts = bgp_sessions.facts(agents, seen, backend="auto", gather=("peers",))
     peers_ = peers(client, api_version, seen.node_config, facts["sessions"])

@@ -107,23 +107,34 @@ def with_measured(bound: dict[str, Any], measured: dict[str, Any] | None, *, unc
 
 def _sessions(routers: dict[str, list[dict[str, Any]] | None], peers: list[dict[str, Any]]) -> Iterator[Session]:
     """Every session and family that may hold routes to the node; at least one."""
-    if not any(neighbors is None or neighbors for neighbors in routers.values()):
-        # No router is known to have a session: those that Cilium has, or one of which nothing is known.
-        for peer in peers or [{"name": None}]:
-            named = f"peer {peer['name']}" if peer["name"] else "a session that nothing is known of"
-            yield _filled(named, _row(None, None, peer["name"], None), {}, _offer([peer]))
+    if all(neighbors is not None and not neighbors for neighbors in routers.values()):
+        yield from _of_peers(peers)
         return
     offer = _offer(peers)
     for router, neighbors in routers.items():
         if neighbors is None:
             yield _filled(f"router {router}, which wasn't asked", _row(router, None, None, None), {}, offer)
-        for neighbor in neighbors or []:
-            vrf = neighbor.get("vrf") or "default"
-            for family in neighbor.get("accepted") or [None]:
-                where = f"router {router}, session {neighbor['address']}"
-                where += f" in VRF {vrf}" if vrf != "default" else ""
-                where += f", {family}" if family else ""
-                yield _filled(where, _row(router, vrf, neighbor["address"], family), neighbor, offer)
+            continue
+        for neighbor in neighbors:
+            yield from _of_neighbor(router, neighbor, offer)
+
+
+def _of_peers(peers: list[dict[str, Any]]) -> Iterator[Session]:
+    """Where no router is known to have a session: those that Cilium has, or one of which nothing is known."""
+    for peer in peers or [{"name": None}]:
+        named = f"peer {peer['name']}" if peer["name"] else "a session that nothing is known of"
+        yield _filled(named, _row(None, None, peer["name"], None), {}, _offer([peer]))
+
+
+def _of_neighbor(router: str, neighbor: dict[str, Any], offer: Offer) -> Iterator[Session]:
+    """A session that a router has, for each family in which it has routes."""
+    vrf = neighbor.get("vrf") or "default"
+    where = f"router {router}, session {neighbor['address']}"
+    if vrf != "default":
+        where += f" in VRF {vrf}"
+    for family in neighbor.get("accepted") or [None]:
+        named = f"{where}, {family}" if family else where
+        yield _filled(named, _row(router, vrf, neighbor["address"], family), neighbor, offer)
 
 
 def _row(router: str | None, vrf: str | None, address: str | None, family: str | None) -> dict[str, Any]:
@@ -134,19 +145,12 @@ def _offer(peers: list[dict[str, Any]]) -> Offer:
     """The worst of what the node asks its peers for: which peer belongs to which router's session isn't known."""
     if not peers:
         return Offer()
-    holds = [peer.get("hold_time") for peer in peers]
-    known = [hold for hold in holds if hold is not None]
-    # A hold time of 0 switches the timer off: it is the longest. PeerConfig's isn't the one applied: a router that
-    # is configured with 0 makes it 0.
-    hold = None if len(known) < len(holds) else 0 if 0 in known else max(known)
-    specs = [peer.get("peer_config") for peer in peers]
-    if any(spec is None for spec in specs):
+    hold = _longest_hold([peer.get("hold_time") for peer in peers])
+    if any(peer.get("peer_config") is None for peer in peers):
         return Offer(hold_time=hold)
-    wanted = [restart for spec in specs if (restart := (spec or {}).get("gracefulRestart") or {}).get("enabled")]
-    times = [restart.get("restartTimeSeconds", DEFAULT_RESTART) for restart in wanted]
-    # A session that is up was opened with what the PeerConfig said then, which the agent still has.
-    applied = [restart for peer in peers if (restart := peer.get("graceful_restart") or {}).get("enabled")]
-    times += [restart.get("restart_time") or LONGEST_RESTART for restart in applied]
+    times: list[int] = []
+    for peer in peers:
+        times += _restart_times(peer)
     return Offer(
         graceful_restart=bool(times),
         restart_time=max(times, default=0),
@@ -156,31 +160,51 @@ def _offer(peers: list[dict[str, Any]]) -> Offer:
     )
 
 
+def _longest_hold(seconds: list[int | None]) -> int | None:
+    """The longest of some hold times, None if one isn't known.
+
+    They are those that the agent applies. PeerConfig's may be another: a router that is configured with 0 makes it 0.
+    """
+    known = [hold for hold in seconds if hold is not None]
+    if len(known) < len(seconds):
+        return None
+    # A hold time of 0 switches the timer off: it is the longest.
+    return 0 if 0 in known else max(known)
+
+
+def _restart_times(peer: dict[str, Any]) -> list[int]:
+    """The restart times that the node may have asked a peer for; none without graceful restart."""
+    times: list[int] = []
+    wanted = peer["peer_config"].get("gracefulRestart") or {}
+    if wanted.get("enabled"):
+        times.append(wanted.get("restartTimeSeconds", DEFAULT_RESTART))
+    # A session that is up was opened with what the PeerConfig said then, which the agent still has.
+    applied = peer.get("graceful_restart") or {}
+    if applied.get("enabled"):
+        times.append(applied.get("restart_time") or LONGEST_RESTART)
+    return times
+
+
 def _filled(where: str, row: dict[str, Any], neighbor: dict[str, Any], offer: Offer) -> Session:
     """A session as its router knows it, and as the node asks for it where the router doesn't say."""
+    established = neighbor.get("established")
     restart = neighbor.get("graceful_restart") or {}
     # Of a session that is down FRR shows the last one's values, or the configured ones.
-    read = restart if neighbor.get("established") else {}
-    negotiated = _either(read.get("negotiated"), False if offer.graceful_restart is False else None)
-    families = read.get("families")
-    if families is not None and row["family"] is not None and row["family"] not in families:
-        negotiated = False
-    time, source = LONGEST_RESTART, "unknown, the longest there is"
-    if read.get("restart_time") is not None:
-        time, source = read["restart_time"], "received by the router"
-    elif offer.restart_time is not None:
-        time, source = offer.restart_time, "of the CiliumBGPPeerConfig"
+    read = restart if established else {}
+    negotiated = _negotiated(read, row["family"], offer)
+    time, source = _restart_time(read, offer)
+    # As long as this is counted down, the session's paths are stale.
     remaining = restart.get("remaining") or 0
     if remaining:
-        # Its paths are stale now, whatever the node asks for meanwhile.
+        # Whatever the node asks for meanwhile.
         negotiated = None
     if remaining > time:
         time, source = remaining, "that the router still keeps stale paths"
-    hold = neighbor.get("hold_time") if neighbor.get("established") else None
+    hold = neighbor.get("hold_time") if established else None
     return Session(
         where=where,
         row=row,
-        established=neighbor.get("established"),
+        established=established,
         negotiated=negotiated,
         notification=read.get("notification"),
         restart_time=time,
@@ -190,6 +214,25 @@ def _filled(where: str, row: dict[str, Any], neighbor: dict[str, Any], offer: Of
         long_lived=_either(read.get("long_lived"), offer.long_lived),
         long_lived_time=read.get("long_lived_stale_time"),
     )
+
+
+def _negotiated(read: dict[str, Any], family: str | None, offer: Offer) -> bool | None:
+    """Whether graceful restart is in force for a family, None if that isn't known."""
+    families = read.get("families")
+    if families is not None and family is not None and family not in families:
+        return False
+    if read.get("negotiated") is not None:
+        return bool(read["negotiated"])
+    return False if offer.graceful_restart is False else None
+
+
+def _restart_time(read: dict[str, Any], offer: Offer) -> tuple[int, str]:
+    """For how many seconds stale paths are kept, and where that comes from."""
+    if read.get("restart_time") is not None:
+        return read["restart_time"], "received by the router"
+    if offer.restart_time is not None:
+        return offer.restart_time, "of the CiliumBGPPeerConfig"
+    return LONGEST_RESTART, "unknown, the longest there is"
 
 
 def _either(first: Any, second: Any) -> Any:
@@ -232,11 +275,12 @@ def _stale(event: str, session: Session) -> tuple[int | None, str]:
     if notified and session.notification is False:
         return 0, "removed at once (the node didn't send the N bit: a NOTIFICATION ends graceful restart)"
     sure = session.negotiated and (session.notification or not notified)
-    words = f"{'' if sure else 'perhaps '}kept as stale for the restart time of {session.restart_time} s"
-    words += f" ({session.restart_from})"
+    perhaps = "" if sure else "perhaps "
+    words = f"{perhaps}kept as stale for the restart time of {session.restart_time} s ({session.restart_from})"
     if session.long_lived is False:
         return session.restart_time, words
-    if session.long_lived is None or session.long_lived_time is None:
-        what = "may be negotiated" if session.long_lived is None else "is negotiated, for a time that isn't known"
-        return None, f"{words}, and long-lived graceful restart {what}"
+    if session.long_lived is None:
+        return None, f"{words}, and long-lived graceful restart may be negotiated"
+    if session.long_lived_time is None:
+        return None, f"{words}, and long-lived graceful restart is negotiated, for a time that isn't known"
     return session.restart_time + session.long_lived_time, f"{words} and {session.long_lived_time} s (long-lived)"

@@ -3,17 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
-"""What everything that reads a router's answers shares: the two kinds of error, JSON documents, addresses."""
+"""What everything that reads a router's answers shares: the two kinds of error, and JSON documents."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.words import excerpt
 
 
 class RouterError(HitlessError):
@@ -41,37 +40,8 @@ def documents(text: str) -> tuple[list[Any], str]:
         found.append(document)
 
 
-def excerpt(text: str, length: int = 120) -> str:
-    """One line of at most that many characters, for messages."""
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 3] + "..."
-
-
-def address(text: str) -> str:
-    """The one spelling of an IP address, without the zone of a link-local one; RouterError where it is none."""
-    try:
-        return str(ipaddress.ip_address(str(text).split("%", 1)[0]))
-    except ValueError as exc:
-        raise RouterError(f"'{text}' isn't an IP address; give the node's addresses, such as 192.0.2.11") from exc
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address (FRR's objects mix addresses with other keys)."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def prefix(text: str) -> str:
-    """The one spelling of an IP prefix; RouterError where it is none, or has bits right of its length."""
-    try:
-        return str(ipaddress.ip_network(str(text)))
-    except ValueError as exc:
-        raise RouterError(f"'{text}' isn't an IP prefix: {exc}; give prefixes such as 198.51.100.10/32") from exc
-
-
-def family(prefix_or_address: str) -> str:
-    """ipv4 or ipv6."""
-    return "ipv6" if ":" in prefix_or_address else "ipv4"
+def strange(what: str, document: Any) -> UnknownError:
+    """The error for an answer in no form that is known."""
+    return UnknownError(
+        f"FRR's answer about {what} isn't understood: {excerpt(str(document))}; report it together with 'show version'"
+    )

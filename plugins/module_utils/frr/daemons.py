@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """How FRR was started on this host: its daemons' arguments and its unit's order. What can't be known is None."""
 
@@ -37,7 +36,7 @@ def listen_port(bgpd: list[str] | None) -> int | None:
     if bgpd is None:
         return None
     port = "179"
-    for word, following in zip(bgpd, [*bgpd[1:], ""]):  # noqa: B905 - strict= came with Python 3.10
+    for word, following in zip(bgpd, [*bgpd[1:], ""]):
         if word in ("-p", "--bgp_port"):
             port = following
         elif word.startswith("--bgp_port="):

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """The kernel's forwarding table: look-ups of single addresses, all of them in one process of ip."""
 
@@ -16,7 +15,10 @@ import shutil
 import subprocess
 from typing import Any
 
-from .answers import RouterError, UnknownError, address, documents, excerpt, family, prefix
+from ..base.net import address, family, prefix
+from ..base.words import excerpt
+from .answers import RouterError, UnknownError, documents
+from .questions import pairs
 
 # What the kernel says when no packet would be forwarded: no route at all; unreachable; blackhole; prohibit.
 # (An anchor such as "ip route 198.51.100.0/24 Null0" is common on routers that announce VIPs.)
@@ -40,21 +42,7 @@ def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] |
 
     ip answers the lines that succeed on stdout, in order, and names the number of each one that fails on stderr.
     """
-    failed: dict[int, str] = {}
-    reason: list[str] = []
-    for line in stderr.splitlines():
-        verdict = re.match(r"Command failed -:(\d+)$", line.strip())
-        if verdict:
-            failed[int(verdict.group(1))] = " ".join(reason)
-            reason = []
-        elif line.strip():
-            reason.append(line.strip())
-    if reason:
-        # ip gives up the whole batch at some errors, an unknown VRF for instance.
-        raise UnknownError(f"ip couldn't look up routes: {excerpt(' '.join(reason))}; is the VRF's name right?")
-    for number, why in failed.items():
-        if not why.startswith("RTNETLINK answers: ") or not why.endswith(NOT_FORWARDED):
-            raise UnknownError(f"'ip {lines[number - 1]}' failed: {excerpt(why)}; try it on the router by hand")
+    failed = _not_forwarded(lines, stderr)
     found, rest = documents(stdout)
     if rest or len(found) + len(failed) != len(lines):
         raise UnknownError(
@@ -63,6 +51,26 @@ def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] |
         )
     answers = iter(found)
     return [None if number in failed else _only(next(answers), line) for number, line in enumerate(lines, start=1)]
+
+
+def _not_forwarded(lines: list[str], stderr: str) -> set[int]:
+    """The numbers of the lines for which the kernel says that nothing is forwarded; UnknownError for other failures."""
+    failed: dict[int, str] = {}
+    reason: list[str] = []
+    for line in stderr.splitlines():
+        verdict = re.match(r"Command failed -:(\d+)$", line.strip())
+        if verdict:
+            failed[int(verdict.group(1))] = " ".join(reason)
+            reason = []
+        else:
+            reason += line.split()
+    if reason:
+        # ip gives up the whole batch at some errors, an unknown VRF for instance.
+        raise UnknownError(f"ip couldn't look up routes: {excerpt(' '.join(reason))}; is the VRF's name right?")
+    for number, why in failed.items():
+        if not why.startswith("RTNETLINK answers: ") or not why.endswith(NOT_FORWARDED):
+            raise UnknownError(f"'ip {lines[number - 1]}' failed: {excerpt(why)}; try it on the router by hand")
+    return set(failed)
 
 
 def _only(document: Any, line: str) -> dict[str, Any]:
@@ -104,6 +112,11 @@ def _hop(hop: dict[str, Any]) -> str | None:
     return address(shown) if shown else None
 
 
+def _members(entry: dict[str, Any]) -> list[int]:
+    """The numbers of the next hop objects that one is a group of; [] where it is no group."""
+    return [part["id"] for part in entry.get("group", [])]
+
+
 class Fib:
     """Looks routes up with iproute2."""
 
@@ -116,12 +129,14 @@ class Fib:
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
         """One entry for each matched route: {vrf, family, prefix (the one asked for), matched, next_hops}."""
-        asked = [(vrf, pre, dst) for vrf, prefixes in wanted.items() for pre in prefixes for dst in probes(pre)]
+        asked = []
+        for vrf, pre in pairs(wanted):
+            asked += [(vrf, pre, dst) for dst in probes(pre)]
+        found = self._batch([look_up(dst, vrf) for vrf, _pre, dst in asked])
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
-        found = self._batch([look_up(dst, vrf) for vrf, _pre, dst in asked])
-        for (vrf, pre, dst), route in zip(asked, found):  # noqa: B905 - strict= came with Python 3.10
-            # See _withdrawal.decided(): an IPv6 answer can be about something else altogether.
+        for (vrf, pre, dst), route in zip(asked, found):
+            # See route_rules.decided(): an IPv6 answer can be about something else altogether.
             if route is None or not covers(destination(route, dst), dst):
                 continue
             hops = next_hops(route)
@@ -138,49 +153,50 @@ class Fib:
 
     def neighbours(self) -> list[dict[str, Any]]:
         """The hosts on the router's links, as ip lists them: {dst, dev, lladdr, ...}."""
-        done = self._run(["neigh", "show"], "")
-        found, rest = documents(done[1])
-        if done[0] or rest or not all(isinstance(listed, list) for listed in found):
-            raise UnknownError(f"'ip -j neigh show' isn't understood: {excerpt(done[2] or done[1])}")
-        return [entry for listed in found for entry in listed]
+        return self._listed(["neigh", "show"])
 
     def addresses(self) -> list[dict[str, Any]]:
         """The router's own global addresses as {address, network, interface}, of all VRFs."""
-        done = self._run(["address", "show"], "")
-        found, rest = documents(done[1])
-        if done[0] or rest or not all(isinstance(listed, list) for listed in found):
-            raise UnknownError(f"'ip -j address show' isn't understood: {excerpt(done[2] or done[1])}")
-        return [
-            {
-                "address": address(own["local"]),
-                "network": str(ipaddress.ip_interface(f"{own['local']}/{own['prefixlen']}").network),
-                "interface": link["ifname"],
-            }
-            for listed in found
-            for link in listed
-            for own in link.get("addr_info", [])
-            if own.get("scope") == "global" and "local" in own
-        ]
+        found = []
+        for link in self._listed(["address", "show"]):
+            for own in link.get("addr_info", []):
+                if own.get("scope") != "global" or "local" not in own:
+                    continue
+                network = ipaddress.ip_interface(f"{own['local']}/{own['prefixlen']}").network
+                found.append({"address": address(own["local"]), "network": str(network), "interface": link["ifname"]})
+        return found
 
     def _objects(self, numbers: list[int]) -> dict[int, list[str]]:
         """The next hops of next hop objects; a group is looked up through its members."""
-        if not numbers:
-            return {}
+        objects = self._with_members(numbers)
+        hops = {}
+        for number in numbers:
+            shown = [_hop(objects[part]) for part in _members(objects[number]) or [number]]
+            hops[number] = [hop for hop in shown if hop]
+        return hops
+
+    def _with_members(self, numbers: list[int]) -> dict[int, dict[str, Any]]:
+        """Next hop objects by their numbers, and those that they are groups of."""
         objects: dict[int, dict[str, Any]] = {}
         missing = numbers
         while missing:
+            members: set[int] = set()
             found = self._batch([f"nexthop get id {number}" for number in missing])
-            for number, entry in zip(missing, found):  # noqa: B905 - strict= came with Python 3.10
+            for number, entry in zip(missing, found):
                 if entry is None:
                     raise UnknownError(f"next hop object {number} went away while it was looked up")
                 objects[number] = entry
-            members = {part["id"] for entry in objects.values() for part in entry.get("group", [])}
+                members.update(_members(entry))
             missing = sorted(members - set(objects))
-        hops: dict[int, list[str]] = {}
-        for number in numbers:
-            parts = [part["id"] for part in objects[number].get("group", [])] or [number]
-            hops[number] = [hop for hop in (_hop(objects[part]) for part in parts) if hop]
-        return hops
+        return objects
+
+    def _listed(self, arguments: list[str]) -> list[dict[str, Any]]:
+        """What ip lists as JSON."""
+        rc, stdout, stderr = self._run(arguments, "")
+        found, rest = documents(stdout)
+        if rc or rest or not all(isinstance(listed, list) for listed in found):
+            raise UnknownError(f"'ip -j {' '.join(arguments)}' isn't understood: {excerpt(stderr or stdout)}")
+        return [entry for listed in found for entry in listed]
 
     def _batch(self, lines: list[str]) -> list[dict[str, Any] | None]:
         _rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))

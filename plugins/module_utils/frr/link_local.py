@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Which link-local addresses of the router's links are a node's, so that its sessions over them are found, too.
 
@@ -15,7 +14,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answers import UnknownError, address, excerpt, is_address
+from ..base.net import address, is_address
+from ..base.words import excerpt
+from .answers import UnknownError
 
 
 def candidates(summary: dict[str, Any]) -> list[str]:

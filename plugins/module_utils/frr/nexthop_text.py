@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """How many BGP paths use each next hop, from the text that FRR 8.4 to 9.x have for it (10.x has JSON)."""
 
@@ -11,7 +10,9 @@ from __future__ import annotations
 
 import re
 
-from .answers import UnknownError, address, excerpt, is_address
+from ..base.net import address, is_address
+from ..base.words import excerpt
+from .answers import UnknownError
 
 HEAD = "Current BGP nexthop cache:"
 # One space, then the next hop; what belongs to it is indented by two.

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """What a router is configured to do with routes, and what it did with some of them."""
 
@@ -11,23 +10,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import bgp_json, daemons, running_config
-from .answers import UnknownError, family
+from ..base.net import family
+from . import bgp_json, daemons, rib_json, running_config
 from .iproute import Fib
-from .router_look import INSTANCES, bgp
+from .questions import INSTANCES, pairs, prefix_command
+from .router_look import no_instance
 from .vtysh import Vtysh
 
 
 def frr_policy_info(vtysh: Vtysh, fib: Fib, wanted: dict[str, list[str]]) -> dict[str, Any]:
     """What frr_policy_info returns of these prefixes per VRF, and of the router itself."""
-    asked = [(vrf, each) for vrf, prefixes in wanted.items() for each in prefixes]
-    there, paths, rib = _look_ups(vtysh, asked)
+    there, paths, rib = _look_ups(vtysh, pairs(wanted))
     for vrf in wanted:
         if vrf not in there:
-            raise UnknownError(
-                f"FRR has no BGP instance in VRF {vrf} (it has: {', '.join(there) or 'none'});"
-                " is 'router bgp' configured there, and has bgpd read its configuration?"
-            )
+            raise no_instance(vrf, there)
     return {
         "configuration": running_config.configuration(vtysh.text("show running-config")),
         "paths": paths,
@@ -41,17 +37,13 @@ def _look_ups(
     vtysh: Vtysh, asked: list[tuple[str, str]]
 ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]]]:
     """(VRFs with an instance, BGP's paths, zebra's routes), all from one process."""
-    in_bgp = [f"{bgp(vrf)} {family(each)} unicast {each} json" for vrf, each in asked]
+    in_bgp = [prefix_command(vrf, each) for vrf, each in asked]
     in_zebra = [f"show {'ipv6' if family(each) == 'ipv6' else 'ip'} route vrf {vrf} {each} json" for vrf, each in asked]
-    first, *rest = vtysh.show([INSTANCES, *in_bgp, *in_zebra])
-    paths = [
-        {"vrf": vrf, "prefix": each, **path}
-        for (vrf, each), document in zip(asked, rest[: len(asked)])  # noqa: B905 - strict= came with Python 3.10
-        for path in bgp_json.paths(document, each)
-    ]
-    rib = [
-        {"vrf": vrf, **route}
-        for (vrf, each), document in zip(asked, rest[len(asked) :])  # noqa: B905
-        for route in bgp_json.rib(document, each)
-    ]
-    return list(bgp_json.instances(first)), paths, rib
+    answers = iter(vtysh.show([INSTANCES, *in_bgp, *in_zebra]))
+    instances = list(bgp_json.instances(next(answers)))
+    paths, rib = [], []
+    for vrf, each in asked:
+        paths += [{"vrf": vrf, "prefix": each, **path} for path in bgp_json.paths(next(answers), each)]
+    for vrf, each in asked:
+        rib += [{"vrf": vrf, **route} for route in rib_json.rib(next(answers), each)]
+    return instances, paths, rib

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Whether a port of an address answers a single try by TCP or UDP."""
 
@@ -13,7 +12,8 @@ import ipaddress
 import socket
 from typing import Any
 
-from .answers import RouterError, address
+from ..base.net import address
+from .answers import RouterError
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
@@ -30,7 +30,7 @@ def attempt(host: str, port: int, *, protocol: str, vrf: str, timeout: float) ->
             if protocol == "udp":
                 one.send(b"\n")
                 one.recv(1)
-        except socket.timeout:  # noqa: UP041 - another class until Python 3.10
+        except socket.timeout:
             reason = f"no answer within {timeout:g} s"
             return {"answers": None if protocol == "udp" else False, "reason": reason}
         except PermissionError as exc:

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Rules about one look at a router: are a node's routes withdrawn, are they present? Judged by next hop.
 
@@ -17,12 +16,26 @@ A look ("view") is a dict of lists, made by frr/router_look.py, and holds only w
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict, List
 
-from .answers import family
+from ..base.net import family
+from ..base.words import some
+from .questions import pairs
 
 # Stands for prefixes outside of those looked up: a counter says that there are paths, not of which prefixes.
 OTHERS = "*"
+Entries = List[Dict[str, Any]]
+View = Dict[str, Entries]
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, str]:
+    """VRF and prefix of an entry."""
+    return entry["vrf"], entry["prefix"]
+
+
+def _installed(view: View) -> set[tuple[str, str]]:
+    """(VRF, prefix) of what the kernel forwards to the node by a route for exactly that prefix."""
+    return {_key(route) for route in view["fib"] if route["matched"] == route["prefix"]}
 
 
 def over_node(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
@@ -65,8 +78,8 @@ def decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]]) -> list[d
     Asked for one IPv6 address, Linux can answer with another route that shares a next hop object with the right one
     (seen with 6.18; FRR installs all its routes by such objects). An answer for exactly the prefix is right.
     """
-    exact = {(entry["vrf"], entry["prefix"]) for entry in kernel if entry["matched"] == entry["prefix"]}
-    return kernel + [entry for entry in zebra if (entry["vrf"], entry["prefix"]) not in exact]
+    exact = {_key(entry) for entry in kernel if entry["matched"] == entry["prefix"]}
+    return kernel + [entry for entry in zebra if _key(entry) not in exact]
 
 
 def forwarded(entries: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
@@ -84,7 +97,7 @@ def _entry(source: dict[str, Any], where: str, **more: Any) -> dict[str, Any]:
     return {**entry, "where": where, "stale": bool(source.get("stale", False)), **more}
 
 
-def not_withdrawn(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def not_withdrawn(view: View) -> list[dict[str, Any]]:
     """What is still there of the node: [] means withdrawn.
 
     A path counts whether fresh or stale (graceful restart keeps it in use), from the node or from another router (which
@@ -92,23 +105,38 @@ def not_withdrawn(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]
     """
     left = [_entry(route, "bgp", **{"from": route["from"]}) for route in view["routes"]]
     left += [_entry(route, "fib") for route in view["fib"]]
+    left += _accepted_besides(view, left)
+    left += _counted_besides(view, left)
+    return left
+
+
+def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What neighbours' counters know of in families of which no path is named in what is left."""
+    found = []
     seen = {(entry["vrf"], entry["family"]) for entry in left}
     for neighbor in view["neighbors"]:
         for kind, count in neighbor["accepted"].items():
             # Counts stale paths too, also on FRR 8.4, whose "neighbors X routes" leaves them out.
             if count and (neighbor["vrf"], kind) not in seen:
-                left.append(_others(neighbor["vrf"], kind, neighbor["address"], count))
+                found.append(_others(neighbor["vrf"], kind, neighbor["address"], count))
                 seen.add((neighbor["vrf"], kind))
+    return found
+
+
+def _counted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the next hops' counters know of in VRFs of which no path is named in what is left."""
+    found = []
+    # A next hop's family isn't always its prefixes' (RFC 8950), so any named path of the VRF explains the number.
+    seen = {entry["vrf"] for entry in left}
     for count in view["counts"]:
-        # A next hop's family isn't always its prefixes' (RFC 8950), so any named path of the VRF explains the number.
-        if count["paths"] and not any(entry["vrf"] == count["vrf"] for entry in left):
-            left.append(_others(count["vrf"], family(count["next_hop"]), count["next_hop"], count["paths"]))
-    return left
+        if count["paths"] and count["vrf"] not in seen:
+            found.append(_others(count["vrf"], family(count["next_hop"]), count["next_hop"], count["paths"]))
+            seen.add(count["vrf"])
+    return found
 
 
 def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
-    source = {"vrf": vrf, "family": kind, "prefix": OTHERS, "next_hop": hop}
-    return _entry(source, "bgp", paths=count)
+    return _entry({"vrf": vrf, "family": kind, "prefix": OTHERS, "next_hop": hop}, "bgp", paths=count)
 
 
 def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
@@ -124,14 +152,14 @@ def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: s
     return [{"vrf": vrf, "prefix": wanted, "next_hops": sorted(hops)}] if usable else []
 
 
-def not_unused(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def not_unused(view: View) -> list[dict[str, Any]]:
     """What the kernel still forwards to the node although there is another way: [] means that traffic has moved."""
-    movable = {(each["vrf"], each["prefix"]) for each in view["others"]}
-    return [_entry(route, "fib") for route in view["fib"] if (route["vrf"], route["prefix"]) in movable]
+    movable = {_key(each) for each in view["others"]}
+    return [_entry(route, "fib") for route in view["fib"] if _key(route) in movable]
 
 
 def not_present(
-    view: dict[str, list[dict[str, Any]]],
+    view: View,
     wanted: dict[str, list[str]],
     *,
     forwarded: dict[str, list[str]] | None = None,
@@ -144,41 +172,21 @@ def not_present(
     another router would hide that it isn't. forwarded: only for these the kernel has to (None: for all). sessions:
     {vrf, address} of those that have to be up, also if the router doesn't list them now (None: all that it lists).
     """
-    must = {
-        (vrf, prefix) for vrf, prefixes in (wanted if forwarded is None else forwarded).items() for prefix in prefixes
-    }
-    fresh = {(r["vrf"], r["prefix"]) for r in view["routes"] if r["valid"] and not r["stale"]}
-    known = {(r["vrf"], r["prefix"]): r for r in view["routes"]}
-    installed = {(r["vrf"], r["prefix"]) for r in view["fib"] if r["matched"] == r["prefix"]}
+    fresh = {_key(route) for route in view["routes"] if route["valid"] and not route["stale"]}
+    uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
+    known = {_key(route): route for route in view["routes"]}
     missing: list[dict[str, Any]] = []
     for vrf, prefixes in wanted.items():
-        for prefix in prefixes:
-            route = known.get((vrf, prefix)) or {"vrf": vrf, "family": family(prefix), "prefix": prefix}
-            if (vrf, prefix) not in fresh:
-                missing.append(_entry(route, "bgp"))
-            elif (vrf, prefix) in must - installed:
-                missing.append(_entry(route, "fib"))
-        if sessions is not None:
-            continue
-        families = {family(prefix) for prefix in prefixes}
-        for neighbor in view["neighbors"]:
-            carries = families.intersection(neighbor["accepted"])
-            if neighbor["vrf"] == vrf and carries and not neighbor["established"] and not neighbor["shut"]:
-                source = {"vrf": vrf, "family": min(carries), "prefix": OTHERS, "next_hop": neighbor["address"]}
-                missing.append(_entry(source, "session", state=neighbor["state"]))
-    listed = {(neighbor["vrf"], neighbor["address"]): neighbor for neighbor in view["neighbors"]}
+        missing += _lacking(vrf, prefixes, fresh, uninstalled, known)
+        if sessions is None:
+            missing += _sessions_down(view, vrf, {family(prefix) for prefix in prefixes})
     for session in sessions or []:
-        found = listed.get((session["vrf"], session["address"]))
-        if found is None or not found["established"]:
-            own = session["address"]
-            source = {"vrf": session["vrf"], "family": family(own), "prefix": OTHERS, "next_hop": own}
-            # A dynamic neighbour isn't listed while it is down.
-            missing.append(_entry(source, "session", state=found["state"] if found else "not there"))
+        missing += _session_missing(view, session)
     return missing
 
 
 def not_kept(
-    view: dict[str, list[dict[str, Any]]],
+    view: View,
     wanted: dict[str, list[str]],
     *,
     forwarded: dict[str, list[str]] | None = None,
@@ -188,31 +196,69 @@ def not_kept(
     Kept is a prefix with a valid path over the node, stale or fresh, that the kernel forwards to the node by a route
     for exactly this prefix. forwarded: only for these the kernel has to (None: for all).
     """
-    must = {
-        (vrf, prefix) for vrf, prefixes in (wanted if forwarded is None else forwarded).items() for prefix in prefixes
-    }
-    usable = {(r["vrf"], r["prefix"]) for r in view["routes"] if r["valid"]}
-    installed = {(r["vrf"], r["prefix"]) for r in view["fib"] if r["matched"] == r["prefix"]}
-    lost = []
+    usable = {_key(route) for route in view["routes"] if route["valid"]}
+    uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
+    lost: list[dict[str, Any]] = []
     for vrf, prefixes in wanted.items():
-        for prefix in prefixes:
-            route = {"vrf": vrf, "family": family(prefix), "prefix": prefix}
-            if (vrf, prefix) not in usable:
-                lost.append(_entry(route, "bgp"))
-            elif (vrf, prefix) in must - installed:
-                lost.append(_entry(route, "fib"))
+        lost += _lacking(vrf, prefixes, usable, uninstalled, {})
     return lost
 
 
-def with_installed(view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _lacking(
+    vrf: str,
+    prefixes: list[str],
+    usable: set[tuple[str, str]],
+    uninstalled: set[tuple[str, str]],
+    known: dict[tuple[str, str], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """The prefixes without a usable path in BGP, and those with one that the kernel should have and hasn't.
+
+    known: routes that say more of a prefix than its name.
+    """
+    found = []
+    for prefix in prefixes:
+        key = (vrf, prefix)
+        route = known.get(key) or {"vrf": vrf, "family": family(prefix), "prefix": prefix}
+        if key not in usable:
+            found.append(_entry(route, "bgp"))
+        elif key in uninstalled:
+            found.append(_entry(route, "fib"))
+    return found
+
+
+def _sessions_down(view: View, vrf: str, families: set[str]) -> list[dict[str, Any]]:
+    """The sessions in a VRF that are down, carry one of the families, and aren't shut on purpose."""
+    found = []
+    for neighbor in view["neighbors"]:
+        carries = families.intersection(neighbor["accepted"])
+        if neighbor["vrf"] == vrf and carries and not neighbor["established"] and not neighbor["shut"]:
+            found.append(_session(vrf, min(carries), neighbor["address"], neighbor["state"]))
+    return found
+
+
+def _session_missing(view: View, session: dict[str, Any]) -> list[dict[str, Any]]:
+    """The session {vrf, address} as an entry, if it isn't up; [] if it is."""
+    vrf, own = session["vrf"], session["address"]
+    listed = [each for each in view["neighbors"] if (each["vrf"], each["address"]) == (vrf, own)]
+    if listed and listed[0]["established"]:
+        return []
+    # A dynamic neighbour isn't listed while it is down.
+    return [_session(vrf, family(own), own, listed[0]["state"] if listed else "not there")]
+
+
+def _session(vrf: str, kind: str, own: str, state: str) -> dict[str, Any]:
+    return _entry({"vrf": vrf, "family": kind, "prefix": OTHERS, "next_hop": own}, "session", state=state)
+
+
+def with_installed(view: View) -> list[dict[str, Any]]:
     """The routes of a view, each with installed: whether the kernel forwards exactly this prefix to that node."""
-    installed = {(r["vrf"], r["prefix"]) for r in view["fib"] if r["matched"] == r["prefix"]}
-    return [{**route, "installed": (route["vrf"], route["prefix"]) in installed} for route in view["routes"]]
+    installed = _installed(view)
+    return [{**route, "installed": _key(route) in installed} for route in view["routes"]]
 
 
 def prefixes_of(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """The (vrf, prefix) pairs that entries are about, each once, in order, without OTHERS."""
-    return list(dict.fromkeys((e["vrf"], e["prefix"]) for e in entries if e["prefix"] != OTHERS))
+    return list(dict.fromkeys(_key(entry) for entry in entries if entry["prefix"] != OTHERS))
 
 
 def described(entries: list[dict[str, Any]], *, limit: int = 5) -> str:
@@ -221,9 +267,7 @@ def described(entries: list[dict[str, Any]], *, limit: int = 5) -> str:
     for entry in entries:
         own = entry["next_hop"] if entry["prefix"] == OTHERS else ""
         groups.setdefault((entry["vrf"], entry["prefix"], own), []).append(entry)
-    texts = [_described(group) for group in groups.values()]
-    more = len(texts) - limit
-    return ", ".join(texts[:limit]) + (f" and {more} more" if more > 0 else "")
+    return some([_described(group) for group in groups.values()], limit)
 
 
 def _described(group: list[dict[str, Any]]) -> str:

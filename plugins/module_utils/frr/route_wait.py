@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Waiting on a router until a node's routes are withdrawn, or present again."""
 
@@ -14,9 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.net import family
 from ..base.polling import Limits, Met, NotMet, SliceOver, TimedOut, Unfinished, poll
 from . import route_rules
-from .answers import RouterError, UnknownError, family
+from .answers import RouterError, UnknownError
+from .questions import pairs
+from .route_rules import Entries, View
 from .router_look import Router
 
 # Seconds between two questions to the kernel about one route, which cost a tenth of a look and are asked between looks;
@@ -42,8 +44,8 @@ class Pauses:
         self.soon = soon
         self.clock = clock
         self.sleep = sleep
-        self.before: list[dict[str, Any]] | None = None
-        self.found: list[dict[str, Any]] = []
+        self.before: Entries | None = None
+        self.found: Entries = []
         self.held = held > 0
         self.held_before = held
         self.ups: dict[tuple[str, str], int | None] = {}
@@ -51,7 +53,7 @@ class Pauses:
         self.reached = reached
         self.started = clock() - elapsed
 
-    def look(self) -> dict[str, list[dict[str, Any]]]:
+    def look(self) -> View:
         """A view of the router."""
         # Of an unknown router nothing is known to move.
         self.before, self.found = self.found or None, []
@@ -63,7 +65,7 @@ class Pauses:
         self.reached = {kind: reached.get(kind, now) for kind in self.wait.families if kind not in left}
         return view
 
-    def holds(self, view: dict[str, list[dict[str, Any]]]) -> bool:
+    def holds(self, view: View) -> bool:
         """Whether a view is as wanted, and no session has gone down and come up again since the one before."""
         ups = {(each["vrf"], each["address"]): each["times_established"] for each in view["neighbors"]}
         flapped = any(self.ups.get(session, times) != times for session, times in ups.items())
@@ -106,7 +108,7 @@ class RouteWait:
     ) -> None:
         """wanted: VRF -> prefixes. node and name: what the node and the router are called in messages.
 
-        forwarded, sessions: what has to be there for state present, see _withdrawal.not_present().
+        forwarded, sessions: what has to be there for state present, see route_rules.not_present().
         """
         for vrf, prefixes in wanted.items():
             if not prefixes:
@@ -121,10 +123,10 @@ class RouteWait:
         self.sessions = sessions
         self.node = node
         self.name = name
-        self.total = sum(len(prefixes) for prefixes in wanted.values())
-        self.families = sorted({family(each) for prefixes in wanted.values() for each in prefixes})
+        self.total = len(pairs(wanted))
+        self.families = sorted({family(pre) for _vrf, pre in pairs(wanted)})
 
-    def remaining(self, view: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    def remaining(self, view: View) -> list[dict[str, Any]]:
         """What still keeps the state from being reached; [] = reached."""
         if self.state == "withdrawn":
             return route_rules.not_withdrawn(view)
@@ -132,7 +134,7 @@ class RouteWait:
             return route_rules.not_unused(view)
         return route_rules.not_present(view, self.wanted, forwarded=self.forwarded, sessions=self.sessions)
 
-    def view(self) -> dict[str, list[dict[str, Any]]]:
+    def view(self) -> View:
         """The router as it is now."""
         return self.router.look(self.wanted, counted=self.state == "withdrawn")
 
@@ -210,27 +212,20 @@ class RouteWait:
         count = len(route_rules.prefixes_of(remaining))
         return f"{count} of {self.total} prefixes {verb}: {route_rules.described(remaining)}"
 
+    def unknown(self) -> Entries:
+        """All prefixes, as those of which nothing is known."""
+        nothing = {"next_hop": None, "where": "unknown", "stale": False}
+        return [{"vrf": vrf, "family": family(pre), "prefix": pre, **nothing} for vrf, pre in pairs(self.wanted)]
+
     def failure(self, end: NotMet) -> HitlessError:
         """The error after the timeout, with what is left as facts."""
         after = f"after {end.seconds:.0f} s"
         facts: dict[str, Any] = {"seconds": round(end.seconds, 3), "settled": False}
         if end.error:
-            unknown = [
-                {
-                    "vrf": vrf,
-                    "family": family(each),
-                    "prefix": each,
-                    "next_hop": None,
-                    "where": "unknown",
-                    "stale": False,
-                }
-                for vrf, prefixes in self.wanted.items()
-                for each in prefixes
-            ]
             return HitlessError(
                 f"{self.node}: unknown {after} whether its {self.total} prefixes are {self.state}"
                 f" on router {self.name}: {end.error.msg}",
-                remaining=unknown,
+                remaining=self.unknown(),
                 **facts,
             )
         remaining = self.remaining(end.seen)

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """Watching on a router whether it keeps a node's routes while the node's agent is away (graceful restart)."""
 
@@ -15,7 +14,7 @@ from typing import Any
 
 from ..base.errors import HitlessError
 from . import route_rules
-from .answers import UnknownError, family
+from .answers import UnknownError
 from .route_wait import RouteWait
 
 
@@ -58,7 +57,7 @@ class RouteWatch:
             view = self.wait.view()
         except UnknownError as exc:
             if self.unknown:
-                raise self.failure(f"are still there isn't known: {exc.msg}", self.of_unknown()) from exc
+                raise self.failure(f"are still there isn't known: {exc.msg}", self.wait.unknown()) from exc
             # Once it may be an answer that came too late; twice nobody looks.
             self.unknown = exc
             return False
@@ -74,11 +73,11 @@ class RouteWatch:
 
     def note_sessions(self, view: dict[str, list[dict[str, Any]]]) -> None:
         """Notes when a session is down, has been down since the look before, or isn't listed any more."""
-        ups = {
-            (each["vrf"], each["address"]): (each["times_established"] or 0) if each["established"] else None
-            for each in view["neighbors"]
-            if not each["shut"]
-        }
+        ups: dict[tuple[str, str], int | None] = {}
+        for each in view["neighbors"]:
+            if not each["shut"]:
+                times = each["times_established"] or 0
+                ups[(each["vrf"], each["address"])] = times if each["established"] else None
         wanted = {(each["vrf"], each["address"]) for each in self.wait.sessions or []}
         down = any(ups.get(session) is None for session in wanted or ups)
         flapped = any(self.ups.get(session, times) != times for session, times in ups.items())
@@ -91,14 +90,6 @@ class RouteWatch:
         if self.down is None:
             return f"were kept isn't known: its sessions did not go down within {self.now:.0f} s"
         return f"are all back isn't known: they are not {self.now - self.down:.0f} s after its sessions went down"
-
-    def of_unknown(self) -> list[dict[str, Any]]:
-        """All prefixes, as those of which nothing is known."""
-        return [
-            {"vrf": vrf, "family": family(each), "prefix": each, "next_hop": None, "where": "unknown", "stale": False}
-            for vrf, prefixes in self.wait.wanted.items()
-            for each in prefixes
-        ]
 
     def failure(self, unknown: str, remaining: list[dict[str, Any]]) -> HitlessError:
         """The error for a loss, or (with words for it) for not knowing."""

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
-# Runs on routers: Python 3.8 and its standard library are all there is.
 
 """The FRR client: what vtysh answers to show commands, or an error that says what is wrong and what to do."""
 
@@ -17,7 +16,8 @@ import shlex
 import subprocess
 from typing import Any
 
-from .answers import RouterError, UnknownError, documents, excerpt
+from ..base.words import excerpt
+from .answers import RouterError, UnknownError, documents
 
 # vtysh and FRR's directories are open to this group only (the default of configure --enable-vty-group).
 GROUP = "frrvty"
@@ -76,7 +76,7 @@ def answers(commands: list[str], stdout: str) -> list[dict[str, Any]]:
         raise UnknownError(
             f"{len(found)} answers to {len(commands)} commands, beginning with '{commands[0]}'; try them by hand"
         )
-    for command, document in zip(commands, found):  # noqa: B905 - strict= came with Python 3.10
+    for command, document in zip(commands, found):
         if not isinstance(document, dict):
             raise UnknownError(f"the answer to '{command}' is a {type(document).__name__}, not an object; is this FRR?")
         if "warning" in document:

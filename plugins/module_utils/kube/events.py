@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
-from .api import Client, Forbidden, NotFound
+from .api_errors import Forbidden, NotFound
+from .client import Client
 
 # Events about objects without a namespace belong there (apimachinery: events validation).
 PATH = "/api/v1/namespaces/default/events"

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .api import TRANSIENT, ApiError, Client, Expired, Forbidden
+from .api_errors import TRANSIENT, ApiError, Expired, Forbidden
+from .client import Client
 
 # The server ends a watch after this, and the next one goes on where it ended: a dead connection is noticed by that.
 WATCH_SECONDS = 10
@@ -94,7 +95,7 @@ class Follower(threading.Thread):
 
     def _follow(self) -> None:
         if not self.version or not self._may_watch:
-            objects, self.version = self.client.list(self.path, **self.query)
+            objects, self.version = self.client.list_all(self.path, **self.query)
             self.tell(Seen(self.path, self.version, tuple(objects), complete=True))
         if not self._may_watch:
             self._stop_event.wait(self.every)

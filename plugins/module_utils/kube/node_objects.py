@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..base import net
 from ..base.errors import HitlessError
-from .api import NAMES_ONLY, Client, Conflict, Forbidden, segment
+from .api_errors import Conflict, Forbidden
+from .client import NAMES_ONLY, Client, segment
 
 # Ten rounds against kubelet's status writes (one in 10 s) are more than enough; more means that somebody fights us.
 ATTEMPTS = 10
@@ -50,7 +51,7 @@ def read(client: Client, name: str) -> dict[str, Any]:
     if node is not None:
         return node
     try:
-        nodes, _version = client.list("/api/v1/nodes", accept=NAMES_ONLY)
+        nodes, _version = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)
     except Forbidden:
         nodes = []
     guesses = near_misses(name, (item["metadata"]["name"] for item in nodes))
@@ -73,11 +74,8 @@ def addresses(*lists: Iterable[tuple[str, str]]) -> list[str]:
     found: dict[str, None] = {}
     for pairs in lists:
         for kind, address in pairs:
-            if kind in ROUTED_ADDRESSES:
-                try:
-                    found[str(ipaddress.ip_address(address))] = None
-                except ValueError:
-                    continue
+            if kind in ROUTED_ADDRESSES and net.is_address(address):
+                found[net.spelled(address)] = None
     return list(found)
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
-from .api import Client, Unreachable, segment
+from .api_errors import Unreachable
+from .client import Client, segment
 
 # https://kubernetes.io/docs/reference/using-api/websockets/ Version 5 only adds a way to close stdin.
 PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
@@ -52,23 +53,37 @@ def _exit_code(status: dict[str, Any]) -> int | None:
 
 def output(frames: Iterable[bytes], subject: str) -> Output:
     """What the frames of an exec say; raises ExecError, or Unreachable when they break off before the status."""
-    channels: dict[int, bytes] = {STDOUT: b"", STDERR: b"", STATUS: b""}
-    for frame in frames:
-        if frame and frame[0] in channels:
-            channels[frame[0]] += frame[1:]
-    stdout, stderr = (channels[number].decode(errors="replace") for number in (STDOUT, STDERR))
+    channels = _channels(frames)
+    stdout = channels[STDOUT].decode(errors="replace")
+    stderr = channels[STDERR].decode(errors="replace")
     try:
         status = json.loads(channels[STATUS])
     except ValueError as exc:
         raise Unreachable(f"{subject}: the connection broke off before the command ended") from exc
-    code = _exit_code(status) if isinstance(status, dict) else None
+    if not isinstance(status, dict):
+        status = {"message": status}
+    code = _exit_code(status)
     if code is None:
-        said = str(status.get("message") if isinstance(status, dict) else status)
-        kind = NoProgram if any(words in said for words in NO_PROGRAM) else ExecError
+        said = str(status.get("message"))
+        kind = NoProgram if _says_no_program(said) else ExecError
         raise kind(f"{subject} wasn't run: {said.strip()}")
-    if code in (126, 127) and any(words in stderr + stdout for words in NO_PROGRAM):
+    if code in (126, 127) and _says_no_program(stderr + stdout):
         raise NoProgram(f"{subject} wasn't run: {(stderr or stdout).strip()}")
     return Output(code, stdout, stderr)
+
+
+def _channels(frames: Iterable[bytes]) -> dict[int, bytes]:
+    """What came on each channel; the first byte of a frame is the channel's number."""
+    channels: dict[int, bytes] = {STDOUT: b"", STDERR: b"", STATUS: b""}
+    for frame in frames:
+        if frame and frame[0] in channels:
+            channels[frame[0]] += frame[1:]
+    return channels
+
+
+def _says_no_program(text: str) -> bool:
+    """Whether a container runtime says that there is no such program."""
+    return any(words in text for words in NO_PROGRAM)
 
 
 def run(client: Client, namespace: str, pod: str, container: str, argv: Iterable[str], *, seconds: float) -> Output:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..cilium import bgp_sessions, objects
-from ..kube.api import NAMES_ONLY, Client, Forbidden
+from ..cilium import objects
+from ..cilium.agents import AT_ONCE, UNANSWERED, Agents, in_parallel, pod_to_ask
+from ..kube.api_errors import Forbidden
+from ..kube.client import NAMES_ONLY, Client
 from ..record import records
 from ..record.baseline import Routes, is_answer
 
@@ -78,7 +80,7 @@ def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
     """The other nodes that are claimed and don't count as announcers, and why that isn't known if it isn't."""
     found: Leaving = {}
     try:
-        nodes = client.list("/api/v1/nodes", accept=NAMES_ONLY)[0]
+        nodes = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)[0]
     except Forbidden as exc:
         return {}, [
             f"whether the others that announce its VIPs are on their way out is unknown, since Nodes can't be listed "
@@ -168,7 +170,7 @@ class Count:
 def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     """All Services, and why others can't be counted if they can't be listed."""
     try:
-        return client.list("/api/v1/services")[0], []
+        return client.list_all("/api/v1/services")[0], []
     except Forbidden as exc:
         return [], [
             f"whether other nodes announce its VIPs is unknown, since Services can't be listed ({exc.msg}): give that "
@@ -178,7 +180,7 @@ def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
 
 def by_agents(
     client: Client,
-    agents: bgp_sessions.Agents,
+    agents: Agents,
     excluded: set[str],
     api_version: str | None,
     wanted: Iterable[str],
@@ -190,22 +192,22 @@ def by_agents(
     that gives no answer announces nothing. excluded: this node, and those that are claimed.
     """
     counts = dict.fromkeys(wanted, 0)
-    items = client.list(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
+    items = client.list_all(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
     names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] not in excluded]
     size = minimum
     while names and any(number < minimum for number in counts.values()):
         batch, names = names[:size], names[size:]
-        size = bgp_sessions.AT_ONCE
-        for prefixes in bgp_sessions.each(lambda node: _advertised(agents, node), batch):
+        size = AT_ONCE
+        for prefixes in in_parallel(lambda node: _advertised(agents, node), batch):
             for prefix in prefixes.intersection(counts):
                 counts[prefix] += 1
     return {"Cilium's agents": counts}
 
 
-def _advertised(agents: bgp_sessions.Agents, name: str) -> set[str]:
+def _advertised(agents: Agents, name: str) -> set[str]:
     """The prefixes that a node's agent announces; none if it doesn't say."""
     try:
-        pod = bgp_sessions.agent_pod(bgp_sessions.Node(name, None, None, agents.pods([name])[name]))
+        pod = pod_to_ask(agents.pods([name])[name])
         return {route["prefix"] for route in agents.routes(pod)["advertised"]}
-    except bgp_sessions.UNANSWERED:
+    except UNANSWERED:
         return set()

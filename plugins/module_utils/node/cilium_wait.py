@@ -16,9 +16,11 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, objects, own_routes
+from ..cilium.agents import Agents
 from ..estimate import per_node
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client
+from ..kube.api_errors import TRANSIENT
+from ..kube.client import Client
 from ..record import questions, records
 
 # Seconds between two writes of a CiliumBGPNodeConfig's status: what holds has to be in more than one of them.
@@ -92,7 +94,7 @@ class _Node:
         self.evidence: str = kept["evidence"]
         self.local = questions.not_awaited(record)
         self.sessions: list[dict[str, Any]] = kept["cilium"]["sessions"]
-        self.agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+        self.agents = Agents(client, params["cilium_namespace"], client.timeout)
         self.api_version: str | None = None
 
     def facts(self) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from typing import Any
 
 from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, node_picture, objects, own_routes
+from ..cilium.agents import Agents
 from ..estimate import per_node, per_session
 from ..kube import node_objects
-from ..kube.api import Client
+from ..kube.client import Client
 from ..record import questions, records
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers
@@ -92,7 +93,7 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
     name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
     api_version = (picture.api_version or "").rpartition("/")[2] or None
     backend, gather = per_node.READS[evidence]
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
     facts = bgp_sessions.facts(agents, seen, backend=backend, gather=gather)
     peers = per_node.peers(client, api_version, seen.node_config, facts["sessions"])

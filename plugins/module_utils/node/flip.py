@@ -22,10 +22,12 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, node_picture, objects, operator_lease
+from ..cilium.agents import Agents
 from ..cilium.selection import Config, SelectionError, deselects, judge, label_value, with_label
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Forbidden
-from ..record import records
+from ..kube.api_errors import TRANSIENT, Forbidden
+from ..kube.client import Client
+from ..record import questions, records
 
 INTERVAL = 0.25
 # Seconds for which an agent that could be asked is asked again, before the routers alone have to do.
@@ -48,7 +50,8 @@ def field_manager(node: dict[str, Any], key: str) -> str | None:
     for entry in node["metadata"].get("managedFields") or []:
         labels = (entry.get("fieldsV1") or {}).get("f:metadata", {}).get("f:labels", {})
         if f"f:{key}" in labels:
-            return entry.get("manager")
+            manager: str | None = entry.get("manager")
+            return manager
     return None
 
 
@@ -163,8 +166,8 @@ def _chosen_key(record: dict[str, Any] | None, label: str | None, name: str) -> 
     key: str = record["before"]["label"]["key"]
     if label is not None and label != key:
         raise SelectionError(
-            f"{name}: option label says {label}, but the node was claimed with label {key}: leave the option out, or "
-            f"release the node and claim it with that label"
+            f"{name}: bgp_label is {label}, but the node was claimed with label {key}: leave it out, or release the "
+            f"node and claim it with that label"
         )
     return key
 
@@ -193,7 +196,7 @@ def _way_out(
     value = selection.flip.deselect_value if wanted is None else wanted
     objection = deselects(key, value, labels, configs.items)
     if objection:
-        raise SelectionError(f"{name}: label_value {value!r} doesn't take the node out: {objection}")
+        raise SelectionError(f"{name}: bgp_label_value {value!r} doesn't take the node out: {objection}")
     return _Way(key, value, config_wanted, labels.get(key))
 
 
@@ -223,8 +226,8 @@ def _way_in(
             return _Way(None, None, _selects_by_config(configs.items, labels), None)
         if selection.flip is None:
             raise SelectionError(
-                f"{name}: no config selects the node, and no single label would make one do so: say with option label "
-                f"which label to set"
+                f"{name}: no config selects the node, and no single label would make one do so: name the label to set "
+                f"with bgp_label"
             )
         key, value = selection.flip.key, selection.flip.selected_value
     wanted = _selects_by_config(configs.items, with_label(labels, key, value))
@@ -299,7 +302,7 @@ class _Look:
         self.name: str = params["name"]
         self.up = params["state"] == "announced"
         self.mode: str = params["sessions"]
-        self.agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+        self.agents = Agents(client, params["cilium_namespace"], client.timeout)
         self.check_mode = check_mode
         self.asked_since: float | None = None
         hops_in_kubernetes = (0 if way.key is None else 2) + (0 if way.config_wanted is None else 1)
@@ -407,11 +410,14 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     name, run, state = params["name"], params["_run"], params["state"]
     earlier, limits = params["_state"] or {}, Limits.of(params)
     warnings: list[str] = earlier.get("warnings", [])
+    flipped_at: str = earlier.get("flipped_at") or records.rfc3339(datetime.now(UTC))
 
     def read() -> tuple[dict[str, Any], objects.Configs, dict[str, Any] | None]:
         """The Node, after a check that nobody else holds it, all that selects nodes, and the CiliumNode."""
         found = node_objects.read(client, name)
-        records.ensure_ours(name, records.parse(found), run)
+        record = records.parse(found)
+        records.ensure_ours(name, record, run)
+        _ensure_evidence(name, record, params["evidence"])
         return found, objects.configs(client), client.find(objects.node_path(name))
 
     if limits.resumed:
@@ -428,12 +434,17 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
                 raise HopError(f"{name}: nothing was changed: {problem}", changed=False, label=way.label)
         node, changed = _flip(client, node, way, run, check_mode=check_mode)
     look = _Look(client, way, configs, params, check_mode=check_mode)
-    seen = look() if check_mode else _follow(look, params, limits, {**earlier, "warnings": warnings}, changed=changed)
+    handed_over = {**earlier, "warnings": warnings, "flipped_at": flipped_at}
+    seen = look() if check_mode else _follow(look, params, limits, handed_over, changed=changed)
+    record = records.parse(node)
     return {
         "changed": changed,
         "name": name,
         "label": way.label,
-        "record": records.parse(node),
+        "flipped_at": flipped_at,
+        "record": record,
+        "routers_before": questions.routers_before(record) if record else [],
+        "routers_changed": list(questions.routers_changed(record)) if record else [],
         "node_config": _has_node_config(seen),
         "hops": public(seen),
         "warnings": warnings,
@@ -442,6 +453,17 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
             "after": {"labels": {way.key: way.value} if way.key and way.value is not None else {}},
         },
     }
+
+
+def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None) -> None:
+    """Raises SelectionError if the record was made for other evidence: it holds what was before by one kind only."""
+    claimed_by = ((record or {}).get("before") or {}).get("evidence")
+    if record is None or evidence in (None, claimed_by):
+        return
+    raise SelectionError(
+        f"{name}: its record was made with evidence={claimed_by}, and evidence={evidence} is asked for now: go on with "
+        f"evidence={claimed_by}, or bring the node back and claim it anew"
+    )
 
 
 def _has_node_config(seen: list[Hop]) -> bool:

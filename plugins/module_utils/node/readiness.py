@@ -17,7 +17,8 @@ from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, p
 from ..cilium import objects
 from ..cilium.agent_pod import AGENT_SELECTOR, agent_missing
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, segment
+from ..kube.api_errors import TRANSIENT
+from ..kube.client import Client, segment
 from ..kube.pods import moment
 from ..record import questions, records
 
@@ -94,7 +95,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         agents: list[dict[str, Any]] = []
         if want.agent:
             query = {"labelSelector": AGENT_SELECTOR, "fieldSelector": f"spec.nodeName={name}"}
-            agents, _version = client.list(agents_path, **query)
+            agents, _version = client.list_all(agents_path, **query)
         cilium_node = client.find(objects.node_path(name)) if want.addresses else None
         return current, missing(current, objects.addresses(current, cilium_node), agents, want)
 

@@ -11,7 +11,6 @@ The withdrawal of routes that were never seen can't be verified. Pure functions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,33 +31,49 @@ def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
     routes: Routes = {}
     sessions: dict[str, list[dict[str, Any]]] = {}
     problems = []
-    if not answers:
-        problems.append("no router was asked for its routes to the node (option routes is empty)")
     for router, answer in sorted((answers or {}).items()):
-        if not is_answer(answer):
+        if is_answer(answer):
+            routes[router] = _routes(answer)
+            sessions[router] = _sessions(answer)
+        else:
             problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
-            continue
-        tables: dict[str, dict[str, set[str]]] = {}
-        for kind, key in (("bgp", "routes"), ("fib", "fib")):
-            for entry in answer[key]:
-                table = tables.setdefault(entry.get("vrf") or "default", {"bgp": set(), "fib": set()})
-                # One that a route to something larger covers has no route of its own, which a return would wait for.
-                if entry.get("matched", entry["prefix"]) == entry["prefix"]:
-                    table[kind].add(entry["prefix"])
-        routes[router] = {
-            vrf: {kind: sorted(found) for kind, found in table.items()} for vrf, table in sorted(tables.items())
-        }
-        sessions[router] = [
-            {key: neighbor.get(key) for key in ("vrf", "address", "established", "graceful_restart", "hold_time")}
-            for neighbor in answer["neighbors"]
-        ]
-    if routes and not any(session["established"] for found in sessions.values() for session in found):
-        problems.append(f"no router has an established session with {name} ({', '.join(routes)})")
-    if routes and not prefixes(routes):
-        problems.append(
-            f"no router has a route to {name} ({', '.join(routes)}): there is nothing to watch being withdrawn"
-        )
+    if not answers:
+        problems.append("no router was asked for its routes to the node (claim_routers is empty)")
+    if routes:
+        problems += _lacking(name, routes, sessions)
     return Baseline(routes, sessions, problems)
+
+
+def _routes(answer: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """VRF -> table -> the prefixes that a router has of the node."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for table, key in (("bgp", "routes"), ("fib", "fib")):
+        for entry in answer[key]:
+            tables = found.setdefault(entry.get("vrf") or "default", {"bgp": set(), "fib": set()})
+            # One that a route to something larger covers has no route of its own, which a return would wait for.
+            if entry.get("matched", entry["prefix"]) == entry["prefix"]:
+                tables[table].add(entry["prefix"])
+    routes = {}
+    for vrf, tables in sorted(found.items()):
+        routes[vrf] = {table: sorted(prefixes_) for table, prefixes_ in tables.items()}
+    return routes
+
+
+def _sessions(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sessions that a router has with the node."""
+    keys = ("vrf", "address", "established", "graceful_restart", "hold_time")
+    return [{key: neighbor.get(key) for key in keys} for neighbor in answer["neighbors"]]
+
+
+def _lacking(name: str, routes: Routes, sessions: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What the routers that answered don't have."""
+    asked = ", ".join(routes)
+    problems = []
+    if not any(session["established"] for found in sessions.values() for session in found):
+        problems.append(f"no router has an established session with {name} ({asked})")
+    if not prefixes(routes):
+        problems.append(f"no router has a route to {name} ({asked}): there is nothing to watch being withdrawn")
+    return problems
 
 
 def is_answer(answer: Any) -> bool:
@@ -79,11 +94,9 @@ def _reason(answer: Any) -> str:
 
 def prefixes(routes: Routes) -> list[str]:
     """All prefixes of a baseline, each once."""
-
-    def all_of() -> Iterable[str]:
-        for vrfs in routes.values():
-            for tables in vrfs.values():
-                for found in tables.values():
-                    yield from found
-
-    return sorted(set(all_of()))
+    every: set[str] = set()
+    for vrfs in routes.values():
+        for tables in vrfs.values():
+            for found in tables.values():
+                every.update(found)
+    return sorted(every)

@@ -86,7 +86,10 @@ ENTRY_POINTS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     ),
 }
 # Besides, where the node is switched off or rebooted on the way out.
-POWER = {"poweroff": {"power": ("check", "off")}, "reboot": {"power": ("check", "reboot")}}
+POWER: dict[str, dict[str, tuple[str, ...]]] = {
+    "poweroff": {"power": ("check", "off")},
+    "reboot": {"power": ("check", "reboot")},
+}
 
 
 def entry_points(direction: str, action: str, *, router_drain: bool) -> list[tuple[str, str]]:

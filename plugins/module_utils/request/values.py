@@ -70,7 +70,8 @@ def _type_wanted(value: Any, spec: Mapping[str, Any]) -> str:
         return f"one of: {', '.join(map(str, choices))}" if choices else "text: quote it"
     if wanted in NUMBERS:
         # True is 1 in Python.
-        return NUMBERS[wanted][1] if isinstance(value, bool) or not _accepted(NUMBERS[wanted][0], value) else ""
+        check, words = NUMBERS[wanted]
+        return "" if not isinstance(value, bool) and _accepted(check, value) else words + _unit(spec)
     if wanted not in OTHERS:
         return ""
     check, words = OTHERS[wanted]
@@ -82,6 +83,13 @@ def _type_wanted(value: Any, spec: Mapping[str, Any]) -> str:
         if strange:
             return f"a list of text: {strange[0]!r} in it is {kind(strange[0])}"
     return ""
+
+
+def _unit(spec: Mapping[str, Any]) -> str:
+    """Of what a number counts, where the option's description begins with it."""
+    description = spec.get("description") or ""
+    first = description if isinstance(description, str) else str(description[0])
+    return " of seconds" if first.startswith("Seconds") else ""
 
 
 def _accepted(check: Callable[[Any], Any], value: Any) -> bool:

@@ -17,8 +17,10 @@ from ..base.errors import HitlessError
 from ..base.polling import Limits, NotMet, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import agent_started
+from ..cilium.agents import UNANSWERED, Agents
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client
 from ..kube.pods import moment, pod_ready
 from ..record import records
 from . import image_proof
@@ -140,7 +142,7 @@ def _sessions(client: Client, params: dict[str, Any]) -> tuple[list[dict[str, An
     if params["sessions"] == "ignored":
         return None, "sessions are not looked at (ignored)"
     configs = objects.configs(client)
-    agents = bgp_sessions.Agents(client, params["cilium_namespace"], client.timeout)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
     (node,) = bgp_sessions.read(client, agents, [params["name"]], api_version=configs.api_version)
     answer = bgp_sessions.sessions(agents, node, "agent" if params["sessions"] == "required" else "auto")
     return (answer.sessions if answer.known else None), answer.reason or ""
@@ -336,7 +338,7 @@ def _await(comeback: _Comeback, limits: Limits) -> dict[str, Any]:
             lambda lacks: not lacks,
             limits=limits,
             interval=INTERVAL,
-            retry_on=(*TRANSIENT, *bgp_sessions.UNANSWERED),
+            retry_on=(*TRANSIENT, *UNANSWERED),
         )
     except SliceOver as pause:
         line = f"its agent is away for {comeback.away:.0f} s{of}, waiting for {_missing(pause)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..kube.api import Client, segment
+from ..kube.client import Client, segment
 
 
 def path(namespace: str, name: str = "") -> str:
@@ -42,5 +42,5 @@ def pods_of(client: Client, daemonset: dict[str, Any], *, node: str | None = Non
     if node is not None:
         query["fieldSelector"] = f"spec.nodeName={node}"
     uid = daemonset["metadata"]["uid"]
-    found, _version = client.list(pods_path(daemonset["metadata"]["namespace"]), **query)
+    found, _version = client.list_all(pods_path(daemonset["metadata"]["namespace"]), **query)
     return [pod for pod in found if owns(uid, pod)]

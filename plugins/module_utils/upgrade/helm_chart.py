@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..base.words import some
 from . import image_ref
 
 # While the rollout is driven. Cilium's chart puts all of updateStrategy into its DaemonSet; null takes the chart's
@@ -182,9 +183,8 @@ def lost_problem(keys: Sequence[str]) -> list[str]:
     """What to do about values that would be lost."""
     if not keys:
         return []
-    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
     return [
-        f"the release has values that agent_values doesn't, and they would be lost ({', '.join(keys[:NAMED])}{more}): "
+        f"the release has values that agent_values doesn't, and they would be lost ({some(keys, NAMED)}): "
         f"add them to agent_values, or name those that may go in agent_drop_values"
     ]
 

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..base.errors import HitlessError
-from ..kube.api import Client, segment
+from ..kube.client import Client, segment
 
 GZIP = b"\x1f\x8b"
 

@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from ..base.errors import HitlessError
 from ..base.polling import Limits, TimedOut, poll
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict, NotFound
+from ..kube.api_errors import TRANSIENT, Conflict, NotFound
+from ..kube.client import Client
 from .daemonset import pods_path
 from .image_ref import Reference
 from .image_verdicts import COMING, Verdict, pod_spec, pod_verdicts

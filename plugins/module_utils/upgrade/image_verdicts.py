@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.words import some
 from .image_ref import Reference, digest_of, parse
 
 # The kubelet names this many of a node's images by default (nodeStatusMaxImages), the largest ones: where so many are
@@ -210,10 +211,6 @@ def different(digests: Iterable[tuple[str, str, str, str | None]]) -> list[str]:
     problems = []
     for (text, _platform), by_digest in found.items():
         if len(by_digest) > 1:
-            which = [f"{digest} on {_some(nodes)}" for digest, nodes in sorted(by_digest.items(), key=str)]
+            which = [f"{digest} on {some(nodes, 3)}" for digest, nodes in sorted(by_digest.items(), key=str)]
             problems.append(f"{text} is not the same everywhere: {', '.join(which)}")
     return problems
-
-
-def _some(names: Sequence[str], limit: int = 3) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

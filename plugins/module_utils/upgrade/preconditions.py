@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ..cilium import objects, operator_lease
 from ..cilium.selection import Config
-from ..kube.api import Client
+from ..kube.client import Client
 from .version_step import comes_to
 
 # The first version that doesn't know CiliumBGPPeeringPolicies any more.

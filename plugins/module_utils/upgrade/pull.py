@@ -16,7 +16,8 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.polling import Limits, Unfinished
 from ..kube import node_objects
-from ..kube.api import TRANSIENT, Client, Conflict
+from ..kube.api_errors import TRANSIENT, Conflict
+from ..kube.client import Client
 from ..kube.follow import Follower, Lost, Seen
 from . import image_ref, pull_daemonset, pull_plan, pull_result
 from .daemonset import is_going, owns, path, pods_path

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
-from ..kube.api import Client, Conflict, NotFound
+from ..kube.api_errors import Conflict, NotFound
+from ..kube.client import Client
 from ..record import records
 from .daemonset import path, pods_path
 from .image_ref import Reference
@@ -137,7 +138,7 @@ def remove(client: Client, params: dict[str, Any], *, check_mode: bool) -> list[
         removed.append(full_name(params))
         if not check_mode:
             delete(client, path(namespace, params["name"]), found["metadata"]["uid"])
-    for pod in client.list(pods_path(namespace), labelSelector=PROOF)[0]:
+    for pod in client.list_all(pods_path(namespace), labelSelector=PROOF)[0]:
         name = pod["metadata"]["name"]
         removed.append(f"pod {namespace}/{name}")
         if not check_mode:

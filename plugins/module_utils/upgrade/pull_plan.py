@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..kube import node_objects
-from ..kube.api import Client
+from ..kube.client import Client
 from .image_ref import Reference
 from .image_verdicts import COMING, Verdict, present
 from .pull_daemonset import PullFailed
@@ -115,14 +115,14 @@ def find_targets(client: Client, params: dict[str, Any], references: Sequence[Re
 def _named_nodes(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
     known = {}
     if len(names) > READ_SINGLY:
-        known = {node["metadata"]["name"]: node for node in client.list("/api/v1/nodes")[0]}
+        known = {node["metadata"]["name"]: node for node in client.list_all("/api/v1/nodes")[0]}
     # A name that isn't in the list is read, too: that says in its words that there is no such Node.
     return [known.get(name) or node_objects.read(client, name) for name in dict.fromkeys(names)]
 
 
 def _selected_nodes(client: Client, params: dict[str, Any]) -> list[dict[str, Any]]:
     query = {"labelSelector": params["node_selector"]} if params["node_selector"] else {}
-    found: list[dict[str, Any]] = client.list("/api/v1/nodes", **query)[0]
+    found: list[dict[str, Any]] = client.list_all("/api/v1/nodes", **query)[0]
     return sorted(found, key=lambda node: str(node["metadata"]["name"]))
 
 

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.words import some
 from ..cilium import objects
 from ..cilium.agent_pod import AGENT_CONTAINER
-from ..kube.api import NAMES_ONLY, Client, Conflict, Forbidden, NotFound
+from ..kube.api_errors import Conflict, Forbidden, NotFound
+from ..kube.client import NAMES_ONLY, Client
 from ..kube.node_objects import merged
 from ..kube.pods import pod_ready
 from . import order, preconditions
@@ -127,7 +129,7 @@ def _look(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> 
 
 def _zones(client: Client) -> dict[str, str | None]:
     """Node -> zone, None where its labels say none."""
-    found, _version = client.list("/api/v1/nodes", accept=NAMES_ONLY)
+    found, _version = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)
     return {one["metadata"]["name"]: (one["metadata"].get("labels") or {}).get(ZONE) or None for one in found}
 
 
@@ -153,7 +155,7 @@ def _peer_configs(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     """The timers and graceful restart of the CiliumBGPPeerConfigs, and warnings."""
     for version in ("v2", "v2alpha1"):
         try:
-            items, _version = client.list(f"{objects.GROUP}/{version}/ciliumbgppeerconfigs")
+            items, _version = client.list_all(f"{objects.GROUP}/{version}/ciliumbgppeerconfigs")
         except NotFound:
             continue
         except Forbidden as exc:
@@ -191,10 +193,9 @@ def _give_back(look: Look) -> dict[str, Any] | None:
     if look.kept is None:
         return None
     if look.outdated:
-        some = ", ".join(str(name) for name in look.outdated[:5])
         raise RolloutRefused(
-            f"{len(look.outdated)} agents are not of the present template ({some}): with the previous update strategy "
-            f"the DaemonSet's controller would restart them by itself; restart them first, or roll back"
+            f"{len(look.outdated)} agents are not of the present template ({some(look.outdated)}): with the previous "
+            f"update strategy the DaemonSet's controller would restart them by itself; restart them first, or roll back"
         )
     return _patch(None, updateStrategy=look.kept["strategy"])
 

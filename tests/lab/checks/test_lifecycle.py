@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -18,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from emulator.client import Api
 from lab import cli, lifecycle, network, rootfs, state
 from lab.settings import LabError, LabSettings
-from lab.standins.client import Api
 from lab.state import Lab
 
 pytestmark = pytest.mark.long
@@ -101,14 +100,11 @@ def test_api_server_of_others_is_used_and_left_clean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
     def objects() -> set[str]:
-        async def ask() -> set[str]:
-            async with Api(tmp_path / "admin.kubeconfig", user_agent="test") as api:
-                lists = [await api.get(f"/api/v1/{kind}") for kind in ("nodes", "namespaces")]
-                return {item["metadata"]["name"] for found in lists for item in found["items"]}
+        api = Api(tmp_path / "admin.kubeconfig")
+        lists = [api.get(f"/api/v1/{kind}").of(200) for kind in ("nodes", "namespaces")]
+        return {item["metadata"]["name"] for found in lists for item in found["items"]}
 
-        return asyncio.run(ask())
-
-    argv = [sys.executable, "-m", "lab.emulator", "--dir", str(tmp_path)]
+    argv = [sys.executable, "-m", "emulator", "--dir", str(tmp_path)]
     with subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=subprocess.DEVNULL) as server:
         try:
             eventually((tmp_path / "emulator.json").exists, "an API server")

@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from emulator.images import image_id
 from lab import cluster, network, settings
 from lab.checks.standins_bench import CILIUM, TESTS, Bench, eventually, holds
-from lab.standins.images import image_id
 
 pytestmark = pytest.mark.long
 Object = dict[str, Any]

@@ -132,10 +132,10 @@ def test_judge_does_not_guess_the_way_back_among_several():
         ([], "no CiliumBGPClusterConfig and no CiliumBGPPeeringPolicy"),
         ([config(None)], "has no nodeSelector, so it selects every node"),
         ([config({})], "has no nodeSelector"),
-        ([config(expression("enable-bgp", "Exists"))], "say with option label: enable-bgp"),
+        ([config(expression("enable-bgp", "Exists"))], "or set bgp_label=enable-bgp"),
         ([config({"matchLabels": {"kubernetes.io/hostname": "worker-3"}})], "kubernetes.io/hostname: such labels"),
         ([config({"matchLabels": {"kubernetes.io/os": "linux"}})], "belong to Kubernetes"),
-        ([config(match_labels(enable_bgp="true", rack="r1"))], r"several labels \(enable-bgp, rack\): say with option"),
+        ([config(match_labels(enable_bgp="true", rack="r1"))], r"several labels \(enable-bgp, rack\): set bgp_label"),
         (
             [config(match_labels(enable_bgp="true"), "a"), config(match_labels(rack="r1"), "b")],
             "CiliumBGPClusterConfig a and CiliumBGPClusterConfig b select the node both",

@@ -20,8 +20,12 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain.filters import
     judge,
     tolerates_cordon,
 )
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+# However slow the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, 400_000, tzinfo=UTC)
 MIRROR = "kubernetes.io/config.mirror"
@@ -171,20 +175,18 @@ def by_us(pod, flags, **more):
 
 
 # Enough that every combination of two things comes up many times, also those that are rare.
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(pod=some_pods(), flags=some_flags)
 def test_every_pod_is_judged_as_kubectl_does(pod, flags):
     assert by_us(pod, flags).action == by_kubectl(pod, flags)
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags)
 def test_whoever_allows_everything_is_never_refused(pod, flags):
     allowed = {**flags, "ignore_daemonsets": True, "delete_emptydir_data": True, "force": True}
     assert by_us(pod, allowed).action != "refuse"
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags, more=st.sampled_from(["ignore_daemonsets", "delete_emptydir_data", "force"]))
 def test_to_allow_more_never_keeps_a_pod_that_went_before(pod, flags, more):
     before, after = by_us(pod, flags).action, by_us(pod, {**flags, more: True}).action
@@ -193,7 +195,6 @@ def test_to_allow_more_never_keeps_a_pod_that_went_before(pod, flags, more):
     }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags)
 def test_a_refusal_names_the_option_that_ends_it(pod, flags):
     """Whoever follows the messages gets there, with no more options than there are."""
@@ -209,14 +210,12 @@ def test_a_refusal_names_the_option_that_ends_it(pod, flags):
     assert by_us(pod, flags).action != "refuse"
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags)
 def test_what_only_the_node_can_end_never_goes(pod, flags):
     pod["metadata"].setdefault("annotations", {})[MIRROR] = "hash"
     assert by_us(pod, flags).action != "evict"
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags, order=st.randoms(use_true_random=False))
 def test_the_order_of_owners_and_volumes_means_nothing(pod, flags, order):
     shuffled = copy.deepcopy(pod)
@@ -225,7 +224,6 @@ def test_the_order_of_owners_and_volumes_means_nothing(pod, flags, order):
     assert by_us(shuffled, flags) == by_us(pod, flags)
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags)
 def test_judging_changes_nothing(pod, flags):
     before = copy.deepcopy(pod)
@@ -233,7 +231,6 @@ def test_judging_changes_nothing(pod, flags):
     assert pod == before
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags, left_out=st.lists(st.sampled_from(["shop", "kube-system", "x"]), max_size=2))
 def test_a_namespace_that_is_left_out_is_as_if_its_pods_were_not_there(pod, flags, left_out):
     decision = by_us(pod, flags, exclude_namespaces=tuple(left_out))
@@ -264,7 +261,6 @@ terms = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(pod=some_pods(), flags=some_flags, chosen=st.lists(terms, max_size=3), comma=st.sampled_from([",", ", ", " ,"]))
 def test_a_selector_means_what_its_parts_mean(pod, flags, chosen, comma):
     selector = pod_selector.parse(comma.join(text for text, _meaning in chosen))
@@ -289,7 +285,6 @@ tolerations = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(given=st.lists(tolerations, max_size=3))
 def test_tolerations_are_read_as_the_scheduler_does(given):
     """Toleration.ToleratesTaint of k8s.io/api/core/v1, for the taint of a cordoned node: no value, NoSchedule."""

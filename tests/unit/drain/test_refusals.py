@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.refusals import LONG_PAUSE, PAUSE, refusal
-from ansible_collections.hitless.nodes.plugins.module_utils.kube.api import (
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.api_errors import (
     ApiError,
     Conflict,
     Forbidden,

@@ -15,10 +15,14 @@ from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_session
     estimate,
     with_measured,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import neighbor_json
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+# However slow the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 RESTART, HOLD = 10, 6
 
@@ -202,7 +206,7 @@ def test_recorded_answers_of_frr(version: str) -> None:
     """The recorded session has restart time 25 and hold time 9."""
 
     def neighbor(name: str) -> dict[str, Any]:
-        found = bgp_json.neighbor(samples.document(version, name), samples.NODE4)
+        found = neighbor_json.neighbor(samples.document(version, name), samples.NODE4)
         assert found is not None
         return {"vrf": "default", **found}
 

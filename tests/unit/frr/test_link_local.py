@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, link_local, nexthop_text
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, link_local, neighbor_json, nexthop_text
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import UnknownError
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 
@@ -71,7 +71,7 @@ def test_same_hardware_on_the_same_link() -> None:
 @both
 @pytest.mark.parametrize(("name", "established"), [("unnumbered.neighbor", True), ("unnumbered-down.neighbor", False)])
 def test_neighbor_of_an_unnumbered_session_is_found_by_its_address(version: str, name: str, established: bool) -> None:
-    found = bgp_json.neighbor(samples.document(version, name), OTHER_END[version])
+    found = neighbor_json.neighbor(samples.document(version, name), OTHER_END[version])
     assert found
     assert (found["address"], found["established"]) == (OTHER_END[version], established)
     assert found["remote_as"] == 4200000001

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import UnknownError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.policy_info import frr_policy_info
@@ -79,22 +78,6 @@ def test_configuration_paths_and_routes_of_a_router(vtysh):
 def test_a_vrf_without_an_instance_is_unknown(vtysh):
     with pytest.raises(UnknownError, match="FRR has no BGP instance in VRF blue"):
         frr_policy_info(Vtysh(str(vtysh.path)), Fib(), {"blue": []})
-
-
-@pytest.mark.parametrize("version", samples.VERSIONS)
-def test_zebras_routes_of_all_protocols(version):
-    found = bgp_json.rib(samples.document(version, "established.ribfailure-ip-route"), "10.251.0.0/24")
-    assert [(each["protocol"], each["selected"], each["installed"]) for each in found] == [
-        ("bgp", False, False),
-        ("kernel", True, True),
-    ]
-    assert bgp_json.rib({}, "10.251.0.0/24") == []
-
-
-@pytest.mark.parametrize("document", [{"10.0.0.0/8": []}, {"10.251.0.0/24": [{}]}, {"10.251.0.0/24": {}}])
-def test_zebras_answer_that_is_not_understood(document):
-    with pytest.raises(UnknownError, match="isn't understood"):
-        bgp_json.rib(document, "10.251.0.0/24")
 
 
 def test_an_answer_of_ip_that_is_not_understood(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.kube.api import Unreachable, right_needed
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.api_errors import Unreachable, right_needed
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.pod_exec import ExecError, NoProgram, output
 
 SUCCESS = b'\x03{"metadata": {}, "status": "Success"}'

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
-from ansible_collections.hitless.nodes.plugins.module_utils.kube.api import Unreachable
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.api_errors import Unreachable
 from ansible_collections.hitless.nodes.plugins.module_utils.node.cilium_wait import Gone, NotKnown, wait_gone
 
 UP = "its agent still has sessions"

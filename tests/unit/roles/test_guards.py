@@ -30,7 +30,7 @@ def play(playbook: Path, tmp_path: Path, *arguments: str, **variables: Any) -> s
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("K8S_AUTH_", "KUBE", "ANSIBLE_"))}
     environment = kept | {"HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(TOP / "ansible.cfg")}
     argv = [ANSIBLE_PLAYBOOK, "-i", str(inventory), str(playbook), *arguments, "-e", json.dumps(variables)]
-    return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=900)
 
 
 def refused(done: subprocess.CompletedProcess[str], words: str) -> None:
@@ -153,7 +153,7 @@ UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
         ),
         ({"target": "worker-1", "agent_images": ["i:1"]}, "neither agent_chart nor agent_apply was given"),
         (
-            {"target": "worker-1", "agent_chart": "c", "agent_apply": "none", "agent_helm": "/nowhere/helm"},
+            {"target": "worker-1", "agent_chart": "c", "agent_helm": "/nowhere/helm"},
             "there is none at /nowhere/helm (agent_helm)",
         ),
         (

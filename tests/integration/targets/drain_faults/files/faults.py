@@ -13,8 +13,6 @@ import argparse
 import base64
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
-from lab.conformance.client import Api, Process, eventually
+from emulator.client import Api, eventually
+from emulator.process import KubeletProcess, Process
 
 Json = dict[str, Any]
 
@@ -46,15 +45,12 @@ class Cluster:
         self.emulator = Process(folder / name)
         self.api = Api(self.emulator.kubeconfig)
         self.owner: Json = self.api.post(OWNERS, {"metadata": {"name": "owner"}}).of(201)["metadata"]
-        argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(self.emulator.kubeconfig), "--end", "0.5"]
-        argv += [word for node in dead or [] for word in ("--dead", node)]
-        self.kubelet = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        self.kubelet.stdout.readline()
+        options = [word for node in dead or [] for word in ("--dead", node)]
+        self.kubelet = KubeletProcess(self.emulator.kubeconfig, "--end", "0.5", *options)
         self.node(OTHER)
 
     def end(self) -> None:
-        self.kubelet.terminate()
-        self.kubelet.wait(timeout=10)
+        self.kubelet.stop()
         self.emulator.stop()
 
     def node(self, name: str, *, ready: str = "True") -> None:
@@ -95,16 +91,11 @@ class Cluster:
     def fault(self, **knobs: Any) -> None:
         self.api.post("/_emulator/faults", knobs).of(200)
 
-    def asked(self, user: str) -> list[Json]:
-        """What a user has asked so far."""
-        log = self.api.get("/_emulator/requests", since=0).of(200)["requests"]
-        return [entry for entry in log if entry["user"] == user]
-
     def watched_by(self, user: str) -> None:
         """Returns when a drain has asked for its evictions and watches its pods: it is in the middle."""
 
         def so() -> bool:
-            asked = self.asked(user)
+            asked = self.emulator.requests(user)
             evicted = any(entry["path"].endswith("/eviction") and entry["status"] == 201 for entry in asked)
             return evicted and any(entry["query"].get("watch") for entry in asked)
 
