@@ -19,8 +19,12 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain import pod_sel
 from ansible_collections.hitless.nodes.plugins.module_utils.request import playbook_options, problems
 from ansible_collections.hitless.nodes.plugins.module_utils.request.written import as_written
 from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching, windows
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import asked
+from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
+# What the status shows without a target.
+EVERY_NODE = "all:!routers:!localhost"
 Specs = dict[str, dict[str, Any]]
 
 
@@ -30,7 +34,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The hosts that the target matches; fails with every problem that was found."""
+        """The hosts that the target matches, and their Nodes; fails with every problem that was found."""
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={"direction": {"choices": list(playbook_options.ACTIONS), "required": True}},
@@ -39,21 +43,25 @@ class ActionModule(ActionBase):
         request = self._request(options["direction"], variables)
         found = problems.run_problems(request)
         found += _parse_problems(request.run)
+        if request.direction == "upgrade":
+            found += _upgrade_problems(request.run)
         if not found:
             found += self._host_problems(request, variables)
         if found:
             raise AnsibleActionFail("; ".join(found))
-        return {"changed": False, "hosts": request.hosts}
+        hostvars = variables["hostvars"]
+        nodes = [str(hostvars[host].get("node_name", host)) for host in request.hosts]
+        return {"changed": False, "hosts": request.hosts, "nodes": nodes}
 
     def _request(self, direction: str, variables: Mapping[str, Any]) -> problems.Request:
         """What was asked for, with the values that it has for the run as a whole."""
         template = self._templar.template
-        target = template(variables.get("target", ""))
+        target = template(variables.get("target", EVERY_NODE if direction == "status" else ""))
         groups = {name: list(hosts) for name, hosts in variables["groups"].items()}
         pattern = as_written(target, groups["all"])
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         hosts = lookup.run([pattern], variables=variables) if pattern else []
-        names = [*playbook_options.OF_THE_RUN, *playbook_options.OTHERS, "evidence"]
+        names = [*playbook_options.OF_THE_RUN, *playbook_options.OTHERS, "agent_images", "evidence", "kube_client_cert"]
         run = {name: template(variables[name]) for name in names if name in variables}
         tasks = run.get("maintenance_tasks")
         if isinstance(tasks, str) and tasks:
@@ -65,24 +73,29 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         known = _every_option()
         given = {host: list(hostvars[host]) for host in (*request.hosts, *request.routers)}
-        found = problems.name_problems(
-            {host: dict.fromkeys(names) for host, names in given.items()}, known, request.typed
-        )
+        found = problems.name_problems({"the command line": list(request.typed), **given}, known, request.typed)
+        if request.direction == "doctor":
+            return found + self._problems_of(request, "", variables)
         for host in request.hosts:
-            found += self._one_host(request, host, hostvars[host])
+            found += self._problems_of(request, host, hostvars[host])
         return found
 
-    def _one_host(self, request: problems.Request, host: str, variables: Mapping[str, Any]) -> list[str]:
+    def _problems_of(self, request: problems.Request, host: str, variables: Mapping[str, Any]) -> list[str]:
         drains = variables.get("bgp_router_drain") not in (None, False, "", "false", "False", "no")
         specs = _options(playbook_options.entry_points(request.direction, str(request.action), router_drain=drains))
+        if request.direction == "doctor":
+            # Problems name the variables that people set.
+            specs |= {own: specs.pop(option) for own, option in playbook_options.OF_THE_DOCTOR.items()}
         values: dict[str, Any] = {}
         for name in (*playbook_options.OF_A_HOST, *specs, "evidence"):
             if name not in variables:
                 continue
             try:
-                values[name] = variables[name]
+                # Those of a host come evaluated, those of this task don't.
+                values[name] = variables[name] if host else self._templar.template(variables[name])
             except AnsibleError as exc:
-                return [f"{host}: {name} can't be evaluated: {' '.join(str(exc).split())}"]
+                where = f"{host}: " if host else ""
+                return [f"{where}{name} can't be evaluated: {' '.join(str(exc).split())}"]
         found = problems.host_problems(request, host, values, specs)
         return found + [f"{host}: {line}" for line in (*_selector_problems(values), *_missing(request, values, specs))]
 
@@ -127,6 +140,18 @@ def _parse_problems(run: Mapping[str, Any]) -> list[str]:
         except HitlessError as exc:
             found.append(words + exc.msg)
     return found
+
+
+def _upgrade_problems(run: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the variables of an upgrade, and what is missing here of what applies a chart."""
+    found = asked.problems(run)
+    if found or not run.get("agent_chart") or asked.is_true(run.get("agent_rollback")):
+        return found
+    try:
+        values_of(run.get("agent_values", {}), run.get("agent_values_files", []))
+    except HitlessError as exc:
+        return [exc.msg]
+    return []
 
 
 def _selector_problems(values: Mapping[str, Any]) -> list[str]:

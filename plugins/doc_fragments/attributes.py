@@ -92,3 +92,22 @@ attributes:
       - The action plugin cuts a wait that takes long into slices of about 12 seconds,
         between which it prints what is still waited for.
 """
+
+    # For actions that show something to people: they are action plugins only.
+    REPORTER = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Prints, but writes no files.
+  diff_mode:
+    support: N/A
+    details:
+      - Reports are no change of what they report.
+  idempotent:
+    support: full
+  action:
+    description: It is an action plugin and runs on the controller only.
+    support: full
+"""

@@ -28,8 +28,9 @@ options:
   direction:
     description:
       - What the run is for. It decides which roles' variables are checked.
+      - V(doctor) and V(status) need no C(target).
     type: str
-    choices: [maintenance, out, in, probe, upgrade]
+    choices: [maintenance, out, in, probe, upgrade, doctor, status]
     required: true
 author:
   - hitless.nodes contributors (@hitless)
@@ -49,4 +50,10 @@ hosts:
   elements: str
   returned: success
   sample: [worker-3]
+nodes:
+  description: The names of the Nodes of these hosts, C(node_name) of each or its inventory name.
+  type: list
+  elements: str
+  returned: success
+  sample: [worker-3.example.org]
 """

@@ -23,8 +23,8 @@ MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 
-# Seconds that controllers of a real cluster may need.
-PATIENCE = 15.0
+# Seconds that controllers of a real cluster, or a busy machine, may need.
+PATIENCE = 120.0
 
 
 class ApiError(Exception):
@@ -111,7 +111,7 @@ class Api:
         found = connection(kubeconfig, user_agent=user_agent, token=token, anonymous=anonymous)
         self.server = found.server
         self._headers = found.headers
-        self._pool = urllib3.PoolManager(ssl_context=found.tls, retries=False, timeout=30)
+        self._pool = urllib3.PoolManager(ssl_context=found.tls, retries=False, timeout=PATIENCE)
 
     def call(
         self,

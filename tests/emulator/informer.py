@@ -140,5 +140,7 @@ class Controller:
             except Exception:  # one that dies would look like a fault that nobody injected
                 log.exception("%s: goes on after", self.name)
                 pause = 1.0
+            # Not wait_for(): Python 3.11's loses a cancellation that comes together with the wake-up.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), max(0.02, self.idle if pause is None else pause))
+                async with asyncio.timeout(max(0.02, self.idle if pause is None else pause)):
+                    await self.wake.wait()

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .client import ApiError, AsyncApi, Object, patch_existing
+from .client import PATIENCE, ApiError, AsyncApi, Object, patch_existing
 from .images import image_id
 from .informer import Controller, Informer
 from .objects import condition, timestamp
@@ -209,10 +209,13 @@ async def _serve(
             start=start,
             end=lambda _pod: end,
         )
-        tasks = [asyncio.create_task(pods.run())]
-        await pods.synced.wait()
-        tasks.append(asyncio.create_task(kubelet.run()))
-        ready()
+
+        async def look_after() -> None:
+            await pods.synced.wait()
+            ready()
+            await kubelet.run()
+
+        tasks = [asyncio.create_task(pods.run()), asyncio.create_task(look_after())]
         await stop.wait()
         for task in tasks:
             task.cancel()
@@ -229,7 +232,7 @@ def in_a_thread(kubeconfig: Path, **options: Any) -> Iterator[None]:
     done = asyncio.run_coroutine_threadsafe(_serve(kubeconfig, stop=stop, ready=ready.set, **options), loop)
     done.add_done_callback(lambda _unused: ready.set())
     try:
-        assert ready.wait(30), "the kubelet sees no pods"
+        assert ready.wait(PATIENCE), "the kubelet sees no pods"
         if not done.done():
             yield
     finally:

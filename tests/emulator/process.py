@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from .client import Api
+from .client import PATIENCE, Api
 from .pki import write_private
 
 TESTS = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ class Process:
             stdout=subprocess.DEVNULL,
         )
         ready = directory / "emulator.json"
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not ready.exists():
             assert self._process.poll() is None, f"the emulator ended with {self._process.returncode}"
             assert time.monotonic() < end, "the emulator did not start"
@@ -58,7 +58,7 @@ class Process:
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self._process.terminate()
-        return self._process.wait(timeout=10)
+        return self._process.wait(timeout=PATIENCE)
 
 
 class KubeletProcess:
@@ -73,7 +73,7 @@ class KubeletProcess:
     def stop(self) -> None:
         """SIGTERM, and its end."""
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE)
 
     def __enter__(self) -> Self:
         return self

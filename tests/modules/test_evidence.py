@@ -196,7 +196,25 @@ def estimated(api, measured=None, *, check_mode=False):
     return per_node.node_estimate(api.client, params, check_mode=check_mode)
 
 
-MEASURED = {"event": "deselected", "seconds": 8.4, "at": "2026-03-02T22:00:00Z", "router": "tor-1", "family": "ipv6"}
+MEASURED = {
+    "event": "deselected",
+    "at": "2026-03-02T22:00:00Z",
+    "routers": {
+        "tor-1": {"seconds": 8.4, "at_most": False, "families": {"ipv4": 8.1, "ipv6": 8.4}},
+        "tor-2": {"seconds": 0.1, "at_most": True},
+    },
+}
+SHORT = MEASURED | {"routers": {"tor-1": {"seconds": 0.2}}}
+# As it is kept.
+KEPT = {
+    "version": 1,
+    "event": "deselected",
+    "at": "2026-03-02T22:00:00Z",
+    "seconds": 0.1,
+    "router": "tor-1",
+    "family": "ipv6",
+    "conditions": "x",
+}
 
 
 def test_what_was_measured_is_kept_and_counts_until_something_changes(api, cilium, speaker):
@@ -211,12 +229,12 @@ def test_what_was_measured_is_kept_and_counts_until_something_changes(api, ciliu
     assert claimed(api, routes=None, evidence="cilium")["withdrawal"]["seconds"] == 11
     api.client.patch(NODE, {"metadata": {"annotations": {records.ANNOTATION: None}}})
     # Shorter than the worst case, it counts only as long as nothing has changed.
-    estimated(api, MEASURED | {"seconds": 0.2})
+    estimated(api, SHORT)
     spec = {"gracefulRestart": {"enabled": True, "restartTimeSeconds": 30}}
     assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
     api.client.patch(f"{cilium.bgp}/ciliumbgppeerconfigs/p", {"spec": spec})
     assert estimated(api)["estimates"]["deselected"]["seconds"] == 32
-    estimated(api, MEASURED | {"seconds": 0.2})
+    estimated(api, SHORT)
     assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
     status = {"containerStatuses": [{"name": "cilium-agent", "image": "newer", "imageID": "newer"}]}
     api.client.patch("/api/v1/namespaces/kube-system/pods/cilium-x/status", {"status": status})
@@ -226,20 +244,25 @@ def test_what_was_measured_is_kept_and_counts_until_something_changes(api, ciliu
 
 @pytest.mark.usefixtures("speaker")
 @pytest.mark.parametrize(
-    "wrong", [{"seconds": None}, {"seconds": "soon"}, {"seconds": -1}, {"seconds": "inf"}, {"event": "x"}, {"at": ""}]
+    "routers",
+    [
+        {},
+        {"tor-1": {}},
+        {"tor-1": {"seconds": "soon"}},
+        {"tor-1": {"seconds": -1}},
+        {"tor-1": {"seconds": 1, "families": {"ipv4": "inf"}}},
+    ],
 )
-def test_what_is_no_measurement_is_refused(api, wrong):
+def test_what_is_no_measurement_is_refused(api, routers):
     with pytest.raises(HitlessError, match="measured"):
-        estimated(api, MEASURED | wrong)
+        estimated(api, MEASURED | {"routers": routers})
     assert writes(api) == []
 
 
 @pytest.mark.usefixtures("speaker")
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"version": 2}', json.dumps(MEASURED | {"version": 1, "conditions": "x"})]
-)
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 2}', json.dumps(KEPT)])
 def test_an_annotation_that_cannot_be_used_leaves_the_worst_case(api, text):
-    api.client.patch(NODE, {"metadata": {"annotations": {per_node.ANNOTATION: text.replace("8.4", "0.1")}}})
+    api.client.patch(NODE, {"metadata": {"annotations": {per_node.ANNOTATION: text}}})
     assert estimated(api)["estimates"]["deselected"]["seconds"] == 3
 
 

@@ -13,7 +13,7 @@ import copy
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import legacy_policy, objects
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor import diagnosis, vip_facts
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor import cluster_facts, diagnosis
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, neighbor_json, rib_json, running_config
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 
@@ -139,8 +139,8 @@ class Picture:
         """As vip_info returns it."""
         services = []
         for item in self.services:
-            reduced = vip_facts.service(item, self.asked["vip"])
-            reduced["endpoints"] = vip_facts.endpoints(self.slices)
+            reduced = cluster_facts.service(item, self.asked["vip"])
+            reduced["endpoints"] = cluster_facts.endpoints(self.slices)
             services.append(reduced)
         selectors = [objects._config(legacy_policy.KIND, each) for each in self.policies]
         if self.config:
@@ -152,9 +152,9 @@ class Picture:
         return {
             "asked": self.asked,
             "services": services,
-            "pools": [vip_facts.pool(each) for each in self.pools],
+            "pools": [cluster_facts.pool(each) for each in self.pools],
             "advertisements": [
-                *(vip_facts.advertisement(each) for each in self.advertisements),
+                *(cluster_facts.advertisement(each) for each in self.advertisements),
                 *legacy["advertisements"],
             ],
             "configs": [
@@ -167,7 +167,7 @@ class Picture:
                 for selector in selectors
             ],
             "peer_configs": [
-                *(vip_facts.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
+                *(cluster_facts.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
                 *legacy["peer_configs"],
             ],
             "nodes": [self._node(item) for item in self.nodes],
@@ -183,7 +183,9 @@ class Picture:
             "status": {"conditions": self.conditions.get(name, [])},
         }
         policies = [] if "policies" in self.unread else self.policies
-        return vip_facts.node(item, self.cilium_nodes.get(name), config if name in self.selected else None, policies)
+        return cluster_facts.node(
+            item, self.cilium_nodes.get(name), config if name in self.selected else None, policies
+        )
 
     def legacy(self) -> dict[str, Any]:
         """The same by a policy and without the newer objects; returns its virtual router."""
@@ -280,3 +282,18 @@ class Picture:
     def statuses(self) -> list[str]:
         """The status of each stage."""
         return [stage["status"] for stage in self.diagnose()["stages"]]
+
+
+def registered(picture: Picture, **more: Any) -> dict[str, Any]:
+    """What the role doctor registers of this picture."""
+    routers = picture.routers
+    found = {
+        "cluster": {**picture.cluster, "logs": [], "logs_missing": []},
+        "cilium": {"nodes": list(picture.agents.values())},
+        "routes": {"results": [{"__router": name, **router} for name, router in routers.items()]},
+        "policies": {"results": [{"__router": name, **router["policy"]} for name, router in routers.items()]},
+        "answers": {"skipped": True, "results": [{"__router": "r1", "skipped": True}]},
+        "asked": {"service": "shop/web", "vip": ""},
+        "targets": [],
+    }
+    return {**found, **more}

@@ -20,6 +20,7 @@ from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Unauthorized
 from ..kube.client import Client, segment
 from ..kube.events import Events
+from ..kube.patching import merged
 from ..record import records
 from . import drain_forecast, pod_selector
 from .evict import BUDGETS, ENDING, FAILED, SKIPPED, Evictor, Options, Target
@@ -58,7 +59,7 @@ def _set_unschedulable(
         if record is not None:
             note = {"unschedulable": value} if flip else {}
             record = records.stamped(record, note, datetime.now(UTC), phase=phase if stamp else None)
-            patch = node_objects.merged(patch, records.annotation(record))
+            patch = merged(patch, records.annotation(record))
         return patch
 
     node, patch = node_objects.write(client, node, change, check_mode=check_mode)

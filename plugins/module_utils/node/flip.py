@@ -27,6 +27,7 @@ from ..cilium.selection import Config, SelectionError, deselects, judge, label_v
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Forbidden
 from ..kube.client import Client
+from ..kube.patching import merged
 from ..record import questions, records
 
 INTERVAL = 0.25
@@ -257,7 +258,7 @@ def _flip(
         patch: dict[str, Any] = {"metadata": {"labels": {key: way.value}}}
         if record is not None:
             note = {"label": {"key": key, "before": is_there, "after": way.value}}
-            patch = node_objects.merged(patch, records.annotation(records.stamped(record, note, datetime.now(UTC))))
+            patch = merged(patch, records.annotation(records.stamped(record, note, datetime.now(UTC))))
         return patch
 
     node, patch = node_objects.write(client, node, change, check_mode=check_mode)

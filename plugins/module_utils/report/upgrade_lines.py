@@ -16,6 +16,9 @@ STATES = {
     "refused": "nothing was changed on it",
     "put back": "its agent was not restarted, and it was put back as it was",
     "held": "its record is kept",
+    "lost": (
+        "its record is gone, or another run has it: see what the node is like, and set label and cordon right by hand"
+    ),
 }
 OUT_OF_SERVICE = "it stays out of service and its record is kept"
 
@@ -31,6 +34,8 @@ def upgrade_failure_line(failure: Mapping[str, Any], host: str, untouched: Seque
     state = STATES.get(failure["end"], OUT_OF_SERVICE)
     if failure["end"] == "left":
         state = f"putting it back failed as well: {failure.get('left', '')}; its record is kept"
+    if failure["end"] == "unread":
+        state = f"how far it came could not be read ({failure.get('left', '')}), so nothing was put back"
     rest = f"; not touched: {', '.join(untouched)}" if untouched else ""
     command = f"ansible-playbook hitless.nodes.cilium_upgrade -e target={target}"
     return (

@@ -17,7 +17,11 @@ ACTIONS = {
     "in": ("poweroff", "reboot", "none", "pause"),
     "probe": ("none",),
     "upgrade": ("none",),
+    "doctor": ("none",),
+    "status": ("none",),
 }
+# Without a target, these look at all nodes.
+READERS = ("doctor", "status")
 EVIDENCE = ("router", "cilium", "estimate")
 
 # Variable -> specification, as in a role's meta/argument_specs.yml. Those of the whole run are checked once.
@@ -69,16 +73,30 @@ OTHERS = (
     "agent_values",
     "agent_values_files",
     "agent_version",
+    "without_gr",
 )
+
+# Variables of the doctor's playbook -> options of its role.
+OF_THE_DOCTOR = {
+    "check_from": "doctor_check_from",
+    "check_port": "doctor_check_port",
+    "check_protocol": "doctor_check_protocol",
+    "log_lines": "doctor_log_lines",
+    "service": "doctor_service",
+    "vip": "doctor_vip",
+}
 
 # Which entry points of which roles a run goes through: the way back validates only what it uses.
 _WAY_OUT = {"claim": ("info", "claim", "release"), "drain": ("drain", "uncordon"), "bgp": ("withdraw", "undo")}
 _WAY_BACK = {"claim": ("info", "claim", "release"), "drain": ("uncordon",), "bgp": ("announce",), "power": ("on",)}
+# Role doctor runs once, for all nodes; the others run for each node.
 ENTRY_POINTS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "maintenance": (_WAY_OUT, _WAY_BACK),
     "out": (_WAY_OUT,),
     "in": (_WAY_BACK,),
     "probe": (_WAY_OUT, _WAY_BACK),
+    "doctor": ({"doctor": ("main",)},),
+    "status": ({"status": ("read", "show")},),
     "upgrade": (
         _WAY_OUT,
         _WAY_BACK,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import unknown, values
-from .playbook_options import ACTIONS, EVIDENCE, OF_A_HOST, OF_THE_RUN
+from .playbook_options import ACTIONS, EVIDENCE, OF_A_HOST, OF_THE_RUN, READERS
 from .written import as_written, kind, shown
 
 Variables = Mapping[str, Any]
@@ -44,8 +44,9 @@ class Request:
 
     @property
     def action(self) -> Any:
-        """What becomes of the node; a probe and an upgrade leave it on."""
-        return self.run.get("maintenance_action", "none" if self.direction in ("probe", "upgrade") else "poweroff")
+        """What becomes of the node. Only a maintenance, or one half of it, switches it off."""
+        switches = "poweroff" in ACTIONS[self.direction]
+        return self.run.get("maintenance_action", "poweroff" if switches else "none")
 
     @property
     def evidence(self) -> Any:
@@ -75,7 +76,8 @@ def _target_problems(request: Request) -> list[str]:
     target, hosts, routers = request.target, request.hosts, request.routers
     every = request.groups.get("all", [])
     if target is None or target == "":
-        return ["which nodes? Give the inventory name or pattern: -e target=worker-3"]
+        needed = "which nodes? Give the inventory name or pattern: -e target=worker-3"
+        return [] if request.direction in READERS else [needed]
     problems = []
     if not as_written(target, every):
         problems.append(
@@ -84,7 +86,7 @@ def _target_problems(request: Request) -> list[str]:
         )
     elif not hosts:
         problems.append(f"target={target} matches no host of the inventory (hosts: {_some(every)})")
-    if not routers and request.evidence == "router":
+    if not routers and request.evidence == "router" and request.direction not in READERS:
         problems.append(
             "the inventory has no group 'routers', or it is empty: list there the FRR routers that the nodes announce "
             "their routes to, since no node is powered off before every one of them has been asked; where nobody may "
@@ -97,6 +99,8 @@ def _target_problems(request: Request) -> list[str]:
 
 
 def _choice_problems(request: Request) -> list[str]:
+    if request.direction in READERS:
+        return []
     choices = {
         "maintenance_action": (request.action, ACTIONS[request.direction]),
         "evidence": (request.evidence, ("router",) if request.direction == "probe" else EVIDENCE),
@@ -116,7 +120,7 @@ def _task_file_problem(path: Any) -> str:
 
 
 def host_problems(request: Request, host: str, variables: Variables, specs: Specs) -> list[str]:
-    """What is wrong with one node's variables.
+    """What is wrong with one node's variables; host is "" for variables that are of no node.
 
     specs: name -> specification of the role options that the run uses.
     """
@@ -130,7 +134,7 @@ def host_problems(request: Request, host: str, variables: Variables, specs: Spec
         problems.append(_label_value_problem(variables))
     problems += _power_problems(variables, request, specs)
     problems += _router_option_problems(variables, request)
-    return [f"{host}: {line}" for line in problems if line]
+    return [f"{host}: {line}" if host else line for line in problems if line]
 
 
 def _label_value_problem(variables: Variables) -> str:
@@ -182,12 +186,15 @@ def _router_option_problems(variables: Variables, request: Request) -> list[str]
 # --- names ------------------------------------------------------------------------------------------------------
 
 
-def name_problems(hostvars: Mapping[str, Variables], known: Iterable[str], typed: Iterable[str]) -> list[str]:
-    """Variables with our prefixes that nobody reads, each once, whichever hosts have it."""
+def name_problems(given: Mapping[str, Iterable[str]], known: Iterable[str], typed: Iterable[str]) -> list[str]:
+    """Variables with our prefixes that nobody reads, each once, whichever hosts have it.
+
+    given: host -> names of its variables. typed: names from the command line.
+    """
     known, typed = frozenset(known), frozenset(typed)
     problems: dict[str, str] = {}
-    for host, variables in hostvars.items():
-        for name, nearest in unknown.unknown(variables, known, typed=typed).items():
+    for host, names in given.items():
+        for name, nearest in unknown.unknown(names, known, typed=typed).items():
             where = "" if name in typed else f"{host}: "
             problems.setdefault(name, where + unknown.line(name, nearest))
     return list(problems.values())

@@ -12,7 +12,20 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 
 # With these our variables begin. Other software may have variables that begin like this, too.
-PREFIXES = ("agent_", "bgp_", "claim_", "drain_", "kube_", "maintenance_", "power_", "probe_", "report_", "router_")
+PREFIXES = (
+    "agent_",
+    "bgp_",
+    "claim_",
+    "doctor_",
+    "drain_",
+    "kube_",
+    "maintenance_",
+    "power_",
+    "probe_",
+    "report_",
+    "router_",
+    "status_",
+)
 # How alike two names must be to be taken for one another, from 0 to 1.
 ALIKE = 0.85
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..kube.api_errors import Conflict, NotFound
 from ..kube.client import Client
-from ..record import records
+from ..record import records, runs
 from .daemonset import path, pods_path
 from .image_ref import Reference
 from .image_verdicts import pod_spec
@@ -112,7 +112,7 @@ def ensure_free(daemonset: dict[str, Any], params: dict[str, Any]) -> None:
     if not note["run"] or not params["_run"]:
         return
     record = {**note, "phase": "pulling images", "heartbeat": note["since"]}
-    lives = records.process_lives(note["run"])
+    lives = runs.process_lives(note["run"])
     objection = records.objection(
         name, record, params["_run"], lives, datetime.now(UTC), takeover=params["takeover"] or lives is False
     )

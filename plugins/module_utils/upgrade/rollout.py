@@ -20,9 +20,9 @@ from ..base.errors import HitlessError
 from ..base.words import some
 from ..cilium import objects
 from ..cilium.agent_pod import AGENT_CONTAINER
-from ..kube.api_errors import Conflict, Forbidden, NotFound
+from ..kube.api_errors import Forbidden, NotFound
 from ..kube.client import NAMES_ONLY, Client
-from ..kube.node_objects import merged
+from ..kube.patching import patched
 from ..kube.pods import pod_ready
 from . import order, preconditions
 from .daemonset import is_going, path, pods_of
@@ -31,7 +31,6 @@ from .version_step import same_repository, step_problem
 
 ANNOTATION = "hitless.nodes/rollout"
 ZONE = "topology.kubernetes.io/zone"
-ATTEMPTS = 10
 DEFAULT = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
 
 
@@ -242,23 +241,29 @@ def rollout(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
 
 def _rolled(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result when the DaemonSet is as the state wants it; judged and written anew as long as others write it."""
-    for attempt in range(1, ATTEMPTS + 1):
-        before = _look(client, params, _read(client, params))
+    judged: list[tuple[Look, preconditions.Found]] = []
+
+    def change(daemonset: dict[str, Any]) -> dict[str, Any] | None:
+        before = _look(client, params, daemonset)
         patch = _change(before, params)
         found = preconditions.look(client, params["cilium_namespace"], params["images"])
         if params["state"] == "driven" and params["preconditions"]:
             _ensure_allowed(before, params, found)
-        if patch is None or check_mode:
-            return _result(client, params, before, before, patch, found)
-        version = {"metadata": {"resourceVersion": before.daemonset["metadata"]["resourceVersion"]}}
-        try:
-            written = client.patch(path(params["cilium_namespace"], params["daemonset"]), merged(patch, version))
-        except Conflict:
-            if attempt == ATTEMPTS:
-                raise
-            continue
-        return _result(client, params, before, _look(client, params, written), patch, found)
-    raise AssertionError("unreachable")
+        judged.append((before, found))
+        return patch
+
+    written, patch = patched(
+        client,
+        path(params["cilium_namespace"], params["daemonset"]),
+        _read(client, params),
+        change,
+        what=f"DaemonSet {params['daemonset']}",
+        read=lambda: _read(client, params),
+        check_mode=check_mode,
+    )
+    before, found = judged[-1]
+    now = before if patch is None or check_mode else _look(client, params, written)
+    return _result(client, params, before, now, patch, found)
 
 
 def _ensure_allowed(look: Look, params: dict[str, Any], found: preconditions.Found) -> None:

@@ -86,7 +86,9 @@ def test_reset_cuts_the_next_requests(api: Api) -> None:
 
 
 def test_refused_connections_come_back_on_the_same_port(api: Api) -> None:
-    turn(api, refuse=0.8)
+    seconds = 3
+    began = time.monotonic()
+    turn(api, refuse=seconds)
 
     def refused() -> bool:
         try:
@@ -98,10 +100,9 @@ def test_refused_connections_come_back_on_the_same_port(api: Api) -> None:
     def answers() -> bool:
         return not refused()
 
-    began = time.monotonic()
     eventually(refused)
     eventually(answers)
-    assert time.monotonic() - began >= 0.7
+    assert time.monotonic() - began >= seconds
 
 
 def test_refusing_cuts_watches_too(api: Api) -> None:
@@ -207,7 +208,7 @@ def test_port_that_is_taken_is_one_line(process: Process, tmp_path: Path) -> Non
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 1

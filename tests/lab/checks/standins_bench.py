@@ -27,7 +27,7 @@ CILIUM = "/apis/cilium.io/v2"
 TIMES = ["--heartbeat", "0.5", "--grace", "3", "--start", "0.3", "--status", "1"]
 
 
-def eventually(what: str, probe: Callable[[], Any], seconds: float = 90) -> Any:
+def eventually(what: str, probe: Callable[[], Any], seconds: float = 300) -> Any:
     """The first true result of the probe; fails after a generous time."""
     deadline = time.monotonic() + seconds
     while not (found := probe()):
@@ -101,7 +101,7 @@ class Bench:
     def end_standins(self) -> int:
         """SIGTERM to the stand-ins; their exit code."""
         self.standins.terminate()
-        return self.standins.wait(20)
+        return self.standins.wait(120)
 
     def stop(self) -> None:
         """Remove everything."""

@@ -8,7 +8,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.record.records import process_lives
+from ansible_collections.hitless.nodes.plugins.module_utils.record.runs import process_lives
 from ansible_collections.hitless.nodes.plugins.plugin_utils import _sliced
 from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction, holder, run_identity
 
@@ -26,7 +26,8 @@ class Action(SlicedAction):
             timeout=0,
         )
         connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
-        super().__init__(task, connection, SimpleNamespace(become=None), None, None, None)
+        templar = SimpleNamespace(template=lambda value: value)
+        super().__init__(task, connection, SimpleNamespace(become=None), None, templar, None)
         self.answers = list(answers)
         self.asked = []
 
@@ -125,3 +126,15 @@ def test_run_identity_is_that_of_a_living_process():
     run = run_identity({})
     assert process_lives(run) is True
     assert run["pid"] == os.getppid()
+
+
+def test_the_inventory_says_once_how_to_reach_the_cluster():
+    action = Action([{"changed": False}], {"name": "worker-3", "context": "said-by-the-task"})
+    action.run(None, {"kubeconfig": "/k", "kube_context": "of-the-inventory", "kube_request_timeout": 3})
+    (asked,) = action.asked
+    assert {key: asked.get(key) for key in ("kubeconfig", "context", "request_timeout", "host")} == {
+        "kubeconfig": "/k",
+        "context": "said-by-the-task",
+        "request_timeout": 3,
+        "host": None,
+    }

@@ -34,7 +34,7 @@ OWNERS = "/api/v1/namespaces/default/configmaps"
 KEEP = "example.org/keep"
 MIRROR = {"kubernetes.io/config.mirror": "hash"}
 # How long the API is away: longer than a slice of a drain, and longer than the timeout of the second one.
-AWAY = {"away": 60, "clock": 15}
+AWAY = {"away": 60, "clock": 25}
 
 
 class Cluster:
@@ -92,14 +92,14 @@ class Cluster:
         self.api.post("/_emulator/faults", knobs).of(200)
 
     def watched_by(self, user: str) -> None:
-        """Returns when a drain has asked for its evictions and watches its pods: it is in the middle."""
+        """Returns when a drain has asked for its two evictions and watches its pods: it is in the middle."""
 
         def so() -> bool:
             asked = self.emulator.requests(user)
-            evicted = any(entry["path"].endswith("/eviction") and entry["status"] == 201 for entry in asked)
-            return evicted and any(entry["query"].get("watch") for entry in asked)
+            evicted = sum(entry["path"].endswith("/eviction") and entry["status"] == 201 for entry in asked)
+            return evicted == 2 and any(entry["query"].get("watch") for entry in asked)
 
-        eventually(so, patience=240)
+        eventually(so, patience=900)
 
 
 def write_token(api: Api, folder: Path) -> None:
@@ -159,7 +159,7 @@ def kinds(cluster: Cluster) -> None:
 def comes_back(cluster: Cluster) -> None:
     """As a StatefulSet does: the pod's successor has its name, and only then does the last pod of the node end."""
     before = cluster.api.get(f"{PODS}/queue-0").of(200)["metadata"]["uid"]
-    eventually(lambda: cluster.api.get(f"{PODS}/queue-0").status == 404, patience=240)
+    eventually(lambda: cluster.api.get(f"{PODS}/queue-0").status == 404, patience=900)
     cluster.pod(OTHER, "queue-0", "StatefulSet")
     assert cluster.api.get(f"{PODS}/queue-0").of(200)["metadata"]["uid"] != before
     cluster.api.patch(f"{PODS}/slow", {"metadata": {"finalizers": None}}).of(200)
@@ -188,7 +188,7 @@ def goes_away(cluster: Cluster, name: str) -> None:
             return False
 
     if name == "away":
-        eventually(freed, patience=AWAY[name] + 60)
+        eventually(freed, patience=900)
 
 
 def expiry(cluster: Cluster) -> None:
