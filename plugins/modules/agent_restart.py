@@ -14,6 +14,8 @@ description:
     runs the right image, is Ready, and has the BGP sessions again that there were before.
   - Just before, a pod of its own proves that the node has the images now. One that was removed meanwhile is pulled
     again, and where that fails nothing is restarted.
+  - Before it deletes the pod, it notes in the node's record that the restart has begun. A node without a record gets
+    none.
   - Does nothing where the agent is of the present template and Ready. So a run that was stopped goes on where it was.
   - The DaemonSet must have updateStrategy OnDelete, since otherwise its controller restarts agents on other nodes.
   - Whether the routers have kept the routes only they can tell, see M(hitless.nodes.frr_bgp_wait).

@@ -235,7 +235,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
-from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.image_pull import pull
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull import pull
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:

@@ -172,7 +172,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor.vip_facts import vip_info
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor.cluster_read import vip_info
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 

@@ -10,41 +10,17 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.hitless.nodes.plugins.module_utils.record import runs
 from ansible_collections.hitless.nodes.plugins.plugin_utils import _reach
 
 display = Display()
 
 SLICE_SECONDS = 12.0
-
-
-def _read(path: str) -> str | None:
-    """The text of a file under /proc, None where there is no /proc (macOS) or no such process."""
-    try:
-        return Path(path).read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-
-
-def _started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot: tells a process from a later one with the same number."""
-    stat = _read(f"/proc/{pid}/stat")
-    # Field 2, the command in parentheses, may hold anything; starttime is the 20th field after it (proc(5)).
-    return int(stat.rpartition(")")[2].split()[19]) if stat else None
-
-
-def _pid_namespace() -> str | None:
-    """The namespace that process numbers count in (a container has its own), None where the system has none."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return None
 
 
 def _user() -> str:
@@ -67,15 +43,8 @@ def holder(task_vars: dict[str, Any], host: str) -> str:
 
 def run_identity(task_vars: dict[str, Any]) -> dict[str, Any]:
     """What tells this ansible-playbook from every other one; called in a worker, whose parent it is."""
-    host, pid = socket.gethostname(), os.getppid()
-    return {
-        "holder": holder(task_vars, host),
-        "host": host,
-        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
-        "pid_ns": _pid_namespace(),
-        "pid": pid,
-        "started": _started(pid),
-    }
+    run = runs.identity(os.getppid())
+    return {"holder": holder(task_vars, run["host"]), **run}
 
 
 class SlicedAction(ActionBase):

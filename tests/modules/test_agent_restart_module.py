@@ -173,6 +173,39 @@ def test_a_node_of_another_run_is_refused(api, daemonset):
     assert daemonset.names
 
 
+def claimed(api):
+    """Has this run hold the node."""
+    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}}
+    api.client.patch(f"/api/v1/nodes/{NODE}", records.annotation(records.new(RUN, before, {}, datetime.now(UTC))))
+
+
+def ways(api):
+    """What the node's record says that was begun with it."""
+    record = records.parse(api.client.get(f"/api/v1/nodes/{NODE}"))
+    return [entry["way"] for entry in record["history"] if "way" in entry]
+
+
+def test_the_record_says_that_the_restart_has_begun_before_the_pod_is_deleted(api, daemonset):
+    claimed(api)
+    run(api)
+    assert ways(api) == ["restart"]
+    # A kubelet that writes its Node meanwhile has one of ours refused (409) and sent again.
+    written = [one["n"] for one in api.requests("PATCH", f'/api/v1/nodes/{NODE}"') if one["status"] == 200]
+    deletions = [one["n"] for one in api.requests("DELETE", f"{PODS}/cilium-")]
+    assert len(written) == 2  # the claim, and the note
+    assert written[-1] < min(deletions)
+    assert daemonset.names
+
+
+def test_a_restart_that_has_not_begun_is_not_in_the_record(api, daemonset):
+    claimed(api)
+    daemonset.knobs(images={NODE: {"away": True}})
+    with pytest.raises(NotProven):
+        run(api, image_timeout=4.0)
+    run(api, check_mode=True)
+    assert ways(api) == []
+
+
 def test_a_node_without_an_agent_is_refused(api, daemonset):
     api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"template": {"spec": {"nodeSelector": {"no": "where"}}}}})
     api.until(lambda: not api.client.list_all(PODS)[0])

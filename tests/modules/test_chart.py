@@ -23,6 +23,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.helm_release
 from lab.helm import CHART, TOP, helm, package, program
 
 NAMESPACE = ("--namespace", "kube-system")
+UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
 DAEMONSET = "/apis/apps/v1/namespaces/kube-system/daemonsets/cilium"
 VALUES = {"debug": {"enabled": True}, "envoy": {"enabled": False}}
 
@@ -85,7 +86,7 @@ def test_a_chart_that_is_not_whole_or_not_in_its_folder_is_refused(chart, words)
         chart_files({"name": "cilium", "version": 3, "chart": chart})
 
 
-def play(api, tmp_path, playbook=TOP / "playbooks" / "cilium_upgrade.yml", **variables):
+def play(api, tmp_path, playbook=UPGRADE, *arguments, environment=None, **variables):
     """The end of an upgrade by ansible-playbook, or of another playbook."""
     inventory = tmp_path / "inventory.json"
     inventory.write_text(json.dumps({"nodes": {"hosts": {"worker-3": {}}}, "routers": {"hosts": {"tor-1": {}}}}))
@@ -99,9 +100,9 @@ def play(api, tmp_path, playbook=TOP / "playbooks" / "cilium_upgrade.yml", **var
     given = {"target": "nodes", "agent_helm": program(), "report_dir": "", **variables}
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(playbook)]
     return subprocess.run(
-        [*argv, "-e", json.dumps(given)],
+        [*argv, *arguments, "-e", json.dumps(given)],
         cwd=tmp_path,
-        env=kept | settings,
+        env=kept | settings | (environment or {}),
         capture_output=True,
         text=True,
         check=False,
@@ -132,38 +133,73 @@ def test_a_chart_that_must_not_be_applied_changes_nothing(release, tmp_path, var
     assert {one["method"] for one in release.requests()[since:]} <= {"GET"}
 
 
-TASKS = """
+CHART_TASK = """
 - hosts: localhost
   gather_facts: false
-  vars:
-    cilium_namespace: kube-system
-    upgrade_before: {release: {name: cilium, revision: 7}}
-    upgrade_chart: {ref: /nowhere/cilium, repo: "", version: "", release: cilium, values: {}}
-    __values: {}
-    __then: no agent was restarted
   tasks:
-    - ansible.builtin.include_tasks: "{{ file }}"
+    - hitless.nodes.agent_chart:
+        chart: "{{ chart }}"
+        values: {password: hunter2}
+        previous: "{{ previous | default({}) }}"
+        state: "{{ state }}"
+        driven: true
+        advice: no agent was restarted
+        helm: "{{ agent_helm }}"
 """
+CHECKED = "nothing was changed, since the chart can't be applied: "
+NO_HELM = (
+    "a chart is applied by helm, and there is none at /nowhere/helm (agent_helm): install Helm 3, or set agent_helm"
+)
 
 
 @pytest.mark.parametrize(
-    ("file", "variables", "words"),
+    ("variables", "words"),
     [
+        ({"state": "checked", "agent_helm": "/nowhere/helm"}, CHECKED + NO_HELM),
         (
-            "chart_apply",
-            {},
+            {"state": "checked", "previous": {"name": "cilium", "revision": 7}},
+            f"{CHECKED}revision 7 of Helm release cilium isn't kept",
+        ),
+        (
+            {"state": "applied"},
             'helm failed: Failure when executing Helm command. Exited 1. stdout: stderr: Error: path "',
         ),
-        ("chart_before", {"agent_helm": "/nowhere/helm"}, "nothing was changed: a chart is applied by helm, and there"),
-        ("chart_before", {}, "nothing was changed: revision 7 of Helm release cilium isn't kept"),
     ],
 )
-def test_what_helm_cannot_do_is_one_line(api, tmp_path, file, variables, words):
+def test_what_helm_cannot_do_is_one_line(api, tmp_path, variables, words):
     playbook = tmp_path / "play.yml"
-    playbook.write_text(TASKS)
-    done = play(api, tmp_path, playbook, file=str(TOP / "playbooks" / "tasks" / f"{file}.yml"), **variables)
+    playbook.write_text(CHART_TASK)
+    done = play(api, tmp_path, playbook, chart="/nowhere/cilium", **variables)
     output = done.stdout + done.stderr
     assert done.returncode != 0, output
     assert any(words in line for line in output.splitlines()), output
-    if file == "chart_apply":
-        assert "; no agent was restarted" in output
+    assert ("; no agent was restarted" in output) == (variables["state"] == "applied")
+    assert "Traceback" not in output
+
+
+def test_a_chart_is_applied_with_ondelete_and_its_values_are_shown_nowhere(release, tmp_path):
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(CHART_TASK)
+    chart = str(package(tmp_path, "1.19.1"))
+    done = play(release, tmp_path, playbook, "-vvv", chart=chart, state="applied")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "changed=1" in output
+    assert "hunter2" not in output
+    assert strategy(release) == "OnDelete"
+
+
+# Its path alone, and not that of ansible's own Python package, in which kubernetes.core is here.
+ONLY_OURS = {"ANSIBLE_COLLECTIONS_PATH": str(TOP / ".collections"), "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}
+
+
+def test_without_kubernetes_core_one_line_says_what_to_install_before_any_change(release, tmp_path):
+    since = len(release.requests())
+    chart = str(package(tmp_path, "1.19.1"))
+    done = play(release, tmp_path, environment=ONLY_OURS, agent_chart=chart, agent_values=VALUES)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    line = f"{CHECKED}a chart is applied by kubernetes.core: ansible-galaxy collection install kubernetes.core"
+    assert any(line in each for each in output.splitlines()), output
+    assert "Traceback" not in output
+    assert {one["method"] for one in release.requests()[since:]} <= {"GET"}

@@ -10,11 +10,14 @@ import json
 import threading
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
+from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits, Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import node_objects
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
-from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import image_pull
-from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.image_pull import PullFailed, pull
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import pull as pull_module
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.image_ref import parse
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull import Pull, pull
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull_daemonset import PullFailed, manifest
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull_plan import LOOK_EVERY, Target
 from api_calls import OTHER, RUN, TIMEOUT
 from emulator.images import digest_of
 
@@ -62,8 +65,8 @@ def results(result):
 
 def daemonset(api, run=None, images=(PINNED, OPERATOR), nodes=("worker-1",)):
     """What a killed run has left."""
-    references = [image_pull.image_verdicts.parse(image) for image in images]
-    return api.post(DAEMONSETS, image_pull.manifest(params(_run=run or RUN), references, list(nodes)))
+    references = [parse(image) for image in images]
+    return api.post(DAEMONSETS, manifest(params(_run=run or RUN), references, list(nodes)))
 
 
 def test_images_are_pulled_proven_and_let_go(api, kubelets):
@@ -115,7 +118,7 @@ def test_pods_of_other_images_that_were_held_prove_nothing(api, kubelets):
 
 
 def test_no_more_nodes_pull_at_the_same_time_than_allowed(api, kubelets, monkeypatch):
-    monkeypatch.setattr(image_pull, "WRITE_EVERY", 0.0)
+    monkeypatch.setattr(pull_module, "WRITE_EVERY", 0.0)
     kubelets.knobs(images={"*": {"pull_seconds": 0.3}})
     run(api, parallel=1)
     bodies = api.requests("PATCH", "/daemonsets/")
@@ -173,17 +176,6 @@ def test_a_node_that_is_not_ready_fails_without_being_waited_for(api, kubelets):
         run(api)
 
 
-def test_a_tag_that_is_not_the_same_everywhere_is_refused(api):
-    nodes = [
-        image_pull.Target(name, "linux/amd64", False, "there", digests=[f"sha256:{letter * 64}"], how=["pod"])
-        for name, letter in (("worker-1", "a"), ("worker-2", "b"))
-    ]
-    references = [image_pull.image_verdicts.parse(OPERATOR)]
-    work = image_pull.Pull(api.client, params(), references, nodes, image_pull.Limits(30.0))
-    with pytest.raises(PullFailed, match=r"operator:v2 is not the same everywhere.*name the image with its digest"):
-        image_pull._stop_at_failures(work)
-
-
 def test_check_mode_says_what_is_missing_and_writes_nothing(api, kubelets):
     run(api, nodes=["worker-1"])
     writes = len(api.requests("POST", "/daemonsets"))
@@ -221,7 +213,7 @@ def test_what_a_killed_run_has_left_is_gone_on_with_or_replaced(api, kubelets):
 
 
 def test_a_daemonset_of_somebody_else_is_left_alone(api, kubelets):
-    body = image_pull.manifest(params(_run=OTHER), [image_pull.image_verdicts.parse(PINNED)], ["worker-1"])
+    body = manifest(params(_run=OTHER), [parse(PINNED)], ["worker-1"])
     del body["metadata"]["annotations"]
     api.post(DAEMONSETS, body)
     for state in ("present", "absent"):
@@ -234,15 +226,15 @@ def test_a_daemonset_of_somebody_else_is_left_alone(api, kubelets):
 def test_where_the_pod_alone_does_not_prove_it_the_nodes_list_is_asked(api, kubelets):
     # The runtime names the image of the platform, the reference the list of platforms.
     both = {"names": [f"registry.invalid/cilium@{digest}" for digest in (f"sha256:{'f' * 64}", digest_of(AGENT))]}
-    references = [image_pull.image_verdicts.parse(f"registry.invalid/cilium@sha256:{'f' * 64}")]
-    target = image_pull.Target("worker-1", "linux/amd64", False)
-    work = image_pull.Pull(api.client, params(), references, [target], image_pull.Limits(30.0))
+    references = [parse(f"registry.invalid/cilium@sha256:{'f' * 64}")]
+    target = Target("worker-1", "linux/amd64", False)
+    work = Pull(api.client, params(), references, [target], Limits(30.0))
     pod = {
         "spec": {},
         "status": {"containerStatuses": [{"name": "image-0", "imageID": f"x@{digest_of(AGENT)}", "state": {}}]},
     }
-    assert work._verdicts(target, pod, 0.0)[0].state == "coming"
+    assert work.verdicts(target, pod, 0.0)[0].state == "coming"
     kubelets.end()
     api.client.patch("/api/v1/nodes/worker-1/status", {"status": {"images": [both]}})
-    assert work._verdicts(target, pod, 1.0)[0].state == "coming"  # not asked again so soon
-    assert work._verdicts(target, pod, image_pull.LOOK_EVERY)[0].how == "node"
+    assert work.verdicts(target, pod, 1.0)[0].state == "coming"  # not asked again so soon
+    assert work.verdicts(target, pod, LOOK_EVERY)[0].how == "node"

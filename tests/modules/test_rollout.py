@@ -9,40 +9,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.rollout import (
     ANNOTATION,
+    ApplyWrong,
     RolloutRefused,
     agent_image,
     rollout,
-    step_problem,
-    version_of,
 )
 
 DAEMONSETS = "/apis/apps/v1/namespaces/kube-system/daemonsets"
 OLD, NEW = "quay.io/cilium/cilium:v1.18.4", "quay.io/cilium/cilium:v1.19.1"
-DIGEST = f"sha256:{'a' * 64}"
-
-
-@pytest.mark.parametrize(
-    ("image", "version"),
-    [
-        (OLD, (1, 18)),
-        (f"{NEW}@{DIGEST}", (1, 19)),
-        ("quay.io/cilium/cilium:1.18", (1, 18)),
-        ("quay.io/cilium/cilium:v1.19.0-rc.1", (1, 19)),
-        ("quay.io/cilium/cilium:latest", None),
-        (f"quay.io/cilium/cilium@{DIGEST}", None),
-    ],
-)
-def test_version_of(image, version):
-    assert version_of(image) == version
-
-
-def test_step_problem_one_minor_version_at_a_time_in_either_direction():
-    assert step_problem(OLD, NEW) is None
-    assert step_problem(NEW, OLD) is None
-    assert step_problem(OLD, OLD) is None
-    assert "from 1.17 to 1.19 is more than one" in (step_problem("c/c:v1.17.9", "c/c:v1.19.1") or "")
-    assert "from 1.19 to 2.0 is more than one" in (step_problem("c/c:v1.19.9", "c/c:v2.0.0") or "")
-    assert "can't be told from its tag" in (step_problem(OLD, "c/c:latest") or "")
 
 
 def template(image, **spec):
@@ -83,6 +57,11 @@ def run(api, state, *, check_mode=False, **changes):
         "preconditions": True,
         "check_version": True,
         "release": None,
+        "applied_by": None,
+        "expected_images": [],
+        "hosts": {},
+        "batch": 1,
+        "before_change": False,
     }
     return rollout(api.client, {**params, **changes}, check_mode=check_mode)
 
@@ -94,6 +73,10 @@ def test_restarts_are_taken_over_and_given_back(api, daemonset):
     (agent,) = looked["nodes"]
     assert (agent["name"], agent["zone"], agent["current"], agent["planned"]) == ("worker-3", "rack-1", True, True)
     assert not run(api, "driven", check_mode=True, images=[OLD])["nodes"][0]["planned"]
+    hosts = {"w3": "worker-3"}
+    looked = run(api, "driven", check_mode=True, hosts=hosts, before_change=True)
+    assert (looked["batches"], looked["nodes"][0]["restart"]) == ([["w3"]], True)
+    assert looked["plan"] == "1 of 1 agents would be restarted, in this order: w3"
     assert current(api)["spec"]["updateStrategy"]["type"] == "RollingUpdate"
 
     taken = run(api, "driven")
@@ -127,6 +110,25 @@ def test_an_apply_that_sets_the_strategy_is_seen_and_what_was_before_stays(api, 
     assert (again["changed"], again["strategy"]) == (True, "OnDelete")
     run(api, "released")
     assert current(api)["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 2}
+    assert daemonset.agents
+
+
+def test_an_apply_that_would_restart_agents_or_brings_other_images_is_a_failure(api, daemonset):
+    run(api, "driven")
+    api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"template": template(NEW)}})
+    applied = {"applied_by": "cilium-1.19.1"}
+    assert not run(api, "driven", **applied, expected_images=[NEW])["changed"]
+    other = "quay.io/cilium/cilium:v1.19.0"
+    with pytest.raises(ApplyWrong, match=rf"images that were not pulled \({NEW}\): add them to agent_images"):
+        run(api, "driven", **applied, images=[other])
+    with pytest.raises(
+        ApplyWrong, match=rf"applied cilium-1.19.1, .*other images \({NEW}\) than the chart \({other}\)"
+    ):
+        run(api, "driven", **applied, expected_images=[other])
+    api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"updateStrategy": {"type": "RollingUpdate"}}})
+    with pytest.raises(ApplyWrong, match=r"cilium-1.19.1 has set the DaemonSet's updateStrategy.*it is OnDelete again"):
+        run(api, "driven", **applied)
+    assert current(api)["spec"]["updateStrategy"]["type"] == "OnDelete"
     assert daemonset.agents
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor.vip_facts import VipError, vip_info
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor.cluster_read import VipError, vip_info
 from emulator.client import Api
 
 SERVICES = "/api/v1/namespaces/shop/services"

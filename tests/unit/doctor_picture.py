@@ -13,7 +13,7 @@ import copy
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import legacy_policy, objects
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor import diagnosis, vip_facts
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor import cluster_facts, diagnosis
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, neighbor_json, rib_json, running_config
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 
@@ -22,6 +22,8 @@ ROUTERS = {"r1": "192.168.99.10", "r2": "192.168.99.11"}
 VIP = "192.168.77.128"
 PREFIX = f"{VIP}/32"
 BLUE = {"bgp": "blue"}
+# The question that has the configuration checked.
+WHOLE: dict[str, Any] = {"service": None, "vip": None}
 
 
 def meta(name: str, labels: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
@@ -139,8 +141,8 @@ class Picture:
         """As vip_info returns it."""
         services = []
         for item in self.services:
-            reduced = vip_facts.service(item, self.asked["vip"])
-            reduced["endpoints"] = vip_facts.endpoints(self.slices)
+            reduced = cluster_facts.service(item, self.asked["vip"])
+            reduced["endpoints"] = cluster_facts.endpoints(self.slices)
             services.append(reduced)
         selectors = [objects._config(legacy_policy.KIND, each) for each in self.policies]
         if self.config:
@@ -152,9 +154,9 @@ class Picture:
         return {
             "asked": self.asked,
             "services": services,
-            "pools": [vip_facts.pool(each) for each in self.pools],
+            "pools": [cluster_facts.pool(each) for each in self.pools],
             "advertisements": [
-                *(vip_facts.advertisement(each) for each in self.advertisements),
+                *(cluster_facts.advertisement(each) for each in self.advertisements),
                 *legacy["advertisements"],
             ],
             "configs": [
@@ -167,7 +169,7 @@ class Picture:
                 for selector in selectors
             ],
             "peer_configs": [
-                *(vip_facts.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
+                *(cluster_facts.peer_config(each) for each in (self.peer_config, *self.more_peer_configs)),
                 *legacy["peer_configs"],
             ],
             "nodes": [self._node(item) for item in self.nodes],
@@ -183,7 +185,9 @@ class Picture:
             "status": {"conditions": self.conditions.get(name, [])},
         }
         policies = [] if "policies" in self.unread else self.policies
-        return vip_facts.node(item, self.cilium_nodes.get(name), config if name in self.selected else None, policies)
+        return cluster_facts.node(
+            item, self.cilium_nodes.get(name), config if name in self.selected else None, policies
+        )
 
     def legacy(self) -> dict[str, Any]:
         """The same by a policy and without the newer objects; returns its virtual router."""
@@ -280,6 +284,38 @@ class Picture:
     def statuses(self) -> list[str]:
         """The status of each stage."""
         return [stage["status"] for stage in self.diagnose()["stages"]]
+
+
+def fails(picture: Picture, stage: int, *words: str) -> dict[str, Any]:
+    """The diagnosis, which is that the chain breaks at this stage, with these words in reason or remedy."""
+    found = picture.diagnose()
+    said = f"{found['reason']} | {found['remedy']}"
+    assert (found["verdict"], found["stage"]) == ("fail", stage), said
+    for word in words:
+        assert word in said
+    assert found["remedy"]
+    return found
+
+
+def is_unknown(picture: Picture, stage: int, *words: str) -> dict[str, Any]:
+    """The diagnosis, which is that nothing fails and this stage is the first one that isn't known."""
+    found = picture.diagnose()
+    assert (found["verdict"], found["stage"]) == ("unknown", stage), found["reason"]
+    for word in words:
+        assert word in found["reason"]
+    return found
+
+
+def with_paths(picture: Picture, **changes: Any) -> Picture:
+    """The picture with these changes of every path that the routers have."""
+    before = picture.routers
+
+    def changed(name):
+        policy = before[name]["policy"]
+        return {**before[name], "policy": {**policy, "paths": [{**path, **changes} for path in policy["paths"]]}}
+
+    picture._router = changed
+    return picture
 
 
 def registered(picture: Picture, **more: Any) -> dict[str, Any]:

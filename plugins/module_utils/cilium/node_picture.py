@@ -15,7 +15,7 @@ from typing import Any
 from ..kube import node_objects
 from ..kube.api_errors import Forbidden
 from ..kube.client import Client
-from ..record import questions, records
+from ..record import questions, records, runs
 from ..record.baseline import prefixes
 from . import bgp_sessions, objects, operator_lease
 from .agents import Agents, in_parallel
@@ -209,7 +209,7 @@ def node_info(
     """The result of node_info. run: who asks, to tell whether the record is theirs."""
     picture = look(client, name, label=label, cilium_namespace=cilium_namespace)
     record = picture.record
-    ours = bool(record and run and records.same_run(record["run"], run))
+    ours = bool(record and run and runs.same(record["run"], run))
     return {
         "changed": False,
         "node": picture.facts,

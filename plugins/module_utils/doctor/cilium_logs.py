@@ -42,9 +42,13 @@ def redacted(line: str) -> str:
 
 def telling(text: str, kind: str, most: int) -> list[str]:
     """The last lines of a log that are about our subjects: warnings and errors if there are any, others if not."""
-    about = [line for line in text.splitlines() if any(subject in line for subject in SUBJECTS[kind])]
+    about = [line for line in text.splitlines() if _is_about(line, SUBJECTS[kind])]
     bad = [line for line in about if _BAD.search(line)]
     return [redacted(line)[:500] for line in (bad or about)[-most:]]
+
+
+def _is_about(line: str, subjects: tuple[str, ...]) -> bool:
+    return any(subject in line for subject in subjects)
 
 
 def read(client: Client, namespace: str, nodes: list[str], most: int) -> tuple[list[dict[str, Any]], list[str]]:

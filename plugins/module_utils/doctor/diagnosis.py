@@ -10,7 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import advertisement, on_router, peers, service
+from . import (
+    advertisement,
+    announcement,
+    backends,
+    forwarded,
+    installed,
+    node_selection,
+    peers,
+    pools,
+    received,
+    service,
+    sessions,
+)
 from .findings import Finding, diagnosis, note, passed, unknown
 from .links import Facts, announcing, indexed, links
 
@@ -37,42 +49,48 @@ def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
     """All that is found, of all stages."""
     agents, whole = read["agents"], strict(cluster)
     routers = {name: indexed(router) for name, router in read["routers"].items()}
-    asked, unread, services = cluster["asked"], cluster["unread"], cluster["services"]
-    if services is None:
-        found = [unknown(1, "Services", f"they can't be read: {unread['services']}", "see docs/doctor.md")]
-        services = []
-        cluster = {**cluster, "services": []}
-    else:
-        found = []
-        if whole:
-            # Others announce these, for instance L2 announcements; only who asks for one of them wants to know.
-            found += [
-                note(1, service.title(each), f"left out: its loadBalancerClass is {each['class']}")
-                for each in services
-                if service.is_of_others(each)
-            ]
-            services = [each for each in services if not service.is_of_others(each)]
-            cluster = {**cluster, "services": services}
-        found += service.existence(services, asked)
-        nodes = {node["name"] for node in announcing(cluster)}
-        reachable = None if unread.get("node_configs") or unread.get("configs") else nodes
-        if services or whole:
-            found += service.pools(services, cluster["pools"], unread.get("pools", ""))
-            found += service.backends(services, reachable)
+    services, found = _of_services(cluster)
+    cluster = {**cluster, "services": services}
     linked = links(cluster, agents, routers)
-    found += peers.selection(cluster, read["targets"])
+    found += node_selection.selection(cluster, read["targets"])
     found += peers.peers(cluster, linked, routers)
-    found += peers.sessions(linked, agents)
+    found += sessions.sessions(linked, agents)
     if not services and not whole:
         # Without a Service there is nothing to follow any further.
         return found
     found += advertisement.advertised(cluster, linked, agents, routers, strict=whole)
-    wanted = advertisement.expected(services, linked, cluster["advertisements"] or [])
-    found += on_router.received(wanted, routers)
+    wanted = announcement.expected(services, linked, cluster["advertisements"] or [])
+    found += received.received(wanted, routers)
     if whole:
-        found += on_router.pools_accepted(linked, routers, cluster["pools"])
-    found += on_router.installed(wanted, routers)
-    found += on_router.forwarded(wanted, routers)
-    if whole and not services:
+        found += received.pools_accepted(linked, routers, cluster["pools"])
+    found += installed.installed(wanted, routers)
+    found += forwarded.forwarded(wanted, routers)
+    if not services:
         found += [passed(stage, "Services", "there is none whose routes could be looked at") for stage in (8, 9, 10)]
-    return found + on_router.answered(read["answers"])
+    return found + forwarded.answered(read["answers"])
+
+
+def _of_services(cluster: Facts) -> tuple[list[Facts], list[Finding]]:
+    """(the Services to follow, what is found of stages 1 to 3)."""
+    services, unread, whole = cluster["services"], cluster["unread"], strict(cluster)
+    if services is None:
+        return [], [unknown(1, "Services", f"they can't be read: {unread['services']}", "see docs/doctor.md")]
+    found: list[Finding] = []
+    if whole:
+        # Others announce these, for instance L2 announcements. To follow one, ask for it by name or address.
+        others = [each for each in services if service.is_of_others(each)]
+        services = [each for each in services if not service.is_of_others(each)]
+        for each in others:
+            found.append(note(1, service.title(each), f"left out: its loadBalancerClass is {each['class']}"))
+    found += service.existence(services, cluster["asked"])
+    if services or whole:
+        found += pools.pools(services, cluster["pools"], unread.get("pools", ""))
+        found += backends.backends(services, _announcing(cluster))
+    return services, found
+
+
+def _announcing(cluster: Facts) -> set[str] | None:
+    """The names of the nodes that should announce; None where that couldn't be read."""
+    if cluster["unread"].get("node_configs") or cluster["unread"].get("configs"):
+        return None
+    return {node["name"] for node in announcing(cluster)}

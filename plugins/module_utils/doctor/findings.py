@@ -53,7 +53,7 @@ def failed(stage: int, subject: str, reason: str, remedy: str) -> Finding:
 
 
 def unknown(stage: int, subject: str, reason: str, remedy: str = "") -> Finding:
-    """Nobody could say, which is never good news."""
+    """It isn't known, which is never good news."""
     return Finding(stage, "unknown", subject, reason, remedy)
 
 
@@ -65,6 +65,11 @@ def defect(stage: int, subject: str, reason: str, remedy: str) -> Finding:
 def note(stage: int, subject: str, reason: str, remedy: str = "") -> Finding:
     """Worth knowing, and neither good nor bad."""
     return Finding(stage, "note", subject, reason, remedy)
+
+
+def says(condition: dict[str, Any]) -> str:
+    """What a condition of an object says, in words. When they are True, Cilium's BGP conditions all name a problem."""
+    return f"it says {condition['type']}: {condition.get('message') or condition.get('reason')}"
 
 
 def diagnosis(findings: Iterable[Finding], *, strict: bool) -> dict[str, Any]:
@@ -90,24 +95,34 @@ def diagnosis(findings: Iterable[Finding], *, strict: bool) -> dict[str, Any]:
 
 
 def _stage(number: int, findings: list[Finding], *, strict: bool) -> dict[str, Any]:
-    levels = {each.level for each in findings}
-    if "fail" in levels or (strict and "defect" in levels):
-        status = "fail"
-    elif "unknown" in levels:
-        status = "unknown"
-    elif "pass" in levels:
-        status = "pass"
-    else:
-        # Only the last stage may be left out (by not asking for it); of any other, nothing found is nothing known.
-        status = "skipped" if number == max(STAGES) else "unknown"
-    ordered = [each for level in LEVELS for each in [one for one in findings if one.level == level][:MOST]]
+    kept: list[Finding] = []
+    for level in LEVELS:
+        kept += [each for each in findings if each.level == level][:MOST]
     return {
         "number": number,
         "name": STAGES[number],
-        "status": status,
-        "findings": [{key: value for key, value in asdict(each).items() if key != "stage"} for each in ordered],
-        "left_out": len(findings) - len(ordered),
+        "status": _status(number, {each.level for each in findings}, strict=strict),
+        "findings": [_facts(each) for each in kept],
+        "left_out": len(findings) - len(kept),
     }
+
+
+def _status(number: int, levels: set[str], *, strict: bool) -> str:
+    """The status of a stage with findings of these levels."""
+    if "fail" in levels or (strict and "defect" in levels):
+        return "fail"
+    for level in ("unknown", "pass"):
+        if level in levels:
+            return level
+    # Only the last stage may be left out (by not asking for it); of any other, nothing found is nothing known.
+    return "skipped" if number == max(STAGES) else "unknown"
+
+
+def _facts(finding: Finding) -> dict[str, Any]:
+    """A finding as its stage lists it."""
+    facts = asdict(finding)
+    del facts["stage"]
+    return facts
 
 
 def _reasons(stage: dict[str, Any], *, strict: bool) -> list[dict[str, Any]]:

@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from ..base.net import family, same_address, spelled
 from ..cilium.legacy_policy import KIND as LEGACY
 from ..cilium.legacy_policy import agreed
 from ..cilium.selection import Config
 
 Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class OtherSide:
+    """A node as a router has it: its instance and neighbour in the configuration, and its session as it is now."""
+
+    instance: Facts | None = None
+    neighbor: Facts | None = None
+    live: Facts | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +68,7 @@ class Link:
 
     @property
     def established(self) -> bool | None:
-        """Whether the session is up: yes if either side says so and none says no, None if nobody knows."""
+        """Whether the session is up: yes if a side says so and none says no, None if neither knows."""
         words = {(self.session or {}).get("established"), (self.live or {}).get("established")}
         return None if words == {None} else False not in words
 
@@ -82,20 +91,6 @@ def announcing(cluster: Facts) -> list[Facts]:
     return [node for node in cluster["nodes"] if node["node_config"] and selecting(cluster, node)]
 
 
-@cache
-def spelled(address: str) -> str:
-    """The one spelling of an address; what is none stays as it is."""
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return address
-
-
-def same(address: str | None, other: str | None) -> bool:
-    """Whether two spellings are the same address."""
-    return bool(address and other) and spelled(str(address)) == spelled(str(other))
-
-
 def links(cluster: Facts, agents: dict[str, Facts], routers: dict[str, Facts]) -> list[Link]:
     """Every session that the selected nodes should have."""
     known = {each["name"]: each for each in cluster["peer_configs"] or []}
@@ -103,51 +98,76 @@ def links(cluster: Facts, agents: dict[str, Facts], routers: dict[str, Facts]) -
     for node in announcing(cluster):
         sessions = (agents.get(node["name"]) or {}).get("sessions") or []
         for peer in node["node_config"]["peers"]:
-            session = next((each for each in sessions if _is_peer(each, peer)), None)
+            session = _session_of(peer, sessions)
             address = peer["address"] or (session or {}).get("address")
             router = router_of(routers, address)
-            instance, neighbor, live = _other_side(routers.get(router or ""), node, address)
-            config = agreed(known.get(peer["peer_config"] or ""), neighbor, address)
-            found.append(Link(node, peer, config, session, router, instance, neighbor, live))
+            other = _other_side(routers.get(router or ""), node, address)
+            config = agreed(known.get(peer["peer_config"] or ""), other.neighbor, address)
+            found.append(Link(node, peer, config, session, router, other.instance, other.neighbor, other.live))
     return found
 
 
-def _is_peer(session: Facts, peer: Facts) -> bool:
+def _session_of(peer: Facts, sessions: list[Facts]) -> Facts | None:
+    """The session with a peer among those that Cilium knows; None where there is none."""
+    return next((each for each in sessions if _is_with(peer, each)), None)
+
+
+def _is_with(peer: Facts, session: Facts) -> bool:
+    """Whether a session is the one with a peer: by names, or by the address where an agent doesn't know the names."""
     if session["peer"] is not None and session["instance"] is not None:
         return (session["instance"], session["peer"]) == (peer["instance"], peer["name"])
-    return same(session["address"], peer["address"])
+    return same_address(session["address"], peer["address"])
 
 
 def router_of(routers: dict[str, Facts], address: str | None) -> str | None:
     """The name of the router that has an address, None where none of those asked has."""
     for name, router in routers.items():
         own = (router["policy"] or {}).get("addresses") or []
-        if any(same(each["address"], address) for each in own):
+        if any(same_address(each["address"], address) for each in own):
             return name
     return None
 
 
-def _other_side(router: Facts | None, node: Facts, address: str | None) -> tuple[Any, Any, Any]:
-    """(instance, neighbour as configured, neighbour as it is) of a node on a router."""
+def _other_side(router: Facts | None, node: Facts, address: str | None) -> OtherSide:
+    """A node as a router has it. address: the router's, at which the node's session ends."""
     if router is None or address is None:
-        return None, None, None
-    version = ipaddress.ip_address(address).version
-    own = [each for each in node["addresses"] if ipaddress.ip_address(each).version == version]
-    live = next((each for each in router["neighbors"] or [] if any(same(each["address"], one) for one in own)), None)
-    if live is None and version == 6:
-        # Over a link-local address, as unnumbered sessions are.
-        live = next((each for each in router["neighbors"] or [] if each.get("router_id") in node["addresses"]), None)
+        return OtherSide()
+    kind = family(address)
+    own = [each for each in node["addresses"] if family(each) == kind]
+    instance, neighbor = _configured(router, own)
+    live = _live(router, own)
+    if live is None and kind == "ipv6":
+        live = _by_identifier(router, node)
+    return OtherSide(instance, neighbor, live)
+
+
+def _is_one_of(address: str | None, own: list[str]) -> bool:
+    return any(same_address(address, each) for each in own)
+
+
+def _live(router: Facts, own: list[str]) -> Facts | None:
+    """The session that a router has with one of these addresses."""
+    return next((each for each in router["neighbors"] or [] if _is_one_of(each["address"], own)), None)
+
+
+def _by_identifier(router: Facts, node: Facts) -> Facts | None:
+    """The session of a node over a link-local address, as unnumbered sessions are: found by its BGP identifier."""
+    return next((each for each in router["neighbors"] or [] if each.get("router_id") in node["addresses"]), None)
+
+
+def _configured(router: Facts, own: list[str]) -> tuple[Facts | None, Facts | None]:
+    """(instance, neighbour or range of dynamic ones) of a router's configuration for one of these addresses."""
     instances = ((router["policy"] or {}).get("configuration") or {}).get("instances") or []
     for instance in instances:
         for neighbor in instance["neighbors"]:
-            if any(same(neighbor["address"], one) for one in own):
-                return instance, neighbor, live
+            if _is_one_of(neighbor["address"], own):
+                return instance, neighbor
     for instance in instances:
-        for wide in instance["ranges"]:
-            network = ipaddress.ip_network(wide["prefix"], strict=False)
-            if any(ipaddress.ip_address(one) in network for one in own):
-                return instance, wide, live
-    return None, None, live
+        for dynamic in instance["ranges"]:
+            network = ipaddress.ip_network(dynamic["prefix"], strict=False)
+            if any(ipaddress.ip_address(each) in network for each in own):
+                return instance, dynamic
+    return None, None
 
 
 def indexed(router: Facts) -> Facts:

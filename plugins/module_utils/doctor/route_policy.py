@@ -6,16 +6,18 @@
 
 """Whether a router's configuration lets a prefix in from a neighbour, and if not, which line of it doesn't.
 
-Pure functions over what _frr_config.configuration() returns. Verdicts are True, False, or None where a line asks for
+Pure functions over what frr/running_config.py returns. Verdicts are True, False, or None where a line asks for
 something that isn't known here (communities, AS paths, access lists): unknown is never "accepted".
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.net import HOST_LENGTH, family
 from ..frr.neighbor_json import as_number
 
 _MATCHES = {"ip address prefix-list ": "ipv4", "ipv6 address prefix-list ": "ipv6"}
@@ -28,11 +30,6 @@ class Verdict:
     accepted: bool | None
     why: str
     remedy: str = ""
-
-
-def family(prefix: str) -> str:
-    """ipv4 or ipv6."""
-    return "ipv6" if ":" in prefix else "ipv4"
 
 
 def _entry_matches(entry: dict[str, Any], prefix: str) -> bool:
@@ -56,16 +53,21 @@ def _covers(entry: dict[str, Any], prefix: str) -> bool:
     return own.version == wanted.version and wanted.subnet_of(own)  # type: ignore[arg-type]
 
 
+def _list_title(kind: str, name: str) -> str:
+    """How a prefix-list is called in FRR's configuration."""
+    return f"{'ip' if kind == 'ipv4' else 'ipv6'} prefix-list {name}"
+
+
 def prefix_list(config: dict[str, Any], name: str, prefix: str) -> Verdict:
     """What a prefix-list says of a prefix."""
     kind = family(prefix)
+    title = _list_title(kind, name)
     entries = config["prefix_lists"][kind].get(name)
-    word = "ip" if kind == "ipv4" else "ipv6"
     if entries is None:
         return Verdict(
             False,
-            f"{word} prefix-list {name} isn't defined, and FRR takes that as a refusal",
-            f"define '{word} prefix-list {name}', or correct its name where it is used",
+            f"{title} isn't defined, and FRR takes that as a refusal",
+            f"define '{title}', or correct its name where it is used",
         )
     if not entries:
         return Verdict(True, f"prefix-list {name} has no line, and FRR takes that as 'permit any'")
@@ -74,20 +76,20 @@ def prefix_list(config: dict[str, Any], name: str, prefix: str) -> Verdict:
             said = f"prefix-list {name}: {entry['text']}"
             if entry["action"] == "permit":
                 return Verdict(True, said)
-            return Verdict(False, said, f"permit {prefix} in {word} prefix-list {name} before seq {entry['seq']}")
+            return Verdict(False, said, f"permit {prefix} in {title} before seq {entry['seq']}")
     for entry in entries:
         if _covers(entry, prefix):
-            longest = 32 if kind == "ipv4" else 128
+            longest = HOST_LENGTH[kind]
             return Verdict(
                 False,
                 f"prefix-list {name}: '{entry['text']}' covers {prefix}, but only lengths "
                 f"{_lengths(entry)} pass, and VIPs are announced as /{longest}",
-                f"write '{word} prefix-list {name} seq {entry['seq']} permit {entry['prefix']} le {longest}'",
+                f"write '{title} seq {entry['seq']} permit {entry['prefix']} le {longest}'",
             )
     return Verdict(
         False,
         f"prefix-list {name} has no line for {prefix}",
-        f"add '{word} prefix-list {name} permit ...' for the pool that {prefix} is from",
+        f"add '{title} permit ...' for the pool that {prefix} is from",
     )
 
 
@@ -115,14 +117,10 @@ def route_map(config: dict[str, Any], name: str, prefix: str) -> Verdict:
         where = f"route-map {name} {entry['action']} {entry['seq']}"
         if matched is None:
             doubt = doubt or f"{where}: '{said.why}' can't be judged from here"
+        elif matched and not doubt:
+            return _decision(entry, where, name, prefix)
         elif matched:
-            if doubt:
-                break
-            if entry["flow"]:
-                return Verdict(None, f"{where} goes on with '{entry['flow'][0]}', which isn't followed here")
-            if entry["action"] == "permit":
-                return Verdict(True, where)
-            return Verdict(False, f"{where} refuses {prefix}", f"permit {prefix} in route-map {name} before it")
+            break
         elif said.remedy:
             refusals.append(Verdict(False, f"{where}: {said.why}", said.remedy))
     if doubt:
@@ -133,22 +131,40 @@ def route_map(config: dict[str, Any], name: str, prefix: str) -> Verdict:
     return Verdict(False, f"no entry of route-map {name} permits {prefix}", f"add an entry for it to route-map {name}")
 
 
+def _decision(entry: dict[str, Any], where: str, name: str, prefix: str) -> Verdict:
+    """What an entry of a route-map does with a prefix that all its conditions hold for."""
+    if entry["flow"]:
+        return Verdict(None, f"{where} goes on with '{entry['flow'][0]}', which isn't followed here")
+    if entry["action"] == "permit":
+        return Verdict(True, where)
+    return Verdict(False, f"{where} refuses {prefix}", f"permit {prefix} in route-map {name} before it")
+
+
+def _matched_list(match: str) -> tuple[str, str] | None:
+    """(family, name) of the prefix-list that a condition is about; None where it is about something else."""
+    for words, kind in _MATCHES.items():
+        if match.startswith(words):
+            return kind, match.split()[3]
+    return None
+
+
 def _route_map_entry(config: dict[str, Any], entry: dict[str, Any], prefix: str) -> tuple[bool | None, Verdict]:
     """Whether all conditions of an entry hold (None: unknown), and the verdict of the one that decides."""
     unknown: Verdict | None = None
     for match in entry["matches"]:
-        kind = next((kind for words, kind in _MATCHES.items() if match.startswith(words)), None)
-        if kind is None:
+        about = _matched_list(match)
+        if about is None:
             unknown = unknown or Verdict(None, f"match {match}")
             continue
+        kind, name = about
         if kind != family(prefix):
             return False, Verdict(False, f"match {match} is about {kind} only")
-        name = match.split()[3]
         if config["prefix_lists"][kind].get(name) == []:
             # FRR sorts a route-map's entries by the lines of their prefix-lists, and this one has none to be found by.
-            word = "ip" if kind == "ipv4" else "ipv6"
-            why = f"{word} prefix-list {name} has no line, so the entry matches nothing"
-            return False, Verdict(False, why, f"add a line to '{word} prefix-list {name}'")
+            title = _list_title(kind, name)
+            return False, Verdict(
+                False, f"{title} has no line, so the entry matches nothing", f"add a line to '{title}'"
+            )
         said = prefix_list(config, name, prefix)
         if not said.accepted:
             return False, said
@@ -166,13 +182,15 @@ def accepts(config: dict[str, Any], instance: dict[str, Any], neighbor: dict[str
             f"neighbor {who} isn't activated for {kind}",
             f"'neighbor {who} activate' in 'address-family {kind} unicast'",
         )
-    policies = [inbound[key] for key in ("route_map", "prefix_list", "filter_list", "distribute_list")]
-    if is_external(instance, neighbor) and instance["requires_policy"] and not any(policies):
+    without_policy = not any(inbound[key] for key in ("route_map", "prefix_list", "filter_list", "distribute_list"))
+    if without_policy and instance["requires_policy"] and is_external(instance, neighbor):
         return Verdict(
             False,
             f"neighbor {who} has no policy for {kind} on the way in, and 'bgp ebgp-requires-policy' is in force",
             f"give it one in 'address-family {kind} unicast', such as 'neighbor {who} route-map NAME in'",
         )
+    if without_policy:
+        return Verdict(True, f"neighbor {who} has no policy on the way in")
     for key, words in (("distribute_list", "distribute-list"), ("filter_list", "filter-list")):
         if inbound[key]:
             return Verdict(None, f"neighbor {who} has {words} {inbound[key]}, which can't be judged from here")
@@ -181,11 +199,16 @@ def accepts(config: dict[str, Any], instance: dict[str, Any], neighbor: dict[str
         verdicts.append(prefix_list(config, inbound["prefix_list"], prefix))
     if inbound["route_map"]:
         verdicts.append(route_map(config, inbound["route_map"], prefix))
-    for wanted in (False, None):
+    return _worst(verdicts)
+
+
+def _worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict that decides where all have to accept: a refusal, or else an unknown, or else the last one."""
+    for accepted in (False, None):
         for verdict in verdicts:
-            if verdict.accepted is wanted:
+            if verdict.accepted is accepted:
                 return verdict
-    return verdicts[-1] if verdicts else Verdict(True, f"neighbor {who} has no policy on the way in")
+    return verdicts[-1]
 
 
 def is_external(instance: dict[str, Any], neighbor: dict[str, Any]) -> bool:
@@ -201,23 +224,29 @@ def undefined(config: dict[str, Any]) -> list[tuple[str, str]]:
     found = []
     for name, entries in config["route_maps"].items():
         for entry in entries:
-            for match in entry["matches"]:
-                kind = next((kind for words, kind in _MATCHES.items() if match.startswith(words)), None)
-                if kind and match.split()[3] not in config["prefix_lists"][kind]:
-                    word = "ip" if kind == "ipv4" else "ipv6"
-                    found.append(
-                        (
-                            f"route-map {name} {entry['action']} {entry['seq']}",
-                            f"{word} prefix-list {match.split()[3]}",
-                        )
-                    )
+            where = f"route-map {name} {entry['action']} {entry['seq']}"
+            found += [(where, what) for what in _undefined_in_entry(config, entry)]
     for instance in config["instances"]:
         for neighbor in instance["neighbors"]:
             for kind, inbound in neighbor["families"].items():
-                who = f"neighbor {neighbor['name']} ({kind})"
-                if inbound["active"] and inbound["route_map"] and inbound["route_map"] not in config["route_maps"]:
-                    found.append((who, f"route-map {inbound['route_map']}"))
-                name = inbound["prefix_list"]
-                if inbound["active"] and name and name not in config["prefix_lists"][kind]:
-                    found.append((who, f"{'ip' if kind == 'ipv4' else 'ipv6'} prefix-list {name}"))
+                where = f"neighbor {neighbor['name']} ({kind})"
+                found += [(where, what) for what in _undefined_in_family(config, kind, inbound)]
     return list(dict.fromkeys(found))
+
+
+def _undefined_in_entry(config: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
+    """The lists that an entry of a route-map names and that aren't defined."""
+    for match in entry["matches"]:
+        about = _matched_list(match)
+        if about and about[1] not in config["prefix_lists"][about[0]]:
+            yield _list_title(*about)
+
+
+def _undefined_in_family(config: dict[str, Any], kind: str, inbound: dict[str, Any]) -> Iterator[str]:
+    """What a neighbour's family names on the way in and isn't defined."""
+    if not inbound["active"]:
+        return
+    if inbound["route_map"] and inbound["route_map"] not in config["route_maps"]:
+        yield f"route-map {inbound['route_map']}"
+    if inbound["prefix_list"] and inbound["prefix_list"] not in config["prefix_lists"][kind]:
+        yield _list_title(kind, inbound["prefix_list"])

@@ -15,6 +15,7 @@ from typing import Any
 from ..base.errors import HitlessError
 from . import route_rules
 from .answers import UnknownError
+from .route_rules import View
 from .route_wait import RouteWait
 
 
@@ -58,7 +59,7 @@ class RouteWatch:
         except UnknownError as exc:
             if self.unknown:
                 raise self.failure(f"are still there isn't known: {exc.msg}", self.wait.unknown()) from exc
-            # Once it may be an answer that came too late; twice nobody looks.
+            # One answer may come too late. After two, nothing is known of the routes.
             self.unknown = exc
             return False
         self.unknown = None
@@ -71,8 +72,10 @@ class RouteWatch:
             raise self.failure("", lost)
         return self.down is not None and not self.left
 
-    def note_sessions(self, view: dict[str, list[dict[str, Any]]]) -> None:
+    def note_sessions(self, view: View) -> None:
         """Notes when a session is down, has been down since the look before, or isn't listed any more."""
+        if self.down is not None:
+            return
         ups: dict[tuple[str, str], int | None] = {}
         for each in view["neighbors"]:
             if not each["shut"]:
@@ -81,7 +84,7 @@ class RouteWatch:
         wanted = {(each["vrf"], each["address"]) for each in self.wait.sessions or []}
         down = any(ups.get(session) is None for session in wanted or ups)
         flapped = any(self.ups.get(session, times) != times for session, times in ups.items())
-        if self.down is None and (down or flapped):
+        if down or flapped:
             self.down = self.now
         self.ups = ups
 

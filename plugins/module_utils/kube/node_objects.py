@@ -15,11 +15,10 @@ from typing import Any
 
 from ..base import net
 from ..base.errors import HitlessError
-from .api_errors import Conflict, Forbidden
+from .api_errors import Forbidden
 from .client import NAMES_ONLY, Client, segment
+from .patching import patched
 
-# Ten rounds against kubelet's status writes (one in 10 s) are more than enough; more means that somebody fights us.
-ATTEMPTS = 10
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 ROUTED_ADDRESSES = ("InternalIP", "ExternalIP")
@@ -96,16 +95,6 @@ def facts(node: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def merged(*patches: dict[str, Any]) -> dict[str, Any]:
-    """One merge patch that does what several do."""
-    result: dict[str, Any] = {}
-    for patch in patches:
-        for key, value in patch.items():
-            both = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merged(result[key], value) if both else value
-    return result
-
-
 def write(
     client: Client,
     node: dict[str, Any],
@@ -113,24 +102,8 @@ def write(
     *,
     check_mode: bool,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The Node after the patch that change(node) wants, and that patch (None: nothing to change).
-
-    Compare-and-swap: the patch carries the resourceVersion that change() judged. On a conflict the Node is read again
-    and judged again, so a refusal raised by change() always speaks of the present. In check mode nothing is sent.
-    """
+    """The Node after the patch that change(node) wants, and that patch, as patched() returns them."""
     name = node["metadata"]["name"]
-    for attempt in range(1, ATTEMPTS + 1):
-        patch = change(node)
-        if not patch or check_mode:
-            return node, patch or None
-        version = {"metadata": {"resourceVersion": node["metadata"]["resourceVersion"]}}
-        try:
-            return client.patch(path(name), merged(patch, version)), patch
-        except Conflict as exc:
-            if attempt == ATTEMPTS:
-                raise HitlessError(
-                    f"{name}: the Node changed {ATTEMPTS} times in a row between reading and writing; "
-                    f"find out who keeps writing it (kubectl get node {name} -o yaml --show-managed-fields)"
-                ) from exc
-            node = read(client, name)
-    raise AssertionError("unreachable")
+    return patched(
+        client, path(name), node, change, what=f"Node {name}", read=lambda: read(client, name), check_mode=check_mode
+    )

@@ -18,10 +18,10 @@ from ..cilium.agents import Agents
 from ..estimate import per_node, per_session
 from ..kube import node_objects
 from ..kube.client import Client
-from ..record import questions, records
+from ..record import questions, records, runs
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers
-from .flip import field_manager, words
+from .hops import field_manager, words
 
 
 class ClaimError(HitlessError):
@@ -259,7 +259,7 @@ def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], coun
 
     def remove(current: dict[str, Any]) -> dict[str, Any] | None:
         record = records.parse(current)
-        return records.annotation(None) if record and records.same_run(record["run"], run) else None
+        return records.annotation(None) if record and runs.same(record["run"], run) else None
 
     node_objects.write(client, node, remove, check_mode=False)
     raise ClaimError(
@@ -290,7 +290,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         if record is None:
             raise ClaimError(f"{name}: its record was removed while it was to be continued: run again")
         objection = records.objection(
-            name, record, run, records.process_lives(record["run"]), now, takeover=params["takeover"]
+            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
         )
         if objection:
             raise records.HeldError(objection, record=record)
@@ -310,7 +310,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         old.clear()
         old.update(record)
         new.clear()
-        if not records.same_run(record["run"], run):
+        if not runs.same(record["run"], run):
             record = records.taken_over(record, run, {}, now)
         new_phase = phase if records.advances(record, phase) else None
         if new_phase or note:
@@ -319,7 +319,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         return None if new == old else records.annotation(new)
 
     _node_after, patch = node_objects.write(client, node, change, check_mode=check_mode)
-    resumed = not records.same_run(old["run"], run)
+    resumed = not runs.same(old["run"], run)
     return _result(name, new, changed=patch is not None, resumed=resumed, diff=_diff(old, new))
 
 
@@ -353,7 +353,7 @@ def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         if record is None:
             return None
         objection = records.objection(
-            name, record, run, records.process_lives(record["run"]), now, takeover=params["takeover"]
+            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
         )
         if objection:
             raise records.HeldError(objection, record=record)

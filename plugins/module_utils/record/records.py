@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ..base.errors import HitlessError
+from . import runs
 
 ANNOTATION = "hitless.nodes/record"
 VERSION = 1
@@ -126,37 +126,6 @@ def taken_over(record: dict[str, Any], run: dict[str, Any], note: dict[str, Any]
     return stamped({**record, "holder": run["holder"], "run": run}, note, now)
 
 
-def same_run(run: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
-    """Whether two identities are the same run of ansible-playbook (the same process, not only the same number)."""
-    keys = ("host", "boot_id", "pid_ns", "pid", "started")
-    return run is not None and other is not None and all(run.get(key) == other.get(key) for key in keys)
-
-
-def same_machine(run: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two runs count processes in the same place: same boot of the same kernel, same PID namespace."""
-    return bool(run.get("boot_id")) and all(run.get(key) == other.get(key) for key in ("boot_id", "pid_ns"))
-
-
-def process_lives(run: dict[str, Any]) -> bool | None:
-    """Whether a run's process still exists; None where this can't be seen from here (another machine or container)."""
-    try:
-        here = {
-            "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-            "pid_ns": str(Path("/proc/self/ns/pid").readlink()),
-        }
-    except OSError:
-        return None
-    if not same_machine(run, here):
-        return None
-    try:
-        stat = Path(f"/proc/{run['pid']}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    # Field 2, the command in parentheses, may hold anything; state and starttime are the 1st and the 20th after it.
-    fields = stat.rpartition(")")[2].split()
-    return fields[0] not in "ZX" and int(fields[19]) == run.get("started")
-
-
 def age(since: str, now: datetime) -> str:
     """How long ago a moment of a record was, in words."""
     try:
@@ -179,12 +148,12 @@ def objection(
     alive.
     """
     theirs = record["run"]
-    if same_run(theirs, run):
+    if runs.same(theirs, run):
         return None
     held = f"{name} is held by {record['holder']} since {record['since']} (phase {record['phase']})"
     if lives:
         return f"{held}, its process {theirs.get('pid')} on {theirs.get('host')} still runs: let it end, or stop it"
-    if takeover or (lives is False and same_machine(theirs, run) and record["holder"] == run["holder"]):
+    if takeover or (lives is False and runs.same_machine(theirs, run) and record["holder"] == run["holder"]):
         return None
     return (
         f"{held}, last sign of life {age(record.get('heartbeat', ''), now)} ago from {theirs.get('host')}: "
@@ -194,7 +163,7 @@ def objection(
 
 def ensure_ours(name: str, record: dict[str, Any] | None, run: dict[str, Any] | None) -> None:
     """Raises HeldError if the node has a record of another run. No record is no objection."""
-    if record is not None and not same_run(record["run"], run):
+    if record is not None and not runs.same(record["run"], run):
         raise HeldError(
             f"{name} is held by {record['holder']} since {record['since']} (phase {record['phase']}): nothing was "
             f"changed; go on in its place with node_claim first, or wait until it is released",

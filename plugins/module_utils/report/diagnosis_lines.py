@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..frr.answers import excerpt
+from ..base.words import excerpt
 from .words import table
 
 # Kinds of findings of a stage that are printed; all are in the files.

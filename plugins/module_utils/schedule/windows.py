@@ -61,29 +61,41 @@ def _clock(value: Any, key: str) -> time:
 
 def parse(value: Any) -> list[Window]:
     """The windows in a variable: a dict or a list of dicts; [] for nothing; raises HitlessError."""
-    if value is None or value == "" or value == [] or value == {}:
+    if value in (None, "", [], {}):
         return []
-    found = []
-    for each in value if isinstance(value, (list, tuple)) else [value]:
-        if not isinstance(each, Mapping) or not {"start", "end"} <= set(each) or not set(each) <= KEYS:
-            raise HitlessError(
-                f"window: {each!r} must have start and end (times of day), and may have days and tz, such as "
-                "{days: [sat, sun], start: '22:00', end: '05:00', tz: Europe/Berlin}"
-            )
-        days = each.get("days") or DAYS
-        days = [days] if isinstance(days, str) else days
-        names = [str(day).lower()[:3] for day in days]
-        if not set(names) <= set(DAYS):
-            raise HitlessError(f"window: days is {list(days)!r}, and must be some of {', '.join(DAYS)}")
-        try:
-            zone = ZoneInfo(str(each.get("tz") or "UTC"))
-        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-            raise HitlessError(
-                f"window: this machine knows no time zone {each.get('tz')!r}: give a name such as Europe/Berlin"
-            ) from exc
-        start, end = _clock(each["start"], "start"), _clock(each["end"], "end")
-        found.append(Window(frozenset(DAYS.index(name) for name in names), start, end, zone))
-    return found
+    return [_window(each) for each in (value if isinstance(value, (list, tuple)) else [value])]
+
+
+def _window(value: Any) -> Window:
+    if not isinstance(value, Mapping) or not {"start", "end"} <= set(value) or not set(value) <= KEYS:
+        raise HitlessError(
+            f"window: {value!r} must have start and end (times of day), and may have days and tz, such as "
+            "{days: [sat, sun], start: '22:00', end: '05:00', tz: Europe/Berlin}"
+        )
+    return Window(
+        _days(value.get("days") or DAYS),
+        _clock(value["start"], "start"),
+        _clock(value["end"], "end"),
+        _zone(value.get("tz") or "UTC"),
+    )
+
+
+def _days(value: Any) -> frozenset[int]:
+    """Numbers of weekdays, by names of which the first three letters count."""
+    days = [value] if isinstance(value, str) else list(value)
+    names = [str(day).lower()[:3] for day in days]
+    if not set(names) <= set(DAYS):
+        raise HitlessError(f"window: days is {days!r}, and must be some of {', '.join(DAYS)}")
+    return frozenset(DAYS.index(name) for name in names)
+
+
+def _zone(name: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise HitlessError(
+            f"window: this machine knows no time zone {name!r}: give a name such as Europe/Berlin"
+        ) from exc
 
 
 def spans(windows: Iterable[Window], now: datetime) -> list[tuple[datetime, datetime]]:
@@ -121,27 +133,39 @@ def objection(
     windows: list[Window], now: datetime, *, needed: float | None = None, until: datetime | None = None
 ) -> str:
     """Why no node may be begun now, in words; "" if one may. needed: seconds that a node takes (None: unknown)."""
+    zone = windows[0].zone if windows else None
     ends = [(until, "the deadline")] if until else []
     if windows:
-        zone = windows[0].zone
-        all_spans = spans(windows, now)
-        span = next(((start, end) for start, end in all_spans if start <= now < end), None)
-        if span is None:
-            following = next((start for start, _end in all_spans if start > now), None)
-            when = (
-                f"the next one begins {_local(following, zone)}" if following else "none begins in the next eight days"
-            )
-            return f"no window is open: {when}"
-        ends.append((span[1], "the window"))
-    for end, what in sorted(ends, key=lambda each: each[0]):
-        left = (end - now).total_seconds()
-        shown = _local(end, windows[0].zone) if windows else end.isoformat(timespec="minutes")
-        if left <= 0:
-            return f"{what} is over since {shown}"
-        if needed is not None and needed > left:
-            return f"{what} ends {shown}, in {left:.0f} s, and a node has taken up to {needed:.0f} s"
+        around = spans(windows, now)
+        is_open = [span for span in around if span[0] <= now < span[1]]
+        if not is_open:
+            return f"no window is open: {_next(around, now, windows[0].zone)}"
+        ends.append((is_open[0][1], "the window"))
+    for end, what in sorted(ends):
+        problem = _too_late(what, (end - now).total_seconds(), needed, _local(end, zone))
+        if problem:
+            return problem
     return ""
 
 
-def _local(moment: datetime, zone: ZoneInfo) -> str:
+def _next(around: list[tuple[datetime, datetime]], now: datetime, zone: ZoneInfo) -> str:
+    for start, _end in around:
+        if start > now:
+            return f"the next one begins {_local(start, zone)}"
+    return "none begins in the next eight days"
+
+
+def _too_late(what: str, left: float, needed: float | None, when: str) -> str:
+    """Why a node may not be begun so many seconds before an end, "" if it may."""
+    if left <= 0:
+        return f"{what} is over since {when}"
+    if needed is not None and needed > left:
+        return f"{what} ends {when}, in {left:.0f} s, and a node has taken up to {needed:.0f} s"
+    return ""
+
+
+def _local(moment: datetime, zone: ZoneInfo | None) -> str:
+    """A moment in the time zone of the windows, or as it was given where there are none."""
+    if zone is None:
+        return moment.isoformat(timespec="minutes")
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"

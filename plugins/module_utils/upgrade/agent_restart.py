@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
-from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
+from ..base.polling import Limits, NotMet, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, objects
 from ..cilium.agent_pod import agent_started
 from ..cilium.agents import UNANSWERED, Agents
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Conflict, NotFound
-from ..kube.client import Client, segment
+from ..kube.client import Client
 from ..kube.pods import moment, pod_ready
 from ..record import records
-from . import image_proof, image_pull, image_verdicts
-from .template import containers, image_list, made_of
+from . import image_proof
+from .daemonset import is_going, path, pods_of, pods_path
+from .image_ref import parse
+from .image_verdicts import container_verdict
+from .template import containers, made_of, references
 
 INTERVAL = 0.25
 # What is timed, in the order in which it happens. Each is seconds since the pod's deletion was asked for.
@@ -58,11 +61,6 @@ class Progress:
 # Rules
 
 
-def references(template: dict[str, Any]) -> list[image_verdicts.Reference]:
-    """The images of a template, each once."""
-    return [image_verdicts.parse(text) for text in image_list(template)]
-
-
 def refusals(name: str, daemonset: dict[str, Any]) -> list[str]:
     """Why no agent of this DaemonSet may be restarted one by one, in words."""
     spec = daemonset["spec"]
@@ -86,9 +84,7 @@ def image_problem(pod: dict[str, Any], template: dict[str, Any], images: list[di
     """What is wrong with the images that a pod's containers run, None if they are those of the template."""
     statuses = {one["name"]: one for one in (pod.get("status") or {}).get("containerStatuses") or []}
     for one in template["spec"]["containers"]:
-        verdict = image_verdicts.container_verdict(
-            image_verdicts.parse(one["image"]), statuses.get(one["name"], {}), images
-        )
+        verdict = container_verdict(parse(one["image"]), statuses.get(one["name"], {}), images)
         if verdict.state != "there":
             return f"container {one['name']}: {verdict.words}"
     return None
@@ -117,12 +113,12 @@ def session_mark(seen: float, running: float, started: datetime | None, rows: li
     return min(seen, running + max(0.0, (latest - started).total_seconds()) + 1)
 
 
-# Asking and acting
+# Asking
 
 
 def _daemonset(client: Client, params: dict[str, Any]) -> dict[str, Any]:
     namespace, name = params["cilium_namespace"], params["daemonset"]
-    found = client.find(image_pull.path(namespace, name))
+    found = client.find(path(namespace, name))
     if found is None:
         raise RestartRefused(
             f"there is no DaemonSet {name} in namespace {namespace}: are Cilium's agents in another one?"
@@ -130,22 +126,18 @@ def _daemonset(client: Client, params: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _pods(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> list[dict[str, Any]]:
-    """The DaemonSet's pods on the node."""
-    where = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods"
-    query = {"fieldSelector": f"spec.nodeName={params['name']}"}
-    labels = daemonset["spec"]["selector"].get("matchLabels") or {}
-    if labels:
-        query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
-    uid = daemonset["metadata"]["uid"]
-    return [
-        pod
-        for pod in client.list_all(where, **query)[0]
-        if any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
-    ]
+def _agent(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> dict[str, Any]:
+    """The agent's pod on the node; raises RestartRefused if there is none."""
+    for pod in pods_of(client, daemonset, node=params["name"]):
+        if not is_going(pod):
+            return pod
+    raise RestartRefused(
+        f"{params['name']}: DaemonSet {params['cilium_namespace']}/{params['daemonset']} has no pod on it to be "
+        f"restarted"
+    )
 
 
-def _established(client: Client, params: dict[str, Any]) -> tuple[list[dict[str, Any]] | None, str]:
+def _sessions(client: Client, params: dict[str, Any]) -> tuple[list[dict[str, Any]] | None, str]:
     """The node's sessions, None where they aren't known, and why."""
     if params["sessions"] == "ignored":
         return None, "sessions are not looked at (ignored)"
@@ -156,124 +148,208 @@ def _established(client: Client, params: dict[str, Any]) -> tuple[list[dict[str,
     return (answer.sessions if answer.known else None), answer.reason or ""
 
 
+# Acting
+
+
 def restart(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of agent_restart; raises RestartRefused, NotProven, RestartFailed, HeldError or Unfinished."""
     name, limits, state = params["name"], Limits.of(params), params["_state"] or {}
     daemonset, limits = patiently(
         lambda: _daemonset(client, params), subject=name, limits=limits, retry_on=TRANSIENT if limits.resumed else ()
     )
+    template = daemonset["spec"]["template"]
     if "restart" in state:
-        return _follow(client, params, daemonset, Progress(**state["restart"]), limits)
+        return _await(_Comeback(client, params, daemonset, Progress(**state["restart"]), limits), limits)
     node = node_objects.read(client, name)
     records.ensure_ours(name, records.parse(node), params["_run"])
-    template = daemonset["spec"]["template"]
-    pods = [pod for pod in _pods(client, params, daemonset) if not pod["metadata"].get("deletionTimestamp")]
-    if not pods:
-        raise RestartRefused(
-            f"{name}: DaemonSet {params['cilium_namespace']}/{params['daemonset']} has no pod on it to be restarted"
-        )
-    pod = pods[0]
+    pod = _agent(client, params, daemonset)
     if made_of(pod, template) and pod_ready(pod) and not params["force"]:
-        return _result(params, template, pod, None, changed=False)
+        return _result(params, template, pod)
     reasons = refusals(params["daemonset"], daemonset)
     if reasons:
         raise RestartRefused(f"{name}: its agent isn't restarted: {'; '.join(reasons)}")
     if check_mode:
-        return _result(params, template, pod, None, changed=True)
-    sessions, reason = _established(client, params)
+        return _result(params, template, pod) | {"changed": True, "diff": _diff(pod["spec"], template["spec"])}
+    return _restart(client, params, daemonset, pod, limits)
+
+
+def _restart(
+    client: Client, params: dict[str, Any], daemonset: dict[str, Any], pod: dict[str, Any], limits: Limits
+) -> dict[str, Any]:
+    """Proves the images, notes the restart, deletes the pod, and waits for the new one."""
+    name, began = params["name"], time.monotonic() - limits.elapsed
+    sessions, unknown = _sessions(client, params)
     if sessions is None and params["sessions"] == "required":
-        raise RestartRefused(f"{name}: its sessions aren't known, and nothing was restarted: {reason}")
-    secrets = [each["name"] for each in template["spec"].get("imagePullSecrets") or []]
-    seconds = image_proof.prove(
-        client,
-        name,
-        references(template),
-        namespace=params["cilium_namespace"],
-        pull_secrets=secrets,
-        timeout=params["image_timeout"],
+        raise RestartRefused(f"{name}: its sessions aren't known, and nothing was restarted: {unknown}")
+    proof = _prove(client, params, daemonset["spec"]["template"])
+    _note_in_record(client, params)
+    progress = Progress(
+        old=pod["metadata"]["uid"],
+        deleted=time.monotonic() - began,
+        expected=None if sessions is None else _established(sessions),
+        proof=proof,
     )
-    expected = None if sessions is None else sorted(row["address"] or "" for row in sessions if row["established"])
-    progress = Progress(pod["metadata"]["uid"], limits.elapsed + seconds, expected, seconds)
-    where = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods/{segment(pod['metadata']['name'])}"
-    try:
-        client.delete(where, {"preconditions": {"uid": progress.old}})
-    except (NotFound, Conflict) as exc:
-        raise RestartFailed(
-            f"{name}: its agent's pod {pod['metadata']['name']} was replaced by somebody else: {exc.msg}"
-        ) from exc
-    result = _follow(client, params, daemonset, progress, limits.after(limits.elapsed + seconds))
+    _delete(client, params, pod)
+    limits = limits.after(time.monotonic() - began)
+    result = _await(_Comeback(client, params, daemonset, progress, limits), limits)
     if sessions is None and params["sessions"] != "ignored":
-        result["warnings"] = [f"{name}: whether Cilium has its sessions again wasn't checked: {reason}"]
+        result["warnings"] = [f"{name}: whether Cilium has its sessions again wasn't checked: {unknown}"]
     return result
 
 
-def _follow(
-    client: Client, params: dict[str, Any], daemonset: dict[str, Any], progress: Progress, limits: Limits
-) -> dict[str, Any]:
-    """Waits until the new agent works; the result, or what is missing."""
-    name, template = params["name"], daemonset["spec"]["template"]
-    seen: dict[str, Any] = {"pod": None, "lacks": ["an answer"]}
+def _established(sessions: list[dict[str, Any]]) -> list[str]:
+    """The addresses of the peers whose sessions are up."""
+    return sorted(row["address"] or "" for row in sessions if row["established"])
 
-    def look(at: float) -> list[str]:
-        pods = _pods(client, params, daemonset)
-        if any(pod["metadata"]["uid"] == progress.old for pod in pods):
+
+def _prove(client: Client, params: dict[str, Any], template: dict[str, Any]) -> float:
+    """Seconds that the proof of the images took; raises NotProven."""
+    return image_proof.prove(
+        client,
+        params["name"],
+        references(template),
+        namespace=params["cilium_namespace"],
+        pull_secrets=[each["name"] for each in template["spec"].get("imagePullSecrets") or []],
+        timeout=params["image_timeout"],
+    )
+
+
+def _note_in_record(client: Client, params: dict[str, Any]) -> None:
+    """Notes in the node's record that its agent is restarted now; raises HeldError if another run holds the node.
+
+    Whoever finds the record of a run that failed knows by this note that the node isn't as it was before.
+    """
+    name = params["name"]
+
+    def change(current: dict[str, Any]) -> dict[str, Any] | None:
+        record = records.parse(current)
+        records.ensure_ours(name, record, params["_run"])
+        if record is None:
+            return None
+        return records.annotation(records.stamped(record, {"way": "restart"}, datetime.now(UTC)))
+
+    node_objects.write(client, node_objects.read(client, name), change, check_mode=False)
+
+
+def _delete(client: Client, params: dict[str, Any], pod: dict[str, Any]) -> None:
+    """Deletes the agent's pod, and no other one that has its name by now; raises RestartFailed."""
+    name = pod["metadata"]["name"]
+    try:
+        client.delete(pods_path(params["cilium_namespace"], name), {"preconditions": {"uid": pod["metadata"]["uid"]}})
+    except (NotFound, Conflict) as exc:
+        raise RestartFailed(
+            f"{params['name']}: its agent's pod {name} was replaced by somebody else: {exc.msg}"
+        ) from exc
+
+
+# Waiting
+
+
+class _Comeback:
+    """What the new agent still lacks, one look after the other; notes in progress what it doesn't lack any more."""
+
+    def __init__(
+        self,
+        client: Client,
+        params: dict[str, Any],
+        daemonset: dict[str, Any],
+        progress: Progress,
+        limits: Limits,
+    ) -> None:
+        self.client = client
+        self.params = params
+        self.daemonset = daemonset
+        self.template: dict[str, Any] = daemonset["spec"]["template"]
+        self.progress = progress
+        # The new pod as it was seen last.
+        self.pod: dict[str, Any] | None = None
+        self._began = time.monotonic() - limits.elapsed
+
+    @property
+    def away(self) -> float:
+        """Seconds since the deletion of the old pod was asked for."""
+        return time.monotonic() - self._began - self.progress.deleted
+
+    def look(self) -> list[str]:
+        """What is still missing, in words; [] when the agent works."""
+        at = self.away
+        pods = pods_of(self.client, self.daemonset, node=self.params["name"])
+        if any(pod["metadata"]["uid"] == self.progress.old for pod in pods):
             return ["the end of the old pod"]
-        progress.mark("gone", at)
-        new = next((pod for pod in pods if not pod["metadata"].get("deletionTimestamp")), None)
+        self.progress.mark("gone", at)
+        new = next((pod for pod in pods if not is_going(pod)), None)
         if new is None:
             return ["a new pod"]
-        seen["pod"], progress.pod = new, new["metadata"]["name"]
-        started = agent_started(new)
-        if started is None:
-            return [f"the start of {progress.pod} ({trouble(new) or 'it is being started'})"]
-        progress.mark("running", at)
-        if not made_of(new, template):
-            return [f"a pod of the DaemonSet's present template ({progress.pod} is of another one)"]
-        wrong = image_problem(new, template, [])
+        self.pod, self.progress.pod = new, new["metadata"]["name"]
+        for step in (self._running, self._right, self._ready, self._connected):
+            lacks = step(new, at)
+            if lacks:
+                return lacks
+        return []
+
+    def _running(self, pod: dict[str, Any], at: float) -> list[str]:
+        if agent_started(pod) is None:
+            return [f"the start of {self.progress.pod} ({trouble(pod) or 'it is being started'})"]
+        self.progress.mark("running", at)
+        return []
+
+    def _right(self, pod: dict[str, Any], _at: float) -> list[str]:
+        if not made_of(pod, self.template):
+            return [f"a pod of the DaemonSet's present template ({self.progress.pod} is of another one)"]
+        wrong = image_problem(pod, self.template, [])
         if wrong:
-            wrong = image_problem(new, template, node_objects.read(client, name).get("status", {}).get("images") or [])
-        if wrong:
-            return [f"the right image ({wrong})"]
-        if not pod_ready(new):
-            return [f"{progress.pod} to be Ready ({trouble(new) or 'it runs'})"]
-        progress.mark("ready", at)
-        if progress.expected is None:
+            # The pod alone proves nothing: the Node's list may have both names of one image.
+            node = node_objects.read(self.client, self.params["name"])
+            wrong = image_problem(pod, self.template, node.get("status", {}).get("images") or [])
+        return [f"the right image ({wrong})"] if wrong else []
+
+    def _ready(self, pod: dict[str, Any], at: float) -> list[str]:
+        if not pod_ready(pod):
+            return [f"{self.progress.pod} to be Ready ({trouble(pod) or 'it runs'})"]
+        self.progress.mark("ready", at)
+        return []
+
+    def _connected(self, pod: dict[str, Any], at: float) -> list[str]:
+        if self.progress.expected is None:
             return []
-        rows, reason = _established(client, params)
+        rows, unknown = _sessions(self.client, self.params)
         if rows is None:
-            return [f"its sessions ({reason})"]
-        up = {row["address"] for row in rows if row["established"]}
-        down = [address for address in progress.expected if address not in up]
+            return [f"its sessions ({unknown})"]
+        up = _established(rows)
+        down = [address for address in self.progress.expected if address not in up]
         if not down:
-            progress.mark("sessions", session_mark(at, progress.marks["running"], started, rows))
+            running = self.progress.marks["running"]
+            self.progress.mark("sessions", session_mark(at, running, agent_started(pod), rows))
         return [f"its session with {address}" for address in down]
 
-    began = time.monotonic() - limits.elapsed
+    def result(self) -> dict[str, Any]:
+        """What the module returns of a restart."""
+        diff = _diff(None, self.template["spec"])
+        return _result(self.params, self.template, self.pod, self.progress) | {"changed": True, "diff": diff}
 
-    def now() -> float:
-        return time.monotonic() - began
 
+def _await(comeback: _Comeback, limits: Limits) -> dict[str, Any]:
+    """The result when the new agent works; raises RestartFailed with what is missing, or Unfinished."""
+    params, name = comeback.params, comeback.params["name"]
+    of = f" (of {params['budget']:g} s)" if params["budget"] else ""
     try:
         poll(
-            lambda: seen.update(lacks=look(now() - progress.deleted)) or seen["lacks"],
+            comeback.look,
             lambda lacks: not lacks,
             limits=limits,
             interval=INTERVAL,
             retry_on=(*TRANSIENT, *UNANSWERED),
         )
     except SliceOver as pause:
-        words = pause.error.msg if pause.error else ", ".join(pause.seen)
-        away = now() - progress.deleted
-        line = f"its agent is away for {away:.0f} s{_of(params)}, waiting for {words}"
-        raise Unfinished(name, line, state={"restart": vars(progress)}, changed=True) from pause
+        line = f"its agent is away for {comeback.away:.0f} s{of}, waiting for {_missing(pause)}"
+        raise Unfinished(name, line, state={"restart": vars(comeback.progress)}, changed=True) from pause
     except TimedOut as late:
-        words = late.error.msg if late.error else ", ".join(late.seen)
         raise RestartFailed(
-            f"{name}: its agent doesn't work {now() - progress.deleted:.0f} s after its pod was deleted{_of(params)}: "
-            f"it lacks {words}",
-            **_result(params, template, seen["pod"], progress, changed=True),
+            f"{name}: its agent doesn't work {comeback.away:.0f} s after its pod was deleted{of}: it lacks "
+            f"{_missing(late)}",
+            **comeback.result(),
         ) from late
-    result = _result(params, template, seen["pod"], progress, changed=True)
+    result = comeback.result()
     if result["exceeded"]:
         raise RestartFailed(
             f"{name}: its agent was away for {result['seconds']:g} s, and the routers keep its routes for "
@@ -283,35 +359,37 @@ def _follow(
     return result
 
 
-def _of(params: dict[str, Any]) -> str:
-    return f" (of {params['budget']:g} s)" if params["budget"] else ""
+def _missing(late: NotMet) -> str:
+    """What an agent lacked at the last look, or why nobody could look."""
+    return late.error.msg if late.error else ", ".join(late.seen)
 
 
 def _result(
-    params: dict[str, Any],
-    template: dict[str, Any],
-    pod: dict[str, Any] | None,
-    progress: Progress | None,
-    *,
-    changed: bool,
+    params: dict[str, Any], template: dict[str, Any], pod: dict[str, Any] | None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """What the module returns, with the same keys in every case."""
+    """What the module returns, with the same keys in every case; without progress, nothing was restarted."""
     marks = progress.marks if progress else {}
     last = marks.get("sessions", marks.get("ready"))
     seconds = None if last is None else round(last, 1)
-    images = [one["image"] for one in template["spec"]["containers"]]
-    old = [one["image"] for one in pod["spec"]["containers"]] if pod and not progress else None
+    budget = params["budget"]
     return {
-        "changed": changed,
+        "changed": False,
         "name": params["name"],
         "pod": pod["metadata"]["name"] if pod else None,
-        "images": images,
+        "images": _images(template["spec"]),
         "seconds": seconds,
         "steps": {step: marks.get(step) for step in STEPS},
         "proof_seconds": progress.proof if progress else None,
-        "budget": params["budget"],
-        "exceeded": seconds is not None and params["budget"] is not None and seconds > params["budget"],
-        "diff": {"before": {"images": old or []}, "after": {"images": images}}
-        if changed
-        else {"before": {}, "after": {}},
+        "budget": budget,
+        "exceeded": seconds is not None and budget is not None and seconds > budget,
+        "diff": {"before": {}, "after": {}},
     }
+
+
+def _images(spec: dict[str, Any]) -> list[str]:
+    return [one["image"] for one in spec["containers"]]
+
+
+def _diff(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """The images of one pod's spec in the place of another one's, if that is known."""
+    return {"before": {"images": _images(old) if old else []}, "after": {"images": _images(new)}}

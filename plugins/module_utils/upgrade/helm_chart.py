@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..base.words import some
-from . import image_verdicts
+from . import image_ref
 
 # While the rollout is driven. Cilium's chart puts all of updateStrategy into its DaemonSet; null takes the chart's
 # default of that key away.
@@ -147,7 +147,7 @@ def version_problems(chart: Mapping[str, Any], wanted: str, agent: Iterable[str]
     if wanted and str(wanted).removeprefix("v") not in versions:
         return [f"{named}, and agent_version is {wanted}: correct one of the two"]
     app = _numbers(chart.get("appVersion"))
-    tags = {image: _numbers(image_verdicts.parse(image).tag) for image in agent}
+    tags = {image: _numbers(image_ref.parse(image).tag) for image in agent}
     others = [image for image, tag in tags.items() if tag and tag != app]
     if check and app and others:
         return [f"{named}, and with these values its agent is {', '.join(others)}: take the image out of agent_values"]

@@ -19,9 +19,11 @@ from ..base.errors import HitlessError
 from ..base.polling import Limits, TimedOut, poll
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Conflict, NotFound
-from ..kube.client import Client, segment
-from . import image_verdicts
-from .image_pull import OURS, PROOF, pods_path
+from ..kube.client import Client
+from .daemonset import pods_path
+from .image_ref import Reference
+from .image_verdicts import COMING, Verdict, pod_spec, pod_verdicts
+from .pull_daemonset import OURS, PROOF
 
 INTERVAL = 0.25
 
@@ -33,7 +35,7 @@ class NotProven(HitlessError):  # noqa: N818 - reads as what it is
 def prove(
     client: Client,
     node: str,
-    references: Sequence[image_verdicts.Reference],
+    references: Sequence[Reference],
     *,
     namespace: str,
     pull_secrets: Sequence[str],
@@ -42,20 +44,20 @@ def prove(
     sleep: Callable[[float], None] = time.sleep,
 ) -> float:
     """Seconds that it took; raises NotProven with the kubelet's words."""
-    spec = image_verdicts.pod_spec(references, pull_secrets=pull_secrets, command=["sleep", "600"])
+    spec = pod_spec(references, pull_secrets=pull_secrets, command=["sleep", "600"])
     body = {
         "metadata": {"generateName": "hitless-image-proof-", "labels": {**OURS, PROOF: "true"}},
         "spec": {**spec, "nodeName": node, "restartPolicy": "Never"},
     }
     pod = client.post(pods_path(namespace), body)
-    where = f"{pods_path(namespace)}/{segment(pod['metadata']['name'])}"
+    where = pods_path(namespace, pod["metadata"]["name"])
 
-    def look() -> list[image_verdicts.Verdict]:
+    def look() -> list[Verdict]:
         current = client.get(where)
-        found = image_verdicts.pod_verdicts(references, current)
-        if any(verdict.state == "coming" and verdict is not image_verdicts.COMING for verdict in found):
+        found = pod_verdicts(references, current)
+        if any(verdict.state == "coming" and verdict is not COMING for verdict in found):
             listed = node_objects.read(client, node).get("status", {}).get("images") or []
-            found = image_verdicts.pod_verdicts(references, current, listed)
+            found = pod_verdicts(references, current, listed)
         return found
 
     try:

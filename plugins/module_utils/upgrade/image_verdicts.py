@@ -6,23 +6,22 @@
 
 """Whether an image is on a node, by what its kubelet says: the containers of a pod made for that, and the Node's list.
 
-A reference is what a pod asks for (repository, tag, digest). Pure functions over objects of the API.
+Pure functions over objects of the API.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
 from ..base.words import some
+from .image_ref import Reference, digest_of, parse
 
 # The kubelet names this many of a node's images by default (nodeStatusMaxImages), the largest ones: where so many are
 # named, one that isn't may be there all the same.
 LISTED = 50
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime: what a container waits for when its image can't be had.
 NO_IMAGE = (
     "ErrImagePull",
@@ -40,16 +39,6 @@ AFTER_IMAGE = ("CreateContainerConfigError", "CreateContainerError", "RunContain
 
 
 @dataclass(frozen=True)
-class Reference:
-    """An image as a pod asks for it. text is how it was written."""
-
-    text: str
-    repository: str
-    tag: str | None
-    digest: str | None
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What a pod says of one image: state is there, coming or failing; how: what proved the digest; words: why not."""
 
@@ -63,28 +52,6 @@ class Verdict:
 COMING = Verdict("coming", words="not yet pulled")
 
 
-def parse(text: str) -> Reference:
-    """A reference in parts, spelt in full as runtimes do (nginx is docker.io/library/nginx); raises HitlessError."""
-    name, at, digest = text.strip().partition("@")
-    head, slash, rest = name.rpartition("/")
-    last, colon, tag = (rest if slash else name).partition(":")
-    repository = f"{head}/{last}" if slash else last
-    if not last or (at and not DIGEST.fullmatch(digest)) or (colon and not tag) or any(c.isspace() for c in text):
-        raise HitlessError(f"{text!r} isn't an image reference such as quay.io/cilium/cilium:v1.18.4@sha256:...")
-    first = repository.partition("/")[0]
-    if "/" not in repository:
-        repository = f"docker.io/library/{repository}"
-    elif not ("." in first or ":" in first or first == "localhost"):
-        repository = f"docker.io/{repository}"
-    return Reference(text.strip(), repository, tag or (None if digest else "latest"), digest or None)
-
-
-def digest_of(image_id: str) -> str | None:
-    """The digest in a container status' imageID, None if there is none (it has not been pulled)."""
-    found = DIGEST.search(image_id)
-    return found.group() if found else None
-
-
 def _means(reference: Reference, name: str) -> bool:
     """Whether one name in a Node's list is that of the image."""
     try:
@@ -93,12 +60,18 @@ def _means(reference: Reference, name: str) -> bool:
         return False
     if named.repository != reference.repository:
         return False
-    return named.digest == reference.digest if reference.digest else named.tag == reference.tag and not named.digest
+    if reference.digest:
+        return named.digest == reference.digest
+    return named.tag == reference.tag and not named.digest
 
 
 def listed(reference: Reference, images: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     """The entry of a Node's list (status.images) that is this image, None if none is."""
-    return next((e for e in images if any(_means(reference, name) for name in e.get("names") or [])), None)
+    for entry in images:
+        for name in entry.get("names") or []:
+            if _means(reference, name):
+                return entry
+    return None
 
 
 def present(references: Sequence[Reference], images: Sequence[dict[str, Any]]) -> bool | None:
@@ -136,38 +109,56 @@ def container_verdict(reference: Reference, status: dict[str, Any], images: Sequ
     if status.get("imageID"):
         return _proven(reference, status["imageID"], images)
     if reason in AFTER_IMAGE:
-        # No container was made of it (its program isn't in there), so nothing but the reference says which image it is.
-        if reference.digest:
-            return Verdict("there", reference.digest, "reference")
-        entry = listed(reference, images)
-        digests = [digest_of(name) for name in entry["names"] if digest_of(name)] if entry else []
-        if digests:
-            return Verdict("there", digests[0], "node")
-        return Verdict(
-            "coming", words=f"{reference.text} is there, but nothing says its digest: name it with its digest"
-        )
+        return _never_made(reference, images)
     return COMING
+
+
+def _never_made(reference: Reference, images: Sequence[dict[str, Any]]) -> Verdict:
+    """Of an image that is there, and of which no container was made (it lacks the command).
+
+    Nothing but the reference, or the Node's list, says which image it is.
+    """
+    if reference.digest:
+        return Verdict("there", reference.digest, "reference")
+    entry = listed(reference, images) or {}
+    for name in entry.get("names") or []:
+        digest = digest_of(name)
+        if digest:
+            return Verdict("there", digest, "node")
+    return Verdict("coming", words=f"{reference.text} is there, but nothing says its digest: name it with its digest")
 
 
 def pod_verdicts(
     references: Sequence[Reference], pod: dict[str, Any], images: Sequence[dict[str, Any]] = ()
 ) -> list[Verdict]:
     """What a pod with one container for each image says, in their order (containers are named by container_name)."""
+    for_all = _refused(pod) or _unscheduled(pod)
+    if for_all:
+        return [for_all] * len(references)
+    statuses = {entry["name"]: entry for entry in (pod.get("status") or {}).get("containerStatuses") or []}
+    found = []
+    for number, reference in enumerate(references):
+        found.append(container_verdict(reference, statuses.get(container_name(number), {}), images))
+    return found
+
+
+def _refused(pod: dict[str, Any]) -> Verdict | None:
+    """Of a pod that its kubelet didn't take at all; None if it did."""
     status = pod.get("status") or {}
-    if status.get("phase") == "Failed" and not status.get("containerStatuses"):
-        words = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
-        return [Verdict("failing", words=f"its kubelet refused the pod: {words}")] * len(references)
-    unscheduled = next(
-        (c for c in status.get("conditions") or [] if c.get("type") == "PodScheduled" and c.get("status") == "False"),
-        None,
-    )
-    if unscheduled and not pod["spec"].get("nodeName"):
-        return [Verdict("coming", words=f"not scheduled: {unscheduled.get('message', '')}")] * len(references)
-    by_name = {entry["name"]: entry for entry in status.get("containerStatuses") or []}
-    return [
-        container_verdict(reference, by_name.get(container_name(number), {}), images)
-        for number, reference in enumerate(references)
-    ]
+    if status.get("phase") != "Failed" or status.get("containerStatuses"):
+        return None
+    words = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
+    return Verdict("failing", words=f"its kubelet refused the pod: {words}")
+
+
+def _unscheduled(pod: dict[str, Any]) -> Verdict | None:
+    """Of a pod that the scheduler has found no place for; None if it has, or hasn't tried yet."""
+    if pod["spec"].get("nodeName"):
+        return None
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return Verdict("coming", words=f"not scheduled: {condition.get('message', '')}")
+    return None
 
 
 def container_name(number: int) -> str:
@@ -217,9 +208,9 @@ def different(digests: Iterable[tuple[str, str, str, str | None]]) -> list[str]:
     found: dict[tuple[str, str], dict[str | None, list[str]]] = {}
     for node, platform, text, digest in digests:
         found.setdefault((text, platform), {}).setdefault(digest, []).append(node)
-    return [
-        f"{text} is not the same everywhere: "
-        + ", ".join(f"{digest} on {some(nodes, 3)}" for digest, nodes in sorted(by_digest.items(), key=str))
-        for (text, _platform), by_digest in found.items()
-        if len(by_digest) > 1
-    ]
+    problems = []
+    for (text, _platform), by_digest in found.items():
+        if len(by_digest) > 1:
+            which = [f"{digest} on {some(nodes, 3)}" for digest, nodes in sorted(by_digest.items(), key=str)]
+            problems.append(f"{text} is not the same everywhere: {', '.join(which)}")
+    return problems

@@ -13,15 +13,18 @@ problem. Pure functions over the results of frr_bgp_info and the specs of Cilium
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # Cilium's default for timers.connectRetryTimeSeconds. GoBGP waits for T to 2T between two tries to connect.
 CONNECT_RETRY = 120
 
+Neighbors = list[dict[str, Any]]
+PeerConfigs = list[dict[str, Any] | None]
+
 
 def budget(
-    routers: dict[str, list[dict[str, Any]] | None],
+    routers: Mapping[str, Neighbors | None],
     peer_configs: Iterable[dict[str, Any] | None] = (),
     measured: Iterable[float] = (),
     *,
@@ -34,28 +37,27 @@ def budget(
     than the longest of them the next one may take, as a part. needed is None where nothing was measured. problems: why
     the node's agent mustn't be restarted as it is; [] = it may.
     """
-    rows = [row for router, neighbors in routers.items() for row in _rows(router, neighbors)]
+    rows: list[dict[str, Any]] = []
+    for router, neighbors in routers.items():
+        rows += _rows(router, neighbors)
+    tight = min((row for row in rows if row["seconds"] is not None), key=lambda row: int(row["seconds"]), default=None)
     longest = max(measured, default=None)
     needed = None if longest is None else round(longest * (1 + margin), 1)
-    known = [row["seconds"] for row in rows if row["seconds"] is not None]
-    available = min(known, default=None)
-    problems = list(dict.fromkeys(row["problem"] for row in rows if row["problem"]))
-    if not rows:
-        problems.append("no router has a session with it, so whether its routes would be kept isn't known")
+    problems = _unkept(rows)
     warnings = []
-    if available is not None and needed is not None and needed > available:
-        tight = next(row for row in rows if row["seconds"] == available)
-        problems.append(
-            f"its restart may take {needed:g} s ({longest:g} s were measured, and {margin:.0%} for safety), and "
-            f"{tight['where']} keeps its routes for {available} s only: raise gracefulRestart.restartTimeSeconds in "
-            f"its CiliumBGPPeerConfig"
-        )
-    elif available is not None and needed is None:
-        warnings.append(f"no restart was measured yet, so whether it ends within the {available} s isn't known")
-    if available is not None:
-        warnings += _retries(available, longest or 0.0, peer_configs)
+    if tight:
+        if needed is None:
+            seconds = tight["seconds"]
+            warnings.append(f"no restart was measured yet, so whether it ends within the {seconds} s isn't known")
+        elif needed > tight["seconds"]:
+            problems.append(
+                f"its restart may take {needed:g} s ({longest:g} s were measured, and {margin:.0%} for safety), and "
+                f"{tight['where']} keeps its routes for {tight['seconds']} s only: raise "
+                f"gracefulRestart.restartTimeSeconds in its CiliumBGPPeerConfig"
+            )
+        warnings += _retries(tight["seconds"], longest or 0.0, list(peer_configs))
     return {
-        "available": available,
+        "available": tight["seconds"] if tight else None,
         "needed": needed,
         "measured": longest,
         "problems": problems,
@@ -64,51 +66,94 @@ def budget(
     }
 
 
-def _rows(router: str, neighbors: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+def node_budget(
+    record: Mapping[str, Any],
+    routers: Iterable[str],
+    peer_configs: Iterable[dict[str, Any] | None],
+    measured: Iterable[float],
+    *,
+    margin: float,
+    without_gr: str,
+) -> dict[str, Any]:
+    """The budget of a claimed node, and its way: restart, drain (take it out of BGP for the restart), or refuse.
+
+    record: that of the claim, with the sessions that each router had with the node before.
+    """
+    sessions = record["before"].get("sessions") or {}
+    found = budget({router: sessions.get(router) for router in routers}, peer_configs, measured, margin=margin)
+    otherwise = "drain" if without_gr == "drain" else "refuse"
+    return {**found, "way": otherwise if found["problems"] else "restart"}
+
+
+def _unkept(rows: list[dict[str, Any]]) -> list[str]:
+    """Why routes would not be kept, each reason once."""
+    if not rows:
+        return ["no router has a session with it, so whether its routes would be kept isn't known"]
+    return list(dict.fromkeys(row["problem"] for row in rows if row["problem"]))
+
+
+def _rows(router: str, neighbors: Neighbors | None) -> list[dict[str, Any]]:
     """Each family of each session with the node: for how long the router keeps its routes (seconds None: problem)."""
     if neighbors is None:
         problem = "it wasn't asked, so whether it would keep the routes isn't known"
-        return [_row(router, None, None, None, f"router {router}", problem)]
+        return [_row(router, f"router {router}", problem=problem)]
     found = []
     for neighbor in neighbors:
         # Sessions that the router's own configuration shuts down carry nothing.
         if neighbor.get("shut"):
             continue
         restart = neighbor.get("graceful_restart") or {}
-        families = neighbor.get("accepted") or restart.get("families") or [None]
-        found += [_family(router, neighbor, restart, family) for family in families]
+        for family in neighbor.get("accepted") or restart.get("families") or [None]:
+            found.append(_family(router, neighbor, restart, family))
     return found
 
 
 def _family(router: str, neighbor: dict[str, Any], restart: dict[str, Any], family: str | None) -> dict[str, Any]:
+    problem = _family_problem(neighbor, restart, family)
+    return _row(
+        router,
+        _where(router, neighbor, family),
+        session=neighbor["address"],
+        family=family,
+        seconds=None if problem else restart["restart_time"],
+        hold_time=neighbor.get("hold_time"),
+        problem=problem,
+    )
+
+
+def _where(router: str, neighbor: dict[str, Any], family: str | None) -> str:
     vrf = neighbor.get("vrf") or "default"
-    where = f"router {router}, session {neighbor['address']}"
-    where += (f" in VRF {vrf}" if vrf != "default" else "") + (f", {family}" if family else "")
-    seconds, problem = None, None
+    words = f"router {router}, session {neighbor['address']}"
+    if vrf != "default":
+        words += f" in VRF {vrf}"
+    return f"{words}, {family}" if family else words
+
+
+def _family_problem(neighbor: dict[str, Any], restart: dict[str, Any], family: str | None) -> str | None:
+    """Why a session's routes of a family would not be kept, None if they would."""
     kept = restart.get("families")
     if not neighbor.get("established"):
-        problem = "it isn't up now"
-    elif restart.get("negotiated") is None:
-        problem = "the router doesn't say whether graceful restart was negotiated"
-    elif not restart["negotiated"]:
-        problem = "without graceful restart, the routes are dropped the moment the agent stops"
-    elif kept is not None and family is not None and family not in kept:
-        problem = "graceful restart was not negotiated for this family"
-    elif not restart.get("restart_time"):
-        problem = "the router doesn't say for how long it keeps the routes"
-    else:
-        seconds = restart["restart_time"]
-    return _row(router, neighbor["address"], family, seconds, where, problem, neighbor.get("hold_time"))
+        return "it isn't up now"
+    if restart.get("negotiated") is None:
+        return "the router doesn't say whether graceful restart was negotiated"
+    if not restart["negotiated"]:
+        return "without graceful restart, the routes are dropped the moment the agent stops"
+    if kept is not None and family is not None and family not in kept:
+        return "graceful restart was not negotiated for this family"
+    if not restart.get("restart_time"):
+        return "the router doesn't say for how long it keeps the routes"
+    return None
 
 
 def _row(
     router: str,
-    session: str | None,
-    family: str | None,
-    seconds: int | None,
     where: str,
-    problem: str | None,
+    *,
+    session: str | None = None,
+    family: str | None = None,
+    seconds: int | None = None,
     hold_time: int | None = None,
+    problem: str | None,
 ) -> dict[str, Any]:
     return {
         "router": router,
@@ -121,15 +166,16 @@ def _row(
     }
 
 
-def _retries(available: int, longest: float, peer_configs: Iterable[dict[str, Any] | None]) -> list[str]:
+def _retries(available: int, longest: float, peer_configs: PeerConfigs) -> list[str]:
     """What a first connection that fails would do to the budget, with the setting to change."""
-    specs = list(peer_configs)
-    if any(spec is None for spec in specs):
-        return ["its CiliumBGPPeerConfigs couldn't be read, so how soon it connects again isn't known"]
-    times = [((spec or {}).get("timers") or {}).get("connectRetryTimeSeconds", CONNECT_RETRY) for spec in specs]
+    times = []
+    for spec in peer_configs:
+        if spec is None:
+            return ["its CiliumBGPPeerConfigs couldn't be read, so how soon it connects again isn't known"]
+        times.append((spec.get("timers") or {}).get("connectRetryTimeSeconds", CONNECT_RETRY))
     retry = max(times, default=0)
     left = available - longest
-    if longest + 2 * retry <= available or not retry:
+    if not retry or 2 * retry <= left:
         return []
     advice = max(1, int(left // 2))
     return [

@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from . import image_verdicts
+from .image_ref import Reference, parse
 
 # Of a container, what makes it another one. What the API server or a webhook adds to a pod isn't in the template.
 PARTS = ("name", "image", "command", "args", "env", "envFrom")
@@ -29,11 +29,14 @@ def made_of(pod: dict[str, Any], template: dict[str, Any]) -> bool:
         return False
     # Webhooks may add containers.
     theirs = {one["name"]: one for one in containers(pod["spec"])}
-    return all(
-        one["name"] in theirs
-        and all((one.get(part) or None) == (theirs[one["name"]].get(part) or None) for part in PARTS)
-        for one in containers(template["spec"])
-    )
+    for one in containers(template["spec"]):
+        if one["name"] not in theirs or not _same(one, theirs[one["name"]]):
+            return False
+    return True
+
+
+def _same(container: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all((container.get(part) or None) == (other.get(part) or None) for part in PARTS)
 
 
 def image_list(template: dict[str, Any]) -> list[str]:
@@ -41,17 +44,28 @@ def image_list(template: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(one["image"] for one in containers(template["spec"])))
 
 
-def not_pulled(template: dict[str, Any], pulled: Sequence[str]) -> list[str]:
+def references(template: dict[str, Any]) -> list[Reference]:
+    """The images of a template, each once, as references."""
+    return [parse(text) for text in image_list(template)]
+
+
+def not_pulled(template: dict[str, Any], pulled: Iterable[str]) -> list[str]:
     """The images of a template that are not among those that were pulled before."""
-    known = {(one.repository, one.tag, one.digest) for one in map(image_verdicts.parse, pulled)}
-    found = [image_verdicts.parse(text) for text in image_list(template)]
-    return [one.text for one in found if (one.repository, one.tag, one.digest) not in known]
+    known = {_image(parse(text)) for text in pulled}
+    return [one.text for one in references(template) if _image(one) not in known]
 
 
-def others_wanted(pod: dict[str, Any], images: Sequence[str]) -> bool:
+def others_wanted(pod: dict[str, Any], images: Iterable[str]) -> bool:
     """Whether one of these images is to take the place of one that the pod runs: another version of the same name."""
-    wanted: dict[str, set[tuple[str | None, str | None]]] = {}
-    for one in map(image_verdicts.parse, images):
-        wanted.setdefault(one.repository, set()).add((one.tag, one.digest))
-    found = [image_verdicts.parse(one["image"]) for one in containers(pod["spec"])]
-    return any(one.repository in wanted and (one.tag, one.digest) not in wanted[one.repository] for one in found)
+    wanted = {_image(parse(text)) for text in images}
+    repositories = {repository for repository, _tag, _digest in wanted}
+    for one in containers(pod["spec"]):
+        runs = _image(parse(one["image"]))
+        if runs[0] in repositories and runs not in wanted:
+            return True
+    return False
+
+
+def _image(one: Reference) -> tuple[str, str | None, str | None]:
+    """Which image a reference means, however it was written."""
+    return one.repository, one.tag, one.digest

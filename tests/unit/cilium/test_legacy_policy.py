@@ -105,7 +105,7 @@ def test_policies_that_cannot_be_read_are_unknown(picture, router):
 def test_two_that_select_a_node(picture, router):
     assert router
     picture.policies.append({**picture.policies[0], "metadata": {"name": "older"}})
-    fails(picture, 4, "old and CiliumBGPPeeringPolicy older select it both", "exclude each other")
+    fails(picture, 4, "old and CiliumBGPPeeringPolicy older both select it", "exclude each other")
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain.filters import
     judge,
     tolerates_cordon,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-
-# However slow the machine is.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, 400_000, tzinfo=UTC)
 MIRROR = "kubernetes.io/config.mirror"

@@ -17,12 +17,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_session
 )
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import neighbor_json
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-
-# However slow the machine is.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 RESTART, HOLD = 10, 6
 

@@ -9,7 +9,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils.kube.node_objects im
     addresses,
     facts,
     is_ready,
-    merged,
     near_misses,
 )
 
@@ -30,25 +29,6 @@ NAMES = ["worker-1", "worker-2", "worker-3", "worker-30", "db.example.org", "cp-
 def test_near_misses(name, found):
     assert near_misses(name, NAMES)[: len(found)] == found
     assert bool(near_misses(name, NAMES)) is bool(found)
-
-
-def test_merged():
-    assert merged({"a": {"x": 1, "y": None}}, {"a": {"y": 2}, "b": 3}, {"a": {"x": None}}) == {
-        "a": {"x": None, "y": 2},
-        "b": 3,
-    }
-
-
-def test_merged_leaves_its_arguments_alone():
-    patch = {"a": {"x": 1}}
-    merged(patch, {"a": {"y": 2}})
-    assert patch == {"a": {"x": 1}}
-
-
-@pytest.mark.parametrize(("status", "ready"), [("True", True), ("False", False), ("Unknown", None), (None, None)])
-def test_is_ready(status, ready):
-    conditions = [{"type": "DiskPressure", "status": "False"}, {"type": "Ready", "status": status}]
-    assert is_ready({"status": {"conditions": conditions}}) is ready
 
 
 def test_is_ready_of_a_node_that_nothing_is_known_of():
@@ -72,3 +52,9 @@ def test_facts_of_a_bare_node():
         "unschedulable": False,
         "labels": {},
     }
+
+
+@pytest.mark.parametrize(("status", "ready"), [("True", True), ("False", False), ("Unknown", None), (None, None)])
+def test_is_ready(status, ready):
+    conditions = [{"type": "DiskPressure", "status": "False"}, {"type": "Ready", "status": status}]
+    assert is_ready({"status": {"conditions": conditions}}) is ready

@@ -8,7 +8,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.record.records import process_lives
+from ansible_collections.hitless.nodes.plugins.module_utils.record.runs import process_lives
 from ansible_collections.hitless.nodes.plugins.plugin_utils import _sliced
 from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction, holder, run_identity
 

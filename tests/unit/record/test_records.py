@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
@@ -192,40 +190,6 @@ def test_age_of_nonsense_is_unknown():
 def test_restored(labels, unschedulable, before, differences):
     found = records.restored(node(labels=labels, unschedulable=unschedulable), record(before=before))
     assert found[1] == differences
-
-
-def here(pid):
-    """The identity of a process of this machine."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return {
-        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        "pid_ns": str(Path("/proc/self/ns/pid").readlink()),
-        "pid": pid,
-        "started": int(stat.rpartition(")")[2].split()[19]),
-    }
-
-
-def test_process_lives():
-    run = here(os.getpid())
-    assert records.process_lives(run) is True
-    assert records.process_lives({**run, "started": run["started"] + 1}) is False
-    assert records.process_lives({**run, "pid": 2**22 + 1}) is False
-
-
-def test_process_lives_is_unknown_from_elsewhere():
-    assert records.process_lives({**here(os.getpid()), "boot_id": "another"}) is None
-    assert records.process_lives({**here(os.getpid()), "pid_ns": "pid:[0]"}) is None
-
-
-def test_process_lives_does_not_take_a_zombie_for_alive():
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    try:
-        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-        assert records.process_lives(here(child)) is False
-    finally:
-        os.waitpid(child, 0)
 
 
 def flipped(after):

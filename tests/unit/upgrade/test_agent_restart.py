@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.agent_restart import (
     image_problem,
-    references,
     refusals,
     session_mark,
     trouble,
@@ -37,12 +36,6 @@ def changed(path, value):
         place = place[key]
     place[path[-1]] = value
     return template
-
-
-def test_references_are_those_of_all_containers_once():
-    two = changed(("spec", "initContainers", 0, "image"), "quay.io/cilium/init:v1")
-    assert [reference.text for reference in references(TEMPLATE)] == [IMAGE]
-    assert [reference.text for reference in references(two)] == ["quay.io/cilium/init:v1", IMAGE]
 
 
 def test_refusals():

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.restart_time import budget
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.restart_time import budget, node_budget
 
 QUICK = {"timers": {"connectRetryTimeSeconds": 5}}
 
@@ -87,3 +87,28 @@ def test_a_late_second_try_to_connect_is_warned_of_with_the_setting():
 def test_unknown_peer_configs_are_warned_of():
     (warning,) = budget({"tor-1": [neighbor()]}, [QUICK, None], [20.0])["warnings"]
     assert "couldn't be read" in warning
+
+
+def record(**changes):
+    return {"before": {"sessions": {"tor-1": [neighbor(restart_time=20, **changes)]}}}
+
+
+def of_node(record, *, routers=("tor-1",), measured=(5.0,), margin=0.25, without_gr="refuse"):
+    return node_budget(record, routers, [QUICK], measured, margin=margin, without_gr=without_gr)
+
+
+def test_a_node_is_restarted_drained_or_refused():
+    fits = of_node(record())
+    assert (fits["way"], fits["available"], fits["problems"], fits["warnings"]) == ("restart", 20, [], [])
+    assert of_node(record(), measured=[17.0])["way"] == "refuse"
+    assert of_node(record(), measured=[17.0], margin=0.1)["way"] == "restart"
+    off = record(graceful_restart={"negotiated": False})
+    assert of_node(off)["way"] == "refuse"
+    assert of_node(off, without_gr="drain")["way"] == "drain"
+
+
+def test_a_router_that_the_record_does_not_know_is_a_problem():
+    (problem,) = of_node(record(), routers=["tor-1", "tor-2"])["problems"]
+    assert "router tor-2: it wasn't asked" in problem
+    (problem,) = of_node({"before": {}})["problems"]
+    assert "router tor-1: it wasn't asked" in problem

@@ -10,6 +10,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.template imp
     made_of,
     not_pulled,
     others_wanted,
+    references,
 )
 
 OLD, NEW = "quay.io/cilium/cilium:v1.18.4", "quay.io/cilium/cilium:v1.19.1"
@@ -79,3 +80,9 @@ def test_others_wanted_is_another_version_of_an_image_that_the_pod_runs():
     assert not others_wanted(pod(), [OLD, NEW])
     assert not others_wanted(pod(), ["quay.io/cilium/operator-generic:v1.19.1"])
     assert not others_wanted(pod(), [])
+
+
+def test_references_are_those_of_all_containers_once():
+    two = changed(("spec", "initContainers", 0, "image"), "quay.io/cilium/init:v1")
+    assert [reference.text for reference in references(template(OLD))] == [OLD]
+    assert [reference.text for reference in references(two)] == ["quay.io/cilium/init:v1", OLD]
