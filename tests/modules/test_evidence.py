@@ -18,7 +18,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils.node.cilium_wait imp
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claimed, labels, writes
-from conftest import Agent
 
 VIP = "198.51.100.10/32"
 
@@ -26,13 +25,13 @@ VIP = "198.51.100.10/32"
 class Speaker:
     """What the agents of this cluster announce: node -> prefixes; one that isn't in it answers nothing of use."""
 
-    def __init__(self, api, agent):
+    def __init__(self, api, agent, make_agent):
         self.api = api
         self.sessions = [{"name": "tor-1", "state": "established", "advertised": 2}]
         self.announced = {"worker-3": [VIP], "worker-4": [VIP]}
         agent.say = lambda argv: self.say("worker-3", argv)
         self.api.ready_node("worker-4")
-        self.other = Agent(api, node="worker-4", name="cilium-y")
+        self.other = make_agent(node="worker-4", name="cilium-y")
         self.other.say = lambda argv: self.say("worker-4", argv)
         self.api.until(lambda: api.client.find("/apis/cilium.io/v2/ciliumbgpnodeconfigs/worker-4"))
 
@@ -64,7 +63,7 @@ class Speaker:
 
 
 @pytest.fixture
-def speaker(api, cilium, agent):
+def speaker(api, cilium, agent, make_agent):
     spec = {"gracefulRestart": {"enabled": True, "restartTimeSeconds": 1}}
     body = cilium.kind({"metadata": {"name": "p"}, "spec": spec}, "CiliumBGPPeerConfig")
     api.post(f"{cilium.bgp}/ciliumbgppeerconfigs", body)
@@ -73,7 +72,7 @@ def speaker(api, cilium, agent):
     )
     status = {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}
     api.client.patch(f"/api/v1/namespaces/shop/services/{service['metadata']['name']}/status", {"status": status})
-    made = Speaker(api, agent)
+    made = Speaker(api, agent, make_agent)
     yield made
     made.other.end()
 
