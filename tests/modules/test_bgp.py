@@ -263,7 +263,7 @@ def test_fault_31_nodes_that_may_not_be_listed_are_unknown(api):
         {"apiGroups": ["cilium.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
     ]
     user = api.user("blind", rules)
-    with pytest.raises(ClaimError, match=r"since Nodes can't be listed .* or say min_announcers 0"):
+    with pytest.raises(ClaimError, match=r"since Nodes can't be listed .* or set claim_min_announcers=0"):
         claim(user, claim_params(), check_mode=False)
     assert claim(user, claim_params(min_announcers=0), check_mode=False)["changed"]
 
@@ -283,7 +283,7 @@ def test_fault_31_services_that_may_not_be_listed_are_unknown(api):
         {"apiGroups": ["cilium.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
     ]
     user = api.user("blind", rules)
-    with pytest.raises(ClaimError, match=r"since Services can't be listed .* or say min_announcers 0"):
+    with pytest.raises(ClaimError, match=r"since Services can't be listed .* or set claim_min_announcers=0"):
         claim(user, claim_params(), check_mode=False)
     assert claim(user, claim_params(min_announcers=0), check_mode=False)["changed"]
 
@@ -327,7 +327,7 @@ def test_claim_of_two_runs_at_once_succeeds_once(api):
 @pytest.mark.usefixtures("cilium")
 def test_claim_of_a_node_that_is_held_needs_takeover(api):
     claimed(api)
-    with pytest.raises(records.HeldError, match=r"worker-3 is held by alice@bastion since .*takeover: true"):
+    with pytest.raises(records.HeldError, match=r"worker-3 is held by alice@bastion since .*claim_takeover=true"):
         claimed(api, _run=OTHER)
     result = claimed(api, _run=OTHER, takeover=True, routes=None)
     assert (result["resumed"], result["record"]["holder"]) == (True, "bob@laptop")

@@ -75,7 +75,7 @@ def silence(node: dict[str, Any]) -> str:
     return (
         f"the node's kubelet is silent{f' since {at}' if at else ''}, so nothing there ends its pods: when the machine "
         f"is certainly off, give the node the taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or pass "
-        f"its terminating pods by with skip_wait_for_delete_timeout"
+        f"its terminating pods by with drain_skip_wait_for_delete_timeout"
     )
 
 

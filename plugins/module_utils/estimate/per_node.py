@@ -118,7 +118,7 @@ def withdrawal(bound: dict[str, Any], evidence: str, override: int) -> dict[str,
         return result | {
             "seconds": override,
             "overridden": True,
-            "reason": f"there is no bound ({bound['reason']}), and estimate_override says {override} s",
+            "reason": f"there is no bound ({bound['reason']}), and claim_estimate_override is {override} s",
         }
     if evidence == "estimate" and not bound["unbounded"]:
         return result | {

@@ -84,7 +84,7 @@ def _long_lived(found: Baseline, override: int) -> list[str]:
         return []
     return [
         f"long-lived graceful restart is negotiated with {' and '.join(sorted(kept))}, so there is no bound to how "
-        f"long its stale routes stay: switch it off there, or say estimate_override to try all the same"
+        f"long its stale routes stay: switch it off there, or set claim_estimate_override to try all the same"
     ]
 
 
@@ -105,7 +105,7 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
     if bound["unbounded"] and not bound["overridden"]:
         problems.append(
             f"for how long routers may go on sending to it has no bound ({bound['reason']}): let them be asked "
-            f"(evidence router), or say with estimate_override how many seconds are to be waited"
+            f"(evidence=router), or set claim_estimate_override to the seconds that are to be waited"
         )
     services, unknown = announcers.services(client)
     announced: list[str] | None = found["prefixes"]
@@ -134,8 +134,8 @@ def _uncounted(announced: list[str] | None) -> list[str]:
     if announced is not None:
         return []
     return [
-        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: say "
-        "min_announcers 0 to go on without knowing"
+        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: set "
+        "claim_min_announcers=0 to go on without knowing"
     ]
 
 
@@ -301,8 +301,8 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
                 raise ClaimError(reason, record=record)
         elif params["evidence"] not in (None, claimed_by):
             raise ClaimError(
-                f"{name} was claimed with evidence {claimed_by}, and {params['evidence']} is asked for now: its record "
-                f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
+                f"{name} was claimed with evidence={claimed_by}, and evidence={params['evidence']} is asked for now: "
+                f"its record holds what that one needs and not what this one does; go on with evidence={claimed_by}",
                 record=record,
             )
         if phase in ("withdrawn", "off"):
