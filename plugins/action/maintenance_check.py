@@ -19,6 +19,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain import pod_sel
 from ansible_collections.hitless.nodes.plugins.module_utils.request import playbook_options, problems
 from ansible_collections.hitless.nodes.plugins.module_utils.request.written import as_written
 from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching, windows
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import asked
+from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 # What the status shows without a target.
@@ -41,6 +43,8 @@ class ActionModule(ActionBase):
         request = self._request(options["direction"], variables)
         found = problems.run_problems(request)
         found += _parse_problems(request.run)
+        if request.direction == "upgrade":
+            found += _upgrade_problems(request.run)
         if not found:
             found += self._host_problems(request, variables)
         if found:
@@ -57,7 +61,7 @@ class ActionModule(ActionBase):
         pattern = as_written(target, groups["all"])
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         hosts = lookup.run([pattern], variables=variables) if pattern else []
-        names = [*playbook_options.OF_THE_RUN, *playbook_options.OTHERS, "evidence"]
+        names = [*playbook_options.OF_THE_RUN, *playbook_options.OTHERS, "agent_images", "evidence", "kube_client_cert"]
         run = {name: template(variables[name]) for name in names if name in variables}
         tasks = run.get("maintenance_tasks")
         if isinstance(tasks, str) and tasks:
@@ -136,6 +140,18 @@ def _parse_problems(run: Mapping[str, Any]) -> list[str]:
         except HitlessError as exc:
             found.append(words + exc.msg)
     return found
+
+
+def _upgrade_problems(run: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the variables of an upgrade, and what is missing here of what applies a chart."""
+    found = asked.problems(run)
+    if found or not run.get("agent_chart") or asked.is_true(run.get("agent_rollback")):
+        return found
+    try:
+        values_of(run.get("agent_values", {}), run.get("agent_values_files", []))
+    except HitlessError as exc:
+        return [exc.msg]
+    return []
 
 
 def _selector_problems(values: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.report.failure import failure_line
+from ansible_collections.hitless.nodes.plugins.module_utils.report.failure import (
+    failure_line as maintenance_failure_line,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils.report.lines import summary_lines
 from ansible_collections.hitless.nodes.plugins.module_utils.report.measured import measured_lines
 from ansible_collections.hitless.nodes.plugins.module_utils.report.page import report_page
@@ -23,6 +25,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.report.summary impor
     outcome_of,
     was_begun,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.report.upgrade_lines import upgrade_failure_line
 from ansible_collections.hitless.nodes.plugins.plugin_utils._report_files import make_writable, write_report
 
 display = Display()
@@ -34,6 +37,8 @@ ARGUMENT_SPEC = {
     "sources": {"type": "list", "elements": "dict", "default": []},
     "failure": {"type": "dict", "default": {}},
     "undone": {"type": "str", "default": ""},
+    "target": {"type": "str", "default": ""},
+    "untouched": {"type": "list", "elements": "str", "default": []},
     "claimed": {"type": "dict", "default": {}},
     "info": {"type": "dict", "default": {}},
     "drained": {"type": "dict", "default": {}},
@@ -65,8 +70,7 @@ class ActionModule(ActionBase):
             if options["state"] == "writable":
                 make_writable(options["folder"], check_mode=self._task.check_mode)
                 return {"changed": False, "summary": {}, "files": [], "line": ""}
-            if options["failure"]:
-                line = failure_line(options["failure"], host, options["direction"], options["undone"])
+            line = failure_line(options, host)
             summary = redrawn(options) if options["state"] == "redrawn" else written(options, self._task.check_mode)
             files = self._show(summary, options) if summary else []
         except HitlessError as exc:
@@ -91,6 +95,16 @@ class ActionModule(ActionBase):
         for file in files:
             display.display(f"  {file}")
         return files
+
+
+def failure_line(options: dict[str, Any], host: str) -> str:
+    """The last line of a run that failed, "" for one that didn't."""
+    failure, direction = options["failure"], options["direction"]
+    if not failure:
+        return ""
+    if direction == "upgrade":
+        return upgrade_failure_line(failure, host, options["untouched"], options["target"])
+    return maintenance_failure_line(failure, host, direction, options["undone"])
 
 
 def written(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:

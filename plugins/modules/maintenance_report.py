@@ -57,6 +57,17 @@ options:
       - Which routes are not back although the node was put back, in words.
     type: str
     default: ""
+  target:
+    description:
+      - What the run was asked for, for the command in the last line of an upgrade that failed.
+    type: str
+    default: ""
+  untouched:
+    description:
+      - The hosts after this one whose nodes were not claimed, for the last line of an upgrade that failed.
+    type: list
+    elements: str
+    default: []
   claimed:
     description:
       - Result of M(hitless.nodes.node_claim). Check mode tells from it what would be done.

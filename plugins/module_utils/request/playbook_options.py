@@ -73,6 +73,7 @@ OTHERS = (
     "agent_values",
     "agent_values_files",
     "agent_version",
+    "without_gr",
 )
 
 # Variables of the doctor's playbook -> options of its role.

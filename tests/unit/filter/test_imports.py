@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.filter import request
+from ansible_collections.hitless.nodes.plugins.filter import routers
 
-FILTERS = sorted(path.stem for path in Path(request.__file__).parent.glob("*.py") if path.stem != "__init__")
+FILTERS = sorted(path.stem for path in Path(routers.__file__).parent.glob("*.py") if path.stem != "__init__")
 # The client of the API takes half a second, and a module's own machinery a quarter.
 SLOW = ("kubernetes", "ansible.module_utils.basic")
 

@@ -155,7 +155,11 @@ UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
         ),
         ({"target": "worker-1", "agent_images": ["i:1"]}, "neither agent_chart nor agent_apply was given"),
         (
-            {"target": "worker-1", "agent_chart": "c", "agent_apply": "none", "agent_helm": "/nowhere/helm"},
+            {"target": "worker-1", "agent_chart": "c", "agent_values_files": ["/nowhere"]},
+            "agent_values_files: /nowhere can't be read",
+        ),
+        (
+            {"target": "worker-1", "agent_chart": "c", "agent_helm": "/nowhere/helm"},
             "there is none at /nowhere/helm (agent_helm)",
         ),
         (
