@@ -291,7 +291,7 @@ def test_fault_31_services_that_may_not_be_listed_are_unknown(api):
 def test_fault_13_claim_refuses_two_configs(api, cilium):
     cilium.config("rack-2", nodeSelector={"matchLabels": {"kubernetes.io/os": "linux"}})
     api.client.patch(NODE, {"metadata": {"labels": {"kubernetes.io/os": "linux"}}})
-    with pytest.raises(ClaimError, match="rack-1 and CiliumBGPClusterConfig rack-2 select the node both"):
+    with pytest.raises(ClaimError, match="rack-1 and CiliumBGPClusterConfig rack-2 both select the node"):
         claimed(api)
 
 
@@ -301,7 +301,7 @@ def test_fault_14_claim_refuses_a_legacy_policy_beside_the_config(api, cilium):
     body = {"metadata": {"name": "old"}, "spec": {"nodeSelector": selector, "virtualRouters": [router]}}
     policy = cilium.kind(body, "CiliumBGPPeeringPolicy", "v2alpha1")
     api.post("/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies", policy)
-    with pytest.raises(ClaimError, match="CiliumBGPPeeringPolicy old select the node both"):
+    with pytest.raises(ClaimError, match="CiliumBGPPeeringPolicy old both select the node"):
         claimed(api)
 
 
@@ -378,7 +378,7 @@ def test_off_is_refused_when_somebody_has_set_the_label_again(api):
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "false"}}})
     claimed(api, phase="withdrawn", note=note)
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})
-    with pytest.raises(ClaimError, match="somebody has set the label again"):
+    with pytest.raises(ClaimError, match="another writer has set the label again"):
         claimed(api, phase="off")
 
 

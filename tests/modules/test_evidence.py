@@ -161,7 +161,7 @@ def test_estimate_rests_on_the_status_and_the_peer_configs(api, cilium, speaker)
     refused(api, "since neither routers nor agents are asked", evidence="estimate")
     bound = claimed(api, routes=None, **options)["withdrawal"]
     assert bound["seconds"] == 3 + per_node.UNSEEN
-    assert "which nobody sees" in bound["reason"]
+    assert "which isn't observed" in bound["reason"]
 
 
 def test_a_session_that_nobody_asked_for_has_no_bound(api, speaker):

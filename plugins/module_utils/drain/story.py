@@ -56,9 +56,9 @@ def reasons(evictor: Evictor) -> str:
 
 def progress(evictor: Evictor) -> str:
     """One line on how far it is: numbers, and what is left and why."""
-    everybody, pending = evictor.targets.values(), evictor.pending
+    every, pending = evictor.targets.values(), evictor.pending
     ending = sum(target.state == ENDING for target in pending)
-    counts = [f"{len(everybody) - len(pending)} of {len(everybody)} pods gone"]
+    counts = [f"{len(every) - len(pending)} of {len(every)} pods gone"]
     counts += [
         f"{number} {words}" for number, words in ((ending, "terminating"), (len(pending) - ending, "waiting")) if number
     ]

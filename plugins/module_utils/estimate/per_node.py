@@ -26,7 +26,7 @@ ANNOTATION = "hitless.nodes/measured"
 VERSION = 1
 # How each kind of evidence other than the routers' reads the agent: where, and what.
 READS = {"cilium": ("agent", ("peers", "routes")), "estimate": ("auto", ("peers",))}
-# Seconds for the agent to close its sessions once its CiliumBGPNodeConfig is gone, where nobody can ask whether it has.
+# Seconds for the agent to close its sessions once its CiliumBGPNodeConfig is gone, where this can't be observed.
 UNSEEN = 5
 
 
@@ -123,7 +123,7 @@ def withdrawal(bound: dict[str, Any], evidence: str, override: int) -> dict[str,
     if evidence == "estimate" and not bound["unbounded"]:
         return result | {
             "seconds": bound["seconds"] + UNSEEN,
-            "reason": f"{bound['reason']}, {UNSEEN} s for the agent to close the sessions, which nobody sees",
+            "reason": f"{bound['reason']}, {UNSEEN} s for the agent to close the sessions, which isn't observed",
         }
     return result
 

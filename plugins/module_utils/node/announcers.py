@@ -139,8 +139,7 @@ def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Le
         if numbers and not short:
             continue
         where = ", ".join(f"{number} on {place}" for place, number in short) or "unknown"
-        last = any(number == 0 for _place, number in short)
-        what = "its last announcer is this node" if last else "too few others announce it"
+        what = "its last announcer is this node" if 0 in numbers.values() else "too few others announce it"
         lines.append(
             f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; "
             f"claim_min_announcers={minimum}{uncounted})"

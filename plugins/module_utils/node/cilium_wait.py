@@ -28,7 +28,7 @@ STATUS_PERIOD = 5.0
 
 
 class NotKnown(HitlessError):  # noqa: N818 - reads as what it is
-    """Cilium doesn't say what was waited for, with what it said last."""
+    """Cilium doesn't report what was waited for; the message has what it reported last."""
 
 
 # Why a wait ended: it is gone for long enough, it isn't known to be gone in time, or a report is due.

@@ -44,7 +44,7 @@ class Before:
 
 
 def reasons_against(picture: node_picture.Picture, routes: Before) -> list[str]:
-    """Why a node that nobody holds mustn't be claimed now; empty if it may."""
+    """Why a node that no run holds mustn't be claimed now; empty if it may."""
     reasons = list(picture.problems)
     if not picture.selection.selected:
         reasons.append("no CiliumBGPClusterConfig selects it, so it announces no routes that could be withdrawn")
@@ -73,7 +73,7 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
-    """That routers may keep the node's routes for hours or days, unless somebody says that this will do."""
+    """That routers may keep the node's routes for hours or days, unless the user accepts that."""
     kept = {
         router
         for router, sessions in found.sessions.items()
@@ -130,7 +130,7 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
 
 
 def _uncounted(announced: list[str] | None) -> list[str]:
-    """That nobody says what the node announces, so that nobody else can be counted for it."""
+    """That what the node announces isn't known, so that others can't be counted for it."""
     if announced is not None:
         return []
     return [
@@ -329,11 +329,12 @@ def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, An
     if again is None:
         return
     manager = field_manager(node, again["key"])
+    by = f" (field manager {manager})" if manager else ""
     raise ClaimError(
         f"{name}: found {words(again['key'], again['found'])} on the Node after "
         f"{words(again['key'], again['wanted'])} had been set, so its sessions come back and what routers say doesn't "
-        f"count: somebody has set the label again{f' (field manager {manager})' if manager else ''}, stop whatever "
-        f"manages it (GitOps?) for the time of the maintenance",
+        f"count: another writer has set the label again{by}, stop whatever manages it (GitOps?) for the time of the "
+        f"maintenance",
         record=record,
     )
 

@@ -107,7 +107,7 @@ def advances(record: dict[str, Any], phase: str | None) -> bool:
 
 
 def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | None:
-    """The label that this maintenance has set and somebody else has set otherwise since, None if it is as it was set.
+    """The label that this maintenance has set and another writer has changed since, None if it is as it was set.
 
     {key, wanted, found}; None also for a node of which no label was flipped.
     """
