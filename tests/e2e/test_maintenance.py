@@ -104,7 +104,7 @@ def test_fault_11_a_label_that_somebody_sets_back_stops_the_run_and_who_did_is_n
 
     assert play.code != 0
     line = next(line for line in play.output.splitlines() if "the node was put back as it was" in line)
-    assert "somebody has set the label again (field manager argocd-controller)" in line
+    assert "another writer has set the label again (field manager argocd-controller)" in line
     assert cluster.lab.machines[cluster.node].running()
     assert cluster.state() == IN_SERVICE
 

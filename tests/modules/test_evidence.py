@@ -160,7 +160,7 @@ def test_estimate_rests_on_the_status_and_the_peer_configs(api, cilium, speaker)
     refused(api, "since neither routers nor agents are asked", evidence="estimate")
     bound = claimed(api, routes=None, **options)["withdrawal"]
     assert bound["seconds"] == 3 + per_node.UNSEEN
-    assert "which nobody sees" in bound["reason"]
+    assert "which isn't observed" in bound["reason"]
 
 
 def test_a_session_that_nobody_asked_for_has_no_bound(api, speaker):
@@ -268,11 +268,11 @@ def test_an_annotation_that_cannot_be_used_leaves_the_worst_case(api, text):
 def test_fault_31_without_routers_other_agents_are_counted(api, speaker):
     assert claimed(api, routes=None, evidence="cilium")["changed"]
     api.client.patch(NODE, {"metadata": {"annotations": {records.ANNOTATION: None}}})
-    refused(api, "(others: 1 on Cilium's agents; min_announcers: 2)", evidence="cilium", min_announcers=2)
+    refused(api, "(others: 1 on Cilium's agents; claim_min_announcers=2)", evidence="cilium", min_announcers=2)
     for nothing in ([], None):
         speaker.announced["worker-4"] = nothing
         words = f"VIP {VIP} of Service shop/web: its last announcer is this node"
-        refused(api, words, "(others: 0 on Cilium's agents; min_announcers: 1)", evidence="cilium")
+        refused(api, words, "(others: 0 on Cilium's agents; claim_min_announcers=1)", evidence="cilium")
     assert claimed(api, routes=None, evidence="cilium", min_announcers=0)["changed"]
     assert labels(api)["enable-bgp"] == "true"
 
@@ -281,7 +281,7 @@ def test_fault_31_without_routers_other_agents_are_counted(api, speaker):
 def test_fault_31_without_routers_a_node_that_somebody_else_has_claimed_does_not_count(api):
     record = records.new(OTHER, {"addresses": ["192.0.2.14"]}, {}, datetime.now(UTC))
     api.client.patch("/api/v1/nodes/worker-4", records.annotation(record))
-    words = "(others: 0 on Cilium's agents; min_announcers: 1; not counted: worker-4, claimed by bob@laptop)"
+    words = "(others: 0 on Cilium's agents; claim_min_announcers=1; not counted: worker-4, claimed by bob@laptop)"
     refused(api, words, evidence="cilium")
     api.client.patch("/api/v1/nodes/worker-4", records.annotation(None))
     assert claimed(api, routes=None, evidence="cilium")["changed"]
@@ -290,12 +290,12 @@ def test_fault_31_without_routers_a_node_that_somebody_else_has_claimed_does_not
 @pytest.mark.usefixtures("speaker")
 def test_a_record_is_not_continued_by_other_evidence(api):
     claimed(api, routes=None, evidence="cilium")
-    with pytest.raises(ClaimError, match="was claimed with evidence cilium, and router is asked for now"):
+    with pytest.raises(ClaimError, match="was claimed with evidence=cilium, and evidence=router is asked for now"):
         claimed(api, evidence="router")
     assert not claimed(api, routes=None, evidence="cilium")["changed"]
 
 
 @pytest.mark.usefixtures("cilium")
 def test_a_wait_without_a_claim_is_refused(api):
-    with pytest.raises(NotKnown, match="claim the node with evidence cilium or estimate"):
+    with pytest.raises(NotKnown, match="claim it with evidence=cilium or evidence=estimate"):
         waited(api, "withdrawn")
