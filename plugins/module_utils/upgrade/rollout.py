@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import HitlessError
+from ..base.words import some
 from ..cilium import objects
 from ..cilium.agent_pod import AGENT_CONTAINER
 from ..kube.api_errors import Forbidden, NotFound
@@ -191,10 +192,9 @@ def _give_back(look: Look) -> dict[str, Any] | None:
     if look.kept is None:
         return None
     if look.outdated:
-        some = ", ".join(str(name) for name in look.outdated[:5])
         raise RolloutRefused(
-            f"{len(look.outdated)} agents are not of the present template ({some}): with the previous update strategy "
-            f"the DaemonSet's controller would restart them by itself; restart them first, or roll back"
+            f"{len(look.outdated)} agents are not of the present template ({some(look.outdated)}): with the previous "
+            f"update strategy the DaemonSet's controller would restart them by itself; restart them first, or roll back"
         )
     return _patch(None, updateStrategy=look.kept["strategy"])
 

@@ -7,8 +7,12 @@ from __future__ import annotations
 from itertools import groupby
 
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.order import batches, batches_of, is_restarted, plan
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+# However slow the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NAMES = [f"w{number}" for number in range(12)]
 
