@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor.read import bgp_diagnosis
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor.registered import bgp_diagnosis
 from ansible_collections.hitless.nodes.plugins.module_utils.report.diagnosis_lines import (
     diagnosis_lines,
     diagnosis_page,

@@ -319,7 +319,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return wait.look()
     if params["state"] == "kept":
-        # In one piece: between slices nobody would look.
+        # In one piece: nothing would look at the router between slices.
         return RouteWatch(wait).watch(begin=params["begin"], timeout=params["timeout"], interval=params["interval"])
     limits = Limits.of(params)
     # What an earlier wait saw says nothing about a later slice of this one: its first look found something else.

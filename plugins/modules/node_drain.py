@@ -326,7 +326,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import cordon, drain, uncordon
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 

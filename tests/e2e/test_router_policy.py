@@ -181,7 +181,7 @@ def taken(router: Router, address: str, kinds: list[str]) -> set[str]:
     )
     with bgp_source.running(router.lab.client, source) as session:
         session.ask("announce")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         # bgpd notes what has arrived and judges it in one step.
         for kind in kinds:
             wanted = {prefix for prefix in PREFIXES if route_policy.family(prefix) == kind}

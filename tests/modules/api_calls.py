@@ -11,7 +11,8 @@ import re
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import claim
-from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError, set_bgp
+from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import set_bgp
+from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
 
 # Seconds that no wait comes near, however busy the machine is: what is to end by its timeout says a shorter one.
 TIMEOUT = 600.0

@@ -15,10 +15,10 @@ import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium import objects
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import drain
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError, claim, release
-from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
+from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from ansible_collections.hitless.nodes.plugins.module_utils.record.questions import prefixes_back

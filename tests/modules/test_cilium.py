@@ -16,9 +16,9 @@ from ansible_collections.hitless.nodes.plugins.module_utils.cilium import operat
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import cilium_bgp_info, node_info
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors, connection, node_objects, pod_exec
-from ansible_collections.hitless.nodes.plugins.module_utils.node import flip
+from ansible_collections.hitless.nodes.plugins.module_utils.node import hops
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError
-from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import HopError
+from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
 from api_calls import NODE, TIMEOUT, bgp, bgp_late, bgp_until, claimed, labels, until_progress, writes
 
 READER = [
@@ -346,9 +346,9 @@ def test_an_agent_that_keeps_its_sessions_is_named(agent, api):
 def test_an_agent_that_cannot_be_asked_is_left_to_the_routers(agent, api, monkeypatch):
     said = [(1, "", "busy")]
     agent.say = lambda _argv: said.pop() if said else (0, "null", "")
-    monkeypatch.setattr(flip, "PATIENCE", TIMEOUT)
+    monkeypatch.setattr(hops, "PATIENCE", TIMEOUT)
     assert bgp(api.client, "withdrawn")["hops"][-1]["ok"]
-    monkeypatch.setattr(flip, "PATIENCE", 0.5)
+    monkeypatch.setattr(hops, "PATIENCE", 0.5)
     agent.say = lambda _argv: (1, "", "connection refused")
     last = bgp(api.client, "withdrawn")["hops"][-1]
     assert (last["hop"], last["ok"], "connection refused" in last["found"]) == ("sessions", None, True)

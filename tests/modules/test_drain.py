@@ -18,7 +18,8 @@ import yaml
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.drain import evict, pdb, refusals
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import DrainError, cordon, drain, uncordon
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import DrainError, drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import api_errors
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from api_calls import TIMEOUT, until_progress
@@ -499,7 +500,7 @@ def test_drain_leaves_namespaces_and_unselected_pods_alone(api):
     result = drain(api.client, params(pod_selector="app in (web, front)"), check_mode=False)
     assert (result_of(result, "web-1"), result_of(result, "db-1"), api.names()) == ("gone", "skipped", ["db-1"])
     left = drain(api.client, params(exclude_namespaces=["shop"]), check_mode=False)
-    assert [pod["reason"] for pod in left["pods"]] == ["namespace shop is left out (exclude_namespaces)"]
+    assert [pod["reason"] for pod in left["pods"]] == ["namespace shop is left out (drain_exclude_namespaces)"]
     assert api.names() == ["db-1"]
 
 

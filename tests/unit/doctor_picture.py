@@ -22,6 +22,8 @@ ROUTERS = {"r1": "192.168.99.10", "r2": "192.168.99.11"}
 VIP = "192.168.77.128"
 PREFIX = f"{VIP}/32"
 BLUE = {"bgp": "blue"}
+# The question that has the configuration checked.
+WHOLE: dict[str, Any] = {"service": None, "vip": None}
 
 
 def meta(name: str, labels: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
@@ -282,6 +284,38 @@ class Picture:
     def statuses(self) -> list[str]:
         """The status of each stage."""
         return [stage["status"] for stage in self.diagnose()["stages"]]
+
+
+def fails(picture: Picture, stage: int, *words: str) -> dict[str, Any]:
+    """The diagnosis, which is that the chain breaks at this stage, with these words in reason or remedy."""
+    found = picture.diagnose()
+    said = f"{found['reason']} | {found['remedy']}"
+    assert (found["verdict"], found["stage"]) == ("fail", stage), said
+    for word in words:
+        assert word in said
+    assert found["remedy"]
+    return found
+
+
+def is_unknown(picture: Picture, stage: int, *words: str) -> dict[str, Any]:
+    """The diagnosis, which is that nothing fails and this stage is the first one that isn't known."""
+    found = picture.diagnose()
+    assert (found["verdict"], found["stage"]) == ("unknown", stage), found["reason"]
+    for word in words:
+        assert word in found["reason"]
+    return found
+
+
+def with_paths(picture: Picture, **changes: Any) -> Picture:
+    """The picture with these changes of every path that the routers have."""
+    before = picture.routers
+
+    def changed(name):
+        policy = before[name]["policy"]
+        return {**before[name], "policy": {**policy, "paths": [{**path, **changes} for path in policy["paths"]]}}
+
+    picture._router = changed
+    return picture
 
 
 def registered(picture: Picture, **more: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def stderr(version: str, name: str) -> str:
 
 
 def route(prefix: str, hops: list[str], *, vrf: str = "default", matched: str | None = None) -> dict[str, Any]:
-    """A route as _fib.Fib.routes() gives it."""
+    """A route as iproute.Fib.routes() gives it."""
     family = "ipv6" if ":" in prefix else "ipv4"
     return {"vrf": vrf, "family": family, "prefix": prefix, "matched": matched or prefix, "next_hops": hops}
 

@@ -28,7 +28,7 @@ def run(
     libraries: Mapping[str, str | None] | None = None,
     **options: Any,
 ) -> None:
-    """Ends the process with the result of work(module), or with the failure it raised; says the warnings in either.
+    """Ends the process with the result of work(module), or with the failure that it raised; gives its warnings first.
 
     libraries: name of a Python package -> traceback of its failed import, None where it is there.
     """

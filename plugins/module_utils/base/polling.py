@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Waiting: one loop, by a monotonic clock, that never takes an unanswered question for a yes."""
+"""Waiting: one loop by a monotonic clock. A question without an answer never counts as a yes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Seen = TypeVar("Seen")
 class Limits:
     """How long a wait may take, in seconds, and when it has to report in between.
 
-    A long wait is cut into slices by the action plugin of the module's name, so that people see what is waited for:
-    each slice is a run of the module that knows how much time the earlier ones used.
+    The action plugin of the module's name cuts a long wait into slices, so that people see what it waits for. Each
+    slice is a run of the module that knows how much time the earlier ones used.
     """
 
     timeout: float
     elapsed: float = 0.0
     slice: float | None = None
-    # Whether an earlier slice began the wait: what fails at the start of a module may then be lived through.
+    # Whether an earlier slice began the wait: errors at the start of the module are then retried.
     resumed: bool = False
 
     @classmethod
@@ -59,7 +59,7 @@ class Met(Generic[Seen]):
 
 
 class NotMet(Exception):  # noqa: N818 - a state of affairs that the caller words, not yet an error for people
-    """The condition didn't hold in time: the last thing seen, and the error if the last look failed."""
+    """The condition didn't hold in time. It has what was seen last, and the error if the last look failed."""
 
     def __init__(self, seen: Any, error: HitlessError | None, seconds: float) -> None:
         super().__init__(f"not met after {seconds:.1f} s; last seen: {seen!r}; last error: {error}")
@@ -143,10 +143,10 @@ def patiently(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Seen, Limits]:
-    """What act() returns, tried until it isn't in the way of an error in retry_on, and the limits for what comes next.
+    """What act() returns, retried while it raises an error in retry_on, and the limits for what comes next.
 
-    For what belongs to a wait but isn't the thing waited for: the first look of a later slice, the last write. Raises
-    Unfinished at the end of a slice (with the state to go on with), and the error itself at the end of the wait.
+    This is for what belongs to a wait without being waited for: the first look of a later slice, the last write. It
+    raises Unfinished at the end of a slice (with the state to go on with), and the error itself at the end of the wait.
     """
     try:
         met = poll(

@@ -25,7 +25,7 @@ UNSELECTED = "give the Advertisement's metadata.labels what the PeerConfig selec
 class Match:
     """Whether configuration announces a VIP to a peer: as prefix, or None with a reason and a remedy.
 
-    dangling: what is asked for isn't there at all, so it is a mistake whoever else gets the VIP.
+    dangling: what is asked for isn't there at all, so it is a mistake even if other peers get the VIP.
     """
 
     prefix: str | None

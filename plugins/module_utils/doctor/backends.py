@@ -15,7 +15,7 @@ from .service import Service, is_gateway, title
 
 
 def backends(services: list[Service], announcing: set[str] | None) -> list[Finding]:
-    """Stage 3: whether somebody is there to answer, with externalTrafficPolicy Local on an announcing node.
+    """Stage 3: whether anything is there to answer, with externalTrafficPolicy Local on an announcing node.
 
     announcing: the names of the nodes that are selected, None where that isn't known.
     """

@@ -19,8 +19,8 @@ from ..kube.client import Client, segment
 from . import cilium_logs, cluster_facts, secrets
 from .announcement import prefixes
 from .links import Facts
-from .reading import UNREAD, Reader
 from .service import vips
+from .unread import UNREAD, Reader
 
 SLICES = "discovery.k8s.io/v1"
 

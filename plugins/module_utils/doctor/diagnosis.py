@@ -77,7 +77,7 @@ def _of_services(cluster: Facts) -> tuple[list[Facts], list[Finding]]:
         return [], [unknown(1, "Services", f"they can't be read: {unread['services']}", "see docs/doctor.md")]
     found: list[Finding] = []
     if whole:
-        # Others announce these, for instance L2 announcements; whoever wants to know about one asks for it.
+        # Others announce these, for instance L2 announcements. To follow one, ask for it by name or address.
         others = [each for each in services if service.is_of_others(each)]
         services = [each for each in services if not service.is_of_others(each)]
         for each in others:

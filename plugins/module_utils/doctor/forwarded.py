@@ -39,7 +39,7 @@ def _forwarded(name: str, router: Facts, prefix: str) -> Finding:
 
 
 def answered(answers: list[Facts]) -> list[Finding]:
-    """Stage 11: whether VIPs answer where they were tried; nothing where nobody asked for it."""
+    """Stage 11: whether VIPs answer where they were tried; nothing where it wasn't asked for."""
     return [_answered(each) for each in answers]
 
 

@@ -68,7 +68,7 @@ class Link:
 
     @property
     def established(self) -> bool | None:
-        """Whether the session is up: yes if either side says so and none says no, None if nobody knows."""
+        """Whether the session is up: yes if a side says so and none says no, None if neither knows."""
         words = {(self.session or {}).get("established"), (self.live or {}).get("established")}
         return None if words == {None} else False not in words
 

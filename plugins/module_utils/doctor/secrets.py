@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..kube.api_errors import NotFound
 from ..kube.client import Client, segment
 from .links import Facts
-from .reading import UNREAD, Reader
+from .unread import UNREAD, Reader
 
 # The metadata only: the value of a Secret isn't even sent.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,19 +23,17 @@ from ..base.polling import Limits
 from ..kube.api_errors import TRANSIENT, ApiError, NotFound, Unauthorized
 from ..kube.client import Client, segment
 from ..kube.follow import Follower, Lost, Seen
-from .filters import is_ready, is_terminating, overdue_in, skips_budgets
-from .pdb import Budget, Gate, keys_of
+from .filters import overdue_in
+from .pdb import BUDGETS, Budget, Gate, keys_of
 from .refusals import PAUSE, Refusal, refusal
+from .targets import ASKED, ENDING, FAILED, GONE, SKIPPED, WAITING, Target, due, gates_of, next_moment
 
 PODS = "/api/v1/pods"
-BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
 # For those who may list but not watch: pods of one node are few, budgets are those of the whole cluster.
 LIST_PODS_EVERY = 1.0
 LIST_BUDGETS_EVERY = 5.0
 # For how long a slice goes on when all that is left is terminating: starting the next one takes about as long.
 OVERTIME = 3.0
-
-WAITING, ASKED, ENDING, GONE, SKIPPED, FAILED = "waiting", "asked", "terminating", "gone", "skipped", "failed"
 
 
 @dataclass(frozen=True)
@@ -50,79 +48,6 @@ class Options:
     skip_wait: int = 0
 
 
-@dataclass
-class Target:
-    """A pod that has to go, and how far that is. Times are seconds since the drain began."""
-
-    namespace: str
-    name: str
-    uid: str
-    reason: str
-    priority: int = 0
-    state: str = WAITING
-    words: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-    # Keys of the budgets that protect it, and whether they count it: a pod that isn't Ready may go past them.
-    budgets: list[str] = field(default_factory=list)
-    counted: bool = True
-    finalizers: list[str] = field(default_factory=list)
-    grace: int | None = None
-    deleted_at: str = ""
-    next_try: float = 0.0
-    asked: float | None = None
-    tried: float = 0.0
-    ended: float | None = None
-
-    @classmethod
-    def of(cls, pod: dict[str, Any], reason: str) -> Target:
-        """A pod as the API shows it; one that was deleted already needs no eviction."""
-        metadata = pod["metadata"]
-        target = cls(
-            metadata["namespace"],
-            metadata["name"],
-            metadata["uid"],
-            reason,
-            priority=(pod.get("spec") or {}).get("priority") or 0,
-            labels=metadata.get("labels") or {},
-        )
-        target.counted = is_ready(pod) and not skips_budgets(pod)
-        target.saw(pod)
-        return target
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-    def saw(self, pod: dict[str, Any]) -> None:
-        """Takes note of the pod as it is now."""
-        metadata = pod["metadata"]
-        self.finalizers = list(metadata.get("finalizers") or [])
-        if is_terminating(pod):
-            self.deleted_at = metadata["deletionTimestamp"]
-            self.grace = metadata.get("deletionGracePeriodSeconds")
-            if self.state in (WAITING, ENDING):
-                self.state, self.words = ENDING, "terminating"
-
-    @property
-    def left(self) -> bool:
-        """Whether the drain still waits for it."""
-        return self.state not in (GONE, SKIPPED)
-
-    def explain(self, now: float) -> str:
-        """Why the pod is still there, in words."""
-        if self.state != ENDING:
-            return self.words or "not yet evicted"
-        seconds = None if self.asked is None else now - self.asked
-        since = "" if seconds is None else f" for {seconds:.0f} s"
-        if self.finalizers:
-            return f"terminating{since}, held by finalizers {', '.join(self.finalizers)}"
-        late = self.grace is not None and seconds is not None and seconds > self.grace
-        return f"terminating{since}{f', longer than its grace period of {self.grace} s' if late else ''}"
-
-    def handover(self) -> dict[str, Any]:
-        """What the next slice has to know."""
-        return asdict(self)
-
-
 @dataclass(frozen=True)
 class Answer:
     """What came of asking for one eviction: a refusal, or none; gone: there was no such pod any more."""
@@ -130,42 +55,6 @@ class Answer:
     target: Target
     refusal: Refusal | None = None
     gone: bool = False
-
-
-def gates_of(target: Target, gates: Mapping[str, Gate]) -> list[Gate]:
-    """The budgets that have a say in whether a pod may be asked for now."""
-    return [gates[key] for key in target.budgets if key in gates] if target.counted else []
-
-
-def due(waiting: Iterable[Target], gates: Mapping[str, Gate], now: float, free: int) -> list[Target]:
-    """The pods whose eviction is to be asked for now, at most as many as there are free threads.
-
-    Behind a budget no more are asked for than it lets go, and one when it is time to look whether it does, the
-    longest-waiting one first: asking for all would be refused all the same, and every question loads the API server.
-    """
-    chosen: list[Target] = []
-    taken: dict[str, int] = {}
-    for target in sorted((t for t in waiting if t.next_try <= now), key=lambda t: t.next_try):
-        if len(chosen) >= free:
-            break
-        mine = gates_of(target, gates)
-        if all(gate.room(now, taken.get(gate.budget.key, 0)) for gate in mine):
-            chosen.append(target)
-            for gate in mine:
-                taken[gate.budget.key] = taken.get(gate.budget.key, 0) + 1
-    return chosen
-
-
-def next_moment(waiting: Iterable[Target], gates: Mapping[str, Gate], now: float, end: float) -> float:
-    """When there is something to do again, if no answer and no event comes in before.
-
-    What could be done now and wasn't waits for an answer: for a free thread, or for one about the same budget.
-    """
-    moments = [
-        max([target.next_try, *(gate.quiet_until for gate in gates_of(target, gates) if not gate.credit)])
-        for target in waiting
-    ]
-    return min([end, *(moment for moment in moments if moment > now)])
 
 
 class Evictor:
@@ -201,15 +90,15 @@ class Evictor:
         self.evicted = False
         self._clock = clock
         self._began = clock() - limits.elapsed
-        self._end = limits.elapsed + limits.left
-        self._slice_end = self._end if limits.slice is None else min(self._end, limits.elapsed + limits.slice)
+        self._timeout = limits.elapsed + limits.left
+        self._slice_end = self._timeout
+        if limits.slice is not None:
+            self._slice_end = min(self._timeout, limits.elapsed + limits.slice)
         self._inbox: queue.SimpleQueue[Answer | Seen | Lost] = queue.SimpleQueue()
         self._quiet_until = 0.0
         self._left: set[str] = set()
         self._pods: Follower | None = None
         self._budgets: Follower | None = None
-        # Budgets were asked about in vain: their names are in the refusals only.
-        self.budgets_lost: Exception | None = None
 
     @property
     def now(self) -> float:
@@ -267,29 +156,37 @@ class Evictor:
         pool = ThreadPoolExecutor(self.options.max_parallel)
         try:
             while (moment := self._step(pool)) is not None:
-                try:
-                    self._take(self._inbox.get(timeout=max(0.001, moment - self.now)))
-                    while not self._inbox.empty():
-                        self._take(self._inbox.get())
-                except queue.Empty:
-                    continue
+                self._listen(max(0.001, moment - self.now))
         finally:
-            for follower in (self._pods, self._budgets):
-                if follower is not None:
-                    follower.stop()
-            # Questions under way are waited for (at most request_timeout), so that their answers are counted.
-            pool.shutdown(wait=True, cancel_futures=True)
-            while not self._inbox.empty():
-                message = self._inbox.get()
-                if not isinstance(message, Lost):
-                    self._take(message)
-            for target in self.pending:
-                if target.state == ASKED:  # It was queued, and nobody was asked.
-                    self._unasked(target)
-            for gate in self.gates.values():
-                gate.mark(self.now, blocks=False)
+            self._end(pool)
 
     # The loop's side.
+
+    def _listen(self, seconds: float) -> None:
+        """Takes what comes in, or returns when nothing does in that time."""
+        try:
+            self._take(self._inbox.get(timeout=seconds))
+        except queue.Empty:
+            return
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
+
+    def _end(self, pool: ThreadPoolExecutor) -> None:
+        """Ends the threads, and counts what they still answered."""
+        for follower in (self._pods, self._budgets):
+            if follower is not None:
+                follower.stop()
+        # Questions under way are waited for (at most request_timeout), so that their answers are counted.
+        pool.shutdown(wait=True, cancel_futures=True)
+        while not self._inbox.empty():
+            message = self._inbox.get()
+            if not isinstance(message, Lost):
+                self._take(message)
+        for target in self.pending:
+            if target.state == ASKED:  # It was queued, and nobody was asked.
+                self._unasked(target)
+        for gate in self.gates.values():
+            gate.mark(self.now, blocks=False)
 
     def _unasked(self, target: Target) -> None:
         target.state = WAITING
@@ -301,41 +198,49 @@ class Evictor:
         now = self.now
         overdue = self._skip_overdue(now)
         active = self.active
-        end = self._slice_end
-        if all(target.state == ENDING for target in active):
-            end = min(self._end, end + OVERTIME)
+        end = self._end_of_slice(active)
         if not active or now >= end:
             return None
         waiting = [target for target in active if target.state == WAITING]
-        free = self.options.max_parallel - sum(target.state == ASKED for target in active)
-        for target in due(waiting, self.gates, now, free) if now >= self._quiet_until else ():
-            target.state, target.tried = ASKED, now
-            if target.asked is None:
-                target.asked = now
-            for gate in gates_of(target, self.gates):
-                gate.ask(target.name)
-            pool.submit(self._ask, target)
+        if now >= self._quiet_until:
+            free = self.options.max_parallel - sum(target.state == ASKED for target in active)
+            for target in due(waiting, self.gates, now, free):
+                self._ask_for(target, now)
+                pool.submit(self._ask, target)
         self._mark(pool, [target for target in waiting if target.state == WAITING], now)
         moments = [next_moment(waiting, self.gates, now, end), overdue]
         if now < self._quiet_until:
             moments.append(self._quiet_until)
         return min(moments)
 
+    def _end_of_slice(self, active: list[Target]) -> float:
+        """When this slice ends: a little later if all that is left is terminating."""
+        if all(target.state == ENDING for target in active):
+            return min(self._timeout, self._slice_end + OVERTIME)
+        return self._slice_end
+
+    def _ask_for(self, target: Target, now: float) -> None:
+        """Takes note that a pod's eviction is being asked for."""
+        target.state, target.tried = ASKED, now
+        if target.asked is None:
+            target.asked = now
+        for gate in gates_of(target, self.gates):
+            gate.ask(target.name)
+
     def _skip_overdue(self, now: float) -> float:
         """Lets go of pods that have been terminating for too long; when the next one will have."""
-        if not self.options.skip_wait:
-            return self._end
-        moments = [self._end]
-        for target in self.pending:
-            if target.state == ENDING and target.deleted_at:
-                seconds = overdue_in(target.deleted_at, self.options.skip_wait, datetime.now(UTC))
-                if seconds <= 0:
-                    target.state = SKIPPED
-                    target.words = (
-                        f"should have ended by {target.deleted_at}, no longer waited for (skip_wait_for_delete_timeout)"
-                    )
-                else:
-                    moments.append(now + seconds)
+        moments = [self._timeout]
+        for target in self.pending if self.options.skip_wait else []:
+            if target.state != ENDING or not target.deleted_at:
+                continue
+            seconds = overdue_in(target.deleted_at, self.options.skip_wait, datetime.now(UTC))
+            if seconds > 0:
+                moments.append(now + seconds)
+                continue
+            target.state = SKIPPED
+            target.words = (
+                f"should have ended by {target.deleted_at}, no longer waited for (drain_skip_wait_for_delete_timeout)"
+            )
         return min(moments)
 
     def _mark(self, pool: ThreadPoolExecutor, waiting: list[Target], now: float) -> None:
@@ -369,7 +274,8 @@ class Evictor:
             case Lost(path, error):
                 if path != BUDGETS or isinstance(error, Unauthorized) or not isinstance(error, ApiError):
                     raise error
-                self.budgets_lost, self.budgets_version, self._budgets = error, None, None
+                # The names of budgets are only in the refusals from now on.
+                self.budgets_version, self._budgets = None, None
             case Answer():
                 self._take_answer(message)
             case Seen(path=path) if path == BUDGETS:
@@ -389,12 +295,12 @@ class Evictor:
 
     def _take_answer(self, answer: Answer) -> None:
         target, now = answer.target, self.now
-        if answer.refusal is None:
+        if answer.refusal is not None:
+            self._refused(target, answer.refusal, now)
+        else:
             self.evicted = self.evicted or not answer.gone
             for gate in gates_of(target, self.gates):
                 gate.let_go(target.name, now, watched=self._watched)
-        else:
-            self._refused(target, answer.refusal, now)
         if answer.gone:
             self._gone(target)
         if target.state != ASKED:  # The watch was faster: it is gone.
@@ -402,13 +308,20 @@ class Evictor:
         if answer.refusal is None:
             target.state, target.words = ENDING, "terminating"
         else:
-            target.state = FAILED if answer.refusal.final else WAITING
-            # A budget's longer pause is its gate's, which news from the watch may end.
-            target.next_try = now + (PAUSE if answer.refusal.kind == "budget" else answer.refusal.pause)
-            target.words = answer.refusal.words
-            if target.deleted_at and target.state == WAITING:
-                # Somebody else has deleted it in the meantime.
-                target.state = ENDING
+            self._try_again(target, answer.refusal, now)
+
+    def _try_again(self, target: Target, refused: Refusal, now: float) -> None:
+        """When a pod whose eviction was refused is asked for again, if it is."""
+        target.words = refused.words
+        # A budget's longer pause is its gate's, which news from the watch may end.
+        target.next_try = now + (PAUSE if refused.kind == "budget" else refused.pause)
+        if refused.final:
+            target.state = FAILED
+        elif target.deleted_at:
+            # Somebody else has deleted it in the meantime.
+            target.state = ENDING
+        else:
+            target.state = WAITING
 
     def _refused(self, target: Target, refused: Refusal, now: float) -> None:
         if refused.for_all:
@@ -437,24 +350,34 @@ class Evictor:
     def _take_budgets(self, seen: Seen) -> None:
         self.budgets_version = seen.version
         namespaces = {target.namespace for target in self.pending}
-        gone = {f"{found['metadata']['namespace']}/{found['metadata']['name']}" for found in seen.deleted}
         here = [Budget.of(found) for found in seen.present if found["metadata"]["namespace"] in namespaces]
+        gone = {Budget.of(found).key for found in seen.deleted}
         if seen.complete:
             gone |= self.gates.keys() - {budget.key for budget in here}
-        moved = bool(gone & self.gates.keys())
-        for key in gone & self.gates.keys():
-            # Its row stays for the result; what protects nobody stops nobody.
-            lost = self.gates[key]
-            lost.update(replace(lost.budget, selector=None), listed=True)
+        moved = self._lose_budgets(gone)
         for budget in here:
-            gate = self.gates.get(budget.key)
-            moved = moved or gate is None or gate.budget.selector != budget.selector
-            if gate is None:
-                self.gates[budget.key] = Gate(budget)
-            else:
-                gate.update(budget, listed=seen.complete)
+            moved = self._have_budget(budget, listed=seen.complete) or moved
         if moved:
             self._protect_anew()
+
+    def _lose_budgets(self, keys: set[str]) -> bool:
+        """Whether one of these budgets, which are gone, was known."""
+        known = keys & self.gates.keys()
+        for key in known:
+            # Its row stays for the result; what protects nobody stops nobody.
+            gate = self.gates[key]
+            gate.update(replace(gate.budget, selector=None), listed=True)
+        return bool(known)
+
+    def _have_budget(self, budget: Budget, *, listed: bool) -> bool:
+        """Whether a budget is new, or protects other pods than before."""
+        gate = self.gates.get(budget.key)
+        if gate is None:
+            self.gates[budget.key] = Gate(budget)
+            return True
+        moved = gate.budget.selector != budget.selector
+        gate.update(budget, listed=listed)
+        return moved
 
     def _protect_anew(self) -> None:
         """Which budgets protect which pods, after one came, went or changed its selector."""

@@ -87,9 +87,9 @@ def left_alone(pod: dict[str, Any], permissions: Permissions) -> str:
     """Why the options leave this pod out of the drain altogether, empty if they don't."""
     metadata = pod["metadata"]
     if metadata["namespace"] in permissions.exclude_namespaces:
-        return f"namespace {metadata['namespace']} is left out (exclude_namespaces)"
+        return f"namespace {metadata['namespace']} is left out (drain_exclude_namespaces)"
     if not all(holds(*requirement, metadata.get("labels") or {}) for requirement in permissions.selector):
-        return "pod_selector doesn't select it"
+        return "drain_pod_selector doesn't select it"
     return ""
 
 
@@ -113,27 +113,39 @@ def judge(
     pod: dict[str, Any], permissions: Permissions, *, daemonset_exists: bool = True, now: datetime | None = None
 ) -> Decision:
     """What a drain does with a pod. The first rule that doesn't let it go decides, in kubectl's order."""
-    if why := left_alone(pod, permissions):
+    if why := left_alone(pod, permissions) or _overdue(pod, permissions, now or datetime.now(UTC)):
         return Decision("skip", why)
-    deleted_at = pod["metadata"].get("deletionTimestamp")
-    wait = permissions.skip_wait
-    if wait > 0 and deleted_at and overdue_in(deleted_at, wait, now or datetime.now(UTC)) <= 0:
-        return Decision("skip", f"should have ended by {deleted_at} (skip_wait_for_delete_timeout)")
-    if daemonset_of(pod):
-        if not daemonset_exists and not permissions.force:
-            return Decision("refuse", "its DaemonSet is gone, so nothing starts it again: force allows to evict it")
-        if daemonset_exists and not permissions.ignore_daemonsets:
-            return Decision(
-                "refuse", "a DaemonSet would start it again at once: ignore_daemonsets leaves such pods alone"
-            )
-        if daemonset_exists:
-            return Decision("skip", "managed by a DaemonSet")
+    if daemonset_of(pod) and (decision := _of_daemonset(permissions, exists=daemonset_exists)):
+        return decision
     if MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {}):
         return Decision("skip", "a static pod of the node itself")
     if is_finished(pod):
         return Decision("evict", "finished")
     if uses_emptydir(pod) and not permissions.delete_emptydir_data:
-        return Decision("refuse", "it has emptyDir data, which would be lost: delete_emptydir_data allows that")
-    if controller(pod) is None and not permissions.force:
-        return Decision("refuse", "it has no controller, so nothing starts it elsewhere: force allows to evict it")
-    return Decision("evict", "nothing starts it elsewhere (force)" if controller(pod) is None else "evictable")
+        return Decision("refuse", "it has emptyDir data, which would be lost: drain_delete_emptydir_data allows that")
+    if controller(pod) is not None:
+        return Decision("evict", "evictable")
+    if permissions.force:
+        return Decision("evict", "nothing starts it elsewhere (drain_force)")
+    return Decision("refuse", "it has no controller, so nothing starts it elsewhere: drain_force allows to evict it")
+
+
+def _overdue(pod: dict[str, Any], permissions: Permissions, now: datetime) -> str:
+    """Why a pod that is terminating isn't waited for, empty if it is."""
+    deleted_at = pod["metadata"].get("deletionTimestamp")
+    if not permissions.skip_wait or not deleted_at or overdue_in(deleted_at, permissions.skip_wait, now) > 0:
+        return ""
+    return f"should have ended by {deleted_at} (drain_skip_wait_for_delete_timeout)"
+
+
+def _of_daemonset(permissions: Permissions, *, exists: bool) -> Decision | None:
+    """What becomes of a DaemonSet's pod, None if the other rules decide: nothing starts it again."""
+    if not exists and permissions.force:
+        return None
+    if not exists:
+        return Decision("refuse", "its DaemonSet is gone, so nothing starts it again: drain_force allows to evict it")
+    if permissions.ignore_daemonsets:
+        return Decision("skip", "managed by a DaemonSet")
+    return Decision(
+        "refuse", "a DaemonSet would start it again at once: drain_ignore_daemonsets leaves such pods alone"
+    )

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..kube.labels import Labels, matches
 
+BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
 # While a watch tells when a budget changes, asking without that news is only for what no watch shows: operators that
 # lift a budget once an eviction is asked for. kubectl asks as often.
 BLIND_PAUSE = 5.0
@@ -36,7 +37,6 @@ class Budget:
     lags: bool = False
     # Why the controller can't compute the numbers, in its words.
     problem: str = ""
-    unready_may_go: bool = False
     disrupted: tuple[str, ...] = ()
 
     @classmethod
@@ -57,7 +57,6 @@ class Budget:
             allowed=status.get("disruptionsAllowed"),
             lags=(status.get("observedGeneration") or 0) < (metadata.get("generation") or 0),
             problem=failed[0] if failed else "",
-            unready_may_go=spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow",
             disrupted=tuple(status.get("disruptedPods") or ()),
         )
 
@@ -103,11 +102,9 @@ class Budget:
         if self.max_unavailable in (0, "0%"):
             return f"maxUnavailable is {self.max_unavailable}"
         if not self.lags and self.pods and (self.desired or 0) >= self.pods:
-            asked = (
-                f"minAvailable is {self.min_available}"
-                if self.max_unavailable is None
-                else f"maxUnavailable is {self.max_unavailable}"
-            )
+            asked = f"maxUnavailable is {self.max_unavailable}"
+            if self.max_unavailable is None:
+                asked = f"minAvailable is {self.min_available}"
             return f"{asked}, which needs {self.desired} of its {self.pods} pods"
         return ""
 

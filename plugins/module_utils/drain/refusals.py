@@ -60,30 +60,47 @@ def refusal(error: HitlessError, budgets: Sequence[str]) -> Refusal:
         return Refusal("away", error.msg, PAUSE)
     asked_to_wait = error.retry_after or 0.0
     if isinstance(error, TooManyRequests) and error.has_cause("DisruptionBudget"):
-        causes = [cause.get("message", "") for cause in error.details.get("causes") or []]
-        names = tuple(match[1] for cause in causes if (match := BUDGET.search(cause)))
-        return Refusal("budget", "; ".join(causes), max(PAUSE, asked_to_wait), names)
-    if found := WEBHOOK.search(error.message):
-        words = f"admission webhook {found[1]} refuses: {found[2]}"
-        return Refusal("webhook", words, max(LONG_PAUSE, asked_to_wait))
-    if found := WEBHOOK_AWAY.search(error.message):
-        return Refusal("webhook", f"admission webhook {found[1]} doesn't answer: {found[2]}")
-    if found := POLICY.search(error.message):
-        return Refusal("policy", f"ValidatingAdmissionPolicy {found[1]} refuses: {found[2]}")
+        return _budget(error, asked_to_wait)
+    if found := _admission(error.message, asked_to_wait):
+        return found
     if isinstance(error, TooManyRequests):
-        return Refusal(
-            "busy", f"the API server is busy (429, flow control): {error.message}", max(PAUSE, asked_to_wait)
-        )
+        words = f"the API server is busy (429, flow control): {error.message}"
+        return Refusal("busy", words, max(PAUSE, asked_to_wait))
     if isinstance(error, ServerError):
         return _server_error(error, budgets, asked_to_wait)
     if isinstance(error, Conflict):
         # Another pod has the name, which the watch shows in a moment; each question would cost the budget a disruption.
         return Refusal("changed", f"{error.message} (409)")
     if isinstance(error, Forbidden):
-        if error.has_cause("NamespaceTerminating"):
-            return Refusal("namespace", "its namespace is being deleted, and it will be with it")
-        if str(error.details.get("kind", "")).startswith("poddisruptionbudget"):
-            return Refusal("budget", error.message, LONG_PAUSE, (str(error.details.get("name", "")),))
+        return _forbidden(error)
+    return Refusal("final", error.msg)
+
+
+def _budget(error: ApiError, asked_to_wait: float) -> Refusal:
+    """A budget allows no disruption just now."""
+    causes = [cause.get("message", "") for cause in error.details.get("causes") or []]
+    names = tuple(match[1] for cause in causes if (match := BUDGET.search(cause)))
+    return Refusal("budget", "; ".join(causes), max(PAUSE, asked_to_wait), names)
+
+
+def _admission(message: str, asked_to_wait: float) -> Refusal | None:
+    """What an admission webhook or policy said, None if none of them did."""
+    if found := WEBHOOK.search(message):
+        words = f"admission webhook {found[1]} refuses: {found[2]}"
+        return Refusal("webhook", words, max(LONG_PAUSE, asked_to_wait))
+    if found := WEBHOOK_AWAY.search(message):
+        return Refusal("webhook", f"admission webhook {found[1]} doesn't answer: {found[2]}")
+    if found := POLICY.search(message):
+        return Refusal("policy", f"ValidatingAdmissionPolicy {found[1]} refuses: {found[2]}")
+    return None
+
+
+def _forbidden(error: Forbidden) -> Refusal:
+    """A 403 is a missing right, unless its details say otherwise."""
+    if error.has_cause("NamespaceTerminating"):
+        return Refusal("namespace", "its namespace is being deleted, and it will be with it")
+    if str(error.details.get("kind", "")).startswith("poddisruptionbudget"):
+        return Refusal("budget", error.message, LONG_PAUSE, (str(error.details.get("name", "")),))
     return Refusal("final", error.msg)
 
 

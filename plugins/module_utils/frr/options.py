@@ -28,7 +28,7 @@ def checked_vrfs(values: list[str]) -> list[str]:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", value):
             raise RouterError(f"'{value}' can't be the name of a VRF; give names such as default")
     if not values:
-        raise RouterError("option vrfs is empty; give at least [default]")
+        raise RouterError("router_vrfs (the module's option vrfs) is empty; give at least [default]")
     return list(dict.fromkeys(values))
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base.net import family
 from . import bgp_json, daemons, rib_json, running_config
 from .iproute import Fib
-from .questions import INSTANCES, pairs, prefix_command
+from .questions import INSTANCES, pairs, prefix_command, rib_command
 from .router_look import no_instance
 from .vtysh import Vtysh
 
@@ -37,13 +36,13 @@ def _look_ups(
     vtysh: Vtysh, asked: list[tuple[str, str]]
 ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]]]:
     """(VRFs with an instance, BGP's paths, zebra's routes), all from one process."""
-    in_bgp = [prefix_command(vrf, each) for vrf, each in asked]
-    in_zebra = [f"show {'ipv6' if family(each) == 'ipv6' else 'ip'} route vrf {vrf} {each} json" for vrf, each in asked]
-    answers = iter(vtysh.show([INSTANCES, *in_bgp, *in_zebra]))
+    commands = [INSTANCES]
+    for vrf, each in asked:
+        commands += [prefix_command(vrf, each), rib_command(vrf, each)]
+    answers = iter(vtysh.show(commands))
     instances = list(bgp_json.instances(next(answers)))
     paths, rib = [], []
     for vrf, each in asked:
         paths += [{"vrf": vrf, "prefix": each, **path} for path in bgp_json.paths(next(answers), each)]
-    for vrf, each in asked:
         rib += [{"vrf": vrf, **route} for route in rib_json.rib(next(answers), each)]
     return instances, paths, rib

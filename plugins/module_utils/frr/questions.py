@@ -33,6 +33,11 @@ def prefix_command(vrf: str, pre: str) -> str:
     return f"{bgp(vrf)} {family(pre)} unicast {pre} json"
 
 
+def rib_command(vrf: str, pre: str) -> str:
+    """The command that shows zebra's routes of all protocols to one prefix."""
+    return f"show {'ipv6' if family(pre) == 'ipv6' else 'ip'} route vrf {vrf} {pre} json"
+
+
 def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
     """(VRF, prefix) of each prefix."""
     return [(vrf, pre) for vrf, prefixes in wanted.items() for pre in prefixes]
@@ -67,7 +72,7 @@ class Questions:
             INSTANCES,
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
             *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
-            *(f"show ipv6 route vrf {vrf} {pre} json" for vrf, pre in self.of_zebra),
+            *(rib_command(vrf, pre) for vrf, pre in self.of_zebra),
         ]
 
     def read(self, documents: Iterable[dict[str, Any]]) -> Answers:

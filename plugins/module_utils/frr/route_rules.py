@@ -11,7 +11,7 @@ A look ("view") is a dict of lists, made by frr/router_look.py, and holds only w
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
   fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
-  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over somebody else, and over whom
+  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
 """
 
 from __future__ import annotations

@@ -21,13 +21,13 @@ from .questions import pairs
 from .route_rules import Entries, View
 from .router_look import Router
 
-# Seconds between two questions to the kernel about one route, which cost a tenth of a look and are asked between looks;
-# and to the next look when this one found something else than the one before.
+# Seconds between two questions to the kernel about one route, which cost a tenth of a look and come between looks. Also
+# the seconds to the next look if this one found something else than the one before.
 SOON = 0.05
 
 
 class Pauses:
-    """The pauses between the looks of one wait: cut short when things move, so that their end is seen soon after it."""
+    """The pauses between the looks of one wait. They are cut short while things move, so that the end is seen soon."""
 
     def __init__(
         self,

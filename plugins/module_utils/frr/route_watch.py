@@ -59,7 +59,7 @@ class RouteWatch:
         except UnknownError as exc:
             if self.unknown:
                 raise self.failure(f"are still there isn't known: {exc.msg}", self.wait.unknown()) from exc
-            # Once it may be an answer that came too late; twice nobody looks.
+            # One answer may come too late. After two, nothing is known of the routes.
             self.unknown = exc
             return False
         self.unknown = None

@@ -94,7 +94,7 @@ class Vtysh:
         self.timeout = timeout
         self.unsupported: set[str] = set()
         if not self.argv:
-            raise RouterError("option vtysh is empty; give vtysh's path")
+            raise RouterError("router_vtysh (the module's option vtysh) is empty; give vtysh's path")
 
     def text(self, command: str) -> str:
         """What one command prints, for the few that have no JSON."""
@@ -156,7 +156,7 @@ class Vtysh:
             )
         except FileNotFoundError as exc:
             raise RouterError(
-                f"{self.argv[0]} isn't on this host; install FRR, or give its path in option vtysh"
+                f"{self.argv[0]} isn't on this host; install FRR, or give its path in router_vtysh"
             ) from exc
         except PermissionError as exc:
             raise RouterError(

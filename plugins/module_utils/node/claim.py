@@ -21,7 +21,7 @@ from ..kube.client import Client
 from ..record import questions, records, runs
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers
-from .flip import field_manager, words
+from .hops import field_manager, words
 
 
 class ClaimError(HitlessError):

@@ -15,229 +15,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
 from ..cilium import bgp_sessions, node_picture, objects, operator_lease
 from ..cilium.agents import Agents
-from ..cilium.selection import Config, SelectionError, deselects, judge, label_value, with_label
+from ..cilium.selection import Config, SelectionError
 from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Forbidden
 from ..kube.client import Client
 from ..kube.patching import merged
 from ..record import questions, records
+from .hops import Hop, HopError, field_manager, has_node_config, hops, progress, public, reached, sessions_hop, words
+from .way import Way, way_in, way_out
 
 INTERVAL = 0.25
-# Seconds for which an agent that could be asked is asked again, before the routers alone have to do.
-PATIENCE = 3.0
-# hop, ok (None: unknown), found, remedy; and passed: whether it needn't be waited for any more.
-Hop = dict[str, Any]
-
-
-class HopError(HitlessError):
-    """The label didn't arrive: at which hop, the likely cause, and the remedy."""
-
-
-def words(key: str, value: str | None) -> str:
-    """A label as people write it."""
-    return f"{key} (absent)" if value is None else f"{key}={value}"
-
-
-def field_manager(node: dict[str, Any], key: str) -> str | None:
-    """Who last wrote a label of a Node, as the API server recorded it; None where it didn't."""
-    for entry in node["metadata"].get("managedFields") or []:
-        labels = (entry.get("fieldsV1") or {}).get("f:metadata", {}).get("f:labels", {})
-        if f"f:{key}" in labels:
-            manager: str | None = entry.get("manager")
-            return manager
-    return None
-
-
-def hops(
-    node: dict[str, Any],
-    cilium_node: dict[str, Any] | None,
-    node_config: dict[str, Any] | None,
-    *,
-    key: str | None,
-    value: str | None,
-    config_wanted: bool | None,
-) -> list[Hop]:
-    """How far the label has come: each hop with whether it is as wanted, what was found, and what to do if it isn't.
-
-    key None: no label was flipped. config_wanted None: no NodeConfig belongs to this node either way (legacy policy).
-    """
-    name = node["metadata"]["name"]
-    found: list[Hop] = []
-
-    def hop(what: str, ok: bool, is_there: str, remedy: str) -> None:
-        found.append({"hop": what, "ok": ok, "passed": ok, "found": is_there, "remedy": remedy})
-
-    if key is not None:
-        is_there = (objects.labels(node) or {}).get(key)
-        manager = field_manager(node, key)
-        hop(
-            "Node",
-            is_there == value,
-            words(key, is_there),
-            f"somebody has set the label again{f' (field manager {manager})' if manager else ''}: "
-            f"stop whatever manages it (GitOps?) for the time of the maintenance",
-        )
-        carried = objects.labels(cilium_node)
-        hop(
-            "CiliumNode",
-            carried is not None and carried.get(key) == value,
-            "no CiliumNode" if carried is None else words(key, carried.get(key)),
-            f"the agent on {name} copies labels from Node to CiliumNode: see whether it runs (kubectl get pods -A "
-            f"-l k8s-app=cilium --field-selector spec.nodeName={name}) and whether exclude-node-label-patterns in "
-            f"Cilium's configuration leaves this label out",
-        )
-    if config_wanted is not None:
-        owners = [
-            f"{owner.get('kind')} {owner.get('name')}"
-            for owner in ((node_config or {}).get("metadata") or {}).get("ownerReferences") or []
-        ]
-        hop(
-            "NodeConfig",
-            (node_config is not None) == config_wanted,
-            f"there, of {' and '.join(owners) or 'nobody'}" if node_config else "not there",
-            "cilium-operator creates and deletes CiliumBGPNodeConfigs: see whether it runs, and what it logs with "
-            "subsys=bgp-cp-operator",
-        )
-    return found
-
-
-def sessions_hop(answer: bgp_sessions.Answer, *, up: bool, mode: str, seconds: float) -> Hop:
-    """The last hop inside the cluster: whether the agent has opened, or closed, the node's sessions.
-
-    mode auto: the routers have the last word, so an agent that can't be asked is passed. On the way in a session may
-    take longer than the hop may (routers and agent retry when they like), so it is looked at and not waited for.
-    seconds: for how long it has been asked.
-    """
-    rows = answer.sessions
-    if not answer.known:
-        ok, found = None, f"unknown: {answer.reason}"
-    else:
-        ok = bool(rows) and all(row["established"] for row in rows) if up else not rows
-        states = ", ".join(f"{row['peer'] or row['address']} {row['state']}" for row in rows)
-        found = states or "no sessions"
-    remedy = (
-        "see what the agent logs with subsys=bgp-control-plane, and what cilium-dbg bgp peers says in its container"
-    )
-    # An agent that is closing its sessions may fail to list them.
-    given_up = ok is None and (answer.lasting or seconds >= PATIENCE)
-    passed = bool(ok) or (mode == "auto" and (given_up or up))
-    return {"hop": "sessions", "ok": ok, "passed": passed, "found": found, "remedy": remedy}
-
-
-def reached(hops_: list[Hop]) -> int:
-    """How many hops the label has passed, from the first on."""
-    return next((number for number, hop in enumerate(hops_) if not hop["passed"]), len(hops_))
-
-
-def progress(hops_: list[Hop]) -> str:
-    """One line on the hop that the label hasn't passed."""
-    number = reached(hops_)
-    if number == len(hops_):
-        return "every hop is as wanted"
-    return f"{hops_[number]['hop']} is not yet as wanted: {hops_[number]['found']}"
-
-
-class _Way:
-    """One way, out or in, as decided before the first change."""
-
-    def __init__(self, key: str | None, value: str | None, config_wanted: bool | None, before: str | None) -> None:
-        self.key = key
-        self.value = value
-        self.before = before
-        self.config_wanted = config_wanted
-
-    @property
-    def label(self) -> dict[str, Any]:
-        """RV(label) of the module."""
-        return {"key": self.key, "before": self.before, "after": self.value}
-
-
-def _chosen_key(record: dict[str, Any] | None, label: str | None, name: str) -> str | None:
-    """The label key that was fixed before: by the record, or by the caller."""
-    if record is None:
-        return label
-    key: str = record["before"]["label"]["key"]
-    if label is not None and label != key:
-        raise SelectionError(
-            f"{name}: bgp_label is {label}, but the node was claimed with label {key}: leave it out, or release the "
-            f"node and claim it with that label"
-        )
-    return key
-
-
-def _way_out(
-    node: dict[str, Any],
-    cilium_node: dict[str, Any] | None,
-    configs: objects.Configs,
-    params: dict[str, Any],
-) -> _Way:
-    """What takes the node out: a label to flip, or none if nothing selects it; raises SelectionError."""
-    name, record = params["name"], records.parse(node)
-    labels = objects.labels(node) or {}
-    key = _chosen_key(record, params["label"], name)
-    wanted = label_value(params["label_value"])
-    selection = judge(labels, objects.labels(cilium_node), configs.items, label=key)
-    config_wanted = False if configs.api_version else None
-    if not selection.selected:
-        key = key or (selection.flip.key if selection.flip else None)
-        value = labels.get(key) if key else None
-        return _Way(key, value, config_wanted, value)
-    # A claim has judged the whole; a node that nobody claimed is judged here.
-    if selection.flip is None or (record is None and selection.problems):
-        raise SelectionError(f"{name}: {'; '.join(selection.problems)}", problems=list(selection.problems))
-    key = selection.flip.key
-    value = selection.flip.deselect_value if wanted is None else wanted
-    objection = deselects(key, value, labels, configs.items)
-    if objection:
-        raise SelectionError(f"{name}: bgp_label_value {value!r} doesn't take the node out: {objection}")
-    return _Way(key, value, config_wanted, labels.get(key))
-
-
-def _selects_by_config(items: list[Config], labels: dict[str, str]) -> bool | None:
-    """Whether a NodeConfig is to be there with these labels: None where only a legacy policy selects."""
-    kinds = {config.kind for config in items if config.selects(labels)}
-    if kinds == {"CiliumBGPPeeringPolicy"}:
-        return None
-    return bool(kinds)
-
-
-def _way_in(
-    node: dict[str, Any],
-    cilium_node: dict[str, Any] | None,
-    configs: objects.Configs,
-    params: dict[str, Any],
-) -> _Way:
-    """What puts the node back in: the label as before the claim, or the value that selects it if there was none."""
-    name, record = params["name"], records.parse(node)
-    labels = objects.labels(node) or {}
-    key = _chosen_key(record, params["label"], name)
-    if record is not None and key is not None:
-        value = record["before"]["label"]["value"]
-    else:
-        selection = judge(labels, objects.labels(cilium_node), configs.items, label=key)
-        if selection.selected:
-            return _Way(None, None, _selects_by_config(configs.items, labels), None)
-        if selection.flip is None:
-            raise SelectionError(
-                f"{name}: no config selects the node, and no single label would make one do so: name the label to set "
-                f"with bgp_label"
-            )
-        key, value = selection.flip.key, selection.flip.selected_value
-    wanted = _selects_by_config(configs.items, with_label(labels, key, value))
-    # The label goes back in any case: it is what was there. If nothing selects by it any more, the wait says so.
-    return _Way(key, value, True if wanted is False else wanted, labels.get(key))
 
 
 def _flip(
-    client: Client, node: dict[str, Any], way: _Way, run: dict[str, Any] | None, *, check_mode: bool
+    client: Client, node: dict[str, Any], way: Way, run: dict[str, Any] | None, *, check_mode: bool
 ) -> tuple[dict[str, Any], bool]:
     """The Node with the label as wanted, and whether that was (or, in check mode, would be) a change."""
     name, key = node["metadata"]["name"], way.key
@@ -266,7 +64,7 @@ def _flip(
 
 
 def _start_problems(
-    client: Client, way: _Way, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool
+    client: Client, way: Way, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool
 ) -> tuple[str, list[str]]:
     """Why the label mustn't be flipped now (empty: it may), and warnings: who follows it must be there.
 
@@ -295,7 +93,7 @@ class _Look:
     """The hops as they are now, one look after the other."""
 
     def __init__(
-        self, client: Client, way: _Way, configs: objects.Configs, params: dict[str, Any], *, check_mode: bool
+        self, client: Client, way: Way, configs: objects.Configs, params: dict[str, Any], *, check_mode: bool
     ) -> None:
         self.client = client
         self.way = way
@@ -344,37 +142,44 @@ class _Look:
         self, found: list[Hop], cilium_node: dict[str, Any] | None, node_config: dict[str, Any] | None
     ) -> None:
         """Raises HopError for a label that somebody has set back, and for a node that another config has taken over."""
-        if found and found[0]["hop"] == "Node" and not found[0]["ok"]:
-            raise HopError(
-                f"{self.name}: wanted label {words(self.way.key or '', self.way.value)}, found {found[0]['found']} on "
-                f"the Node after it had been set: {found[0]['remedy']}",
-                hops=public(found),
-                label=self.way.label,
+        states = {hop["hop"]: hop for hop in found}
+        if "Node" in states and not states["Node"]["ok"]:
+            hop = states["Node"]
+            raise self._error(
+                f"wanted label {self._label}, found {hop['found']} on the Node after it had been set: {hop['remedy']}",
+                found,
             )
-        if self.up or node_config is None or not all(hop["ok"] for hop in found if hop["hop"] == "CiliumNode"):
-            return
-        owner = objects.owner(node_config)
-        config = next((config for config in self.configs.items if config.name == owner), None)
-        labels = objects.labels(cilium_node) or {}
-        # That of the config which has just lost the node is only not deleted yet; any other is new.
-        if owner is not None and (config is None or config.selects(labels)):
+        arrived = "CiliumNode" not in states or states["CiliumNode"]["ok"]
+        if not self.up and arrived and self._is_taken(cilium_node, node_config):
             self._refuse_takers(found, _takers(self.client, cilium_node))
+
+    def _is_taken(self, cilium_node: dict[str, Any] | None, node_config: dict[str, Any] | None) -> bool:
+        """Whether the NodeConfig is of a config that selects the node, or that is new.
+
+        That of the config which has just lost the node is only not deleted yet.
+        """
+        owner = objects.owner(node_config)
+        if owner is None:
+            return False
+        labels = objects.labels(cilium_node) or {}
+        of_owner = [config for config in self.configs.items if config.name == owner]
+        return not of_owner or of_owner[0].selects(labels)
 
     def _refuse_takers(self, found: list[Hop], takers: list[Config]) -> None:
         if takers:
             names = " and ".join(map(str, takers))
-            raise HopError(
-                f"{self.name}: with {words(self.way.key, self.way.value) if self.way.key else 'its labels'}, {names} "
-                f"selects the node and opens its sessions again: it was changed or made since the start; give each "
-                f"config a label of its own",
-                hops=public(found),
-                label=self.way.label,
+            raise self._error(
+                f"with {self._label}, {names} selects the node and opens its sessions again: it was changed or made "
+                f"since the start; give each config a label of its own",
+                found,
             )
 
+    @property
+    def _label(self) -> str:
+        return words(self.way.key, self.way.value) if self.way.key else "its labels"
 
-def public(hops_: list[Hop]) -> list[Hop]:
-    """The hops as modules return them."""
-    return [{key: hop[key] for key in ("hop", "ok", "found")} for hop in hops_]
+    def _error(self, reason: str, found: list[Hop]) -> HopError:
+        return HopError(f"{self.name}: {reason}", hops=public(found), label=self.way.label)
 
 
 def _follow(look: _Look, params: dict[str, Any], limits: Limits, kept: dict[str, Any], *, changed: bool) -> list[Hop]:
@@ -392,7 +197,7 @@ def _follow(look: _Look, params: dict[str, Any], limits: Limits, kept: dict[str,
             met = poll(look, _passes(hop), limits=limits, interval=INTERVAL, retry_on=TRANSIENT)
         except SliceOver as pause:
             words_ = pause.error.msg if pause.error else progress(pause.seen)
-            kept |= {"way": vars(way), "hop": hop, "since": since}
+            kept |= {"way": asdict(way), "hop": hop, "since": since}
             raise Unfinished(name, words_, state=kept, changed=changed) from pause
         except TimedOut as late:
             raise _late(name, state, way, late, seconds=late.seconds - since, changed=changed) from late
@@ -425,10 +230,10 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         (node, configs, _cilium_node), limits = patiently(
             read, subject=name, limits=limits, retry_on=TRANSIENT, state=earlier
         )
-        way, changed = _Way(**earlier["way"]), False
+        way, changed = Way(**earlier["way"]), False
     else:
         node, configs, cilium_node = read()
-        way = (_way_out if state == "withdrawn" else _way_in)(node, cilium_node, configs, params)
+        way = (way_out if state == "withdrawn" else way_in)(node, cilium_node, configs, params)
         if state == "withdrawn":
             problem, warnings = _start_problems(client, way, node, params, check_mode=check_mode)
             if problem:
@@ -446,13 +251,10 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         "record": record,
         "routers_before": questions.routers_before(record) if record else [],
         "routers_changed": list(questions.routers_changed(record)) if record else [],
-        "node_config": _has_node_config(seen),
+        "node_config": has_node_config(seen),
         "hops": public(seen),
         "warnings": warnings,
-        "diff": {
-            "before": {"labels": {way.key: way.before} if way.key and way.before is not None else {}},
-            "after": {"labels": {way.key: way.value} if way.key and way.value is not None else {}},
-        },
+        "diff": way.diff,
     }
 
 
@@ -467,12 +269,7 @@ def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | N
     )
 
 
-def _has_node_config(seen: list[Hop]) -> bool:
-    """Whether the node has a NodeConfig, by the hops that were looked at."""
-    return any(hop["hop"] == "NodeConfig" and hop["found"] != "not there" for hop in seen)
-
-
-def _late(name: str, state: str, way: _Way, late: TimedOut, *, seconds: float, changed: bool) -> HopError:
+def _late(name: str, state: str, way: Way, late: TimedOut, *, seconds: float, changed: bool) -> HopError:
     """The error of a label that didn't pass a hop in time."""
     facts = {"changed": changed, "label": way.label, "hops": public(late.seen or [])}
     if late.error is not None:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .failure import LOST, not_read, put_back_failed, what_failed
+
 # End of a failure -> what it means for the node.
 STATES = {
     "refused": "nothing was changed on it",
     "put back": "its agent was not restarted, and it was put back as it was",
     "held": "its record is kept",
-    "lost": (
-        "its record is gone, or another run has it: see what the node is like, and set label and cordon right by hand"
-    ),
+    "lost": LOST,
 }
 OUT_OF_SERVICE = "it stays out of service and its record is kept"
 
@@ -28,17 +28,11 @@ def upgrade_failure_line(failure: Mapping[str, Any], host: str, untouched: Seque
 
     failure: {task, reason, end, left}. untouched: the hosts whose nodes were not claimed.
     """
-    reason = failure["reason"].rstrip(".")
-    # Our own messages begin with the node and say what was wanted; others need the task's name for that.
-    what = reason if reason.startswith(host) else f"{host}: {failure['task']}: {reason}"
-    state = STATES.get(failure["end"], OUT_OF_SERVICE)
-    if failure["end"] == "left":
-        state = f"putting it back failed as well: {failure.get('left', '')}; its record is kept"
-    if failure["end"] == "unread":
-        state = f"how far it came could not be read ({failure.get('left', '')}), so nothing was put back"
+    states = {**STATES, "left": put_back_failed(failure), "unread": not_read(failure)}
+    state = states.get(failure["end"], OUT_OF_SERVICE)
     rest = f"; not touched: {', '.join(untouched)}" if untouched else ""
     command = f"ansible-playbook hitless.nodes.cilium_upgrade -e target={target}"
     return (
-        f"{what}; {state}{rest}; the DaemonSet restarts no agent by itself until all agents are of one template: go on "
-        f"with the same command, or roll back with: {command} -e agent_rollback=true"
+        f"{what_failed(failure, host)}; {state}{rest}; the DaemonSet restarts no agent by itself until all agents are "
+        f"of one template: go on with the same command, or roll back with: {command} -e agent_rollback=true"
     )

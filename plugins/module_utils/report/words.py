@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..base import words
+
 # Names that a line lists before it says how many more there are.
 NAMED = 6
 
@@ -47,11 +49,7 @@ def label(key: str | None, value: str | None) -> str:
 
 def some(names: Iterable[str]) -> str:
     """The first of the names, and how many more there are."""
-    listed = list(names)
-    if not listed:
-        return "none"
-    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(listed[:NAMED]) + more
+    return words.some(names, NAMED) or "none"
 
 
 def table(rows: Iterable[Sequence[str]]) -> list[str]:

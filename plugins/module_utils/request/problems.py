@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..base.words import some
 from . import unknown, values
 from .playbook_options import ACTIONS, EVIDENCE, OF_A_HOST, OF_THE_RUN, READERS
 from .written import as_written, kind, shown
@@ -25,6 +26,8 @@ Specs = Mapping[str, Mapping[str, Any]]
 
 # The same as power_method in roles/power/defaults (a test compares them).
 DEFAULT_POWER_METHOD = "redfish"
+# Hosts that a line lists before it says how many more there are.
+NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def _target_problems(request: Request) -> list[str]:
             "name that YAML takes for a number, a boolean or a date can be given as a pattern, such as target='~^0123$'"
         )
     elif not hosts:
-        problems.append(f"target={target} matches no host of the inventory (hosts: {_some(every)})")
+        problems.append(f"target={target} matches no host of the inventory (hosts: {some(every, NAMED) or 'none'})")
     if not routers and request.evidence == "router" and request.direction not in READERS:
         problems.append(
             "the inventory has no group 'routers', or it is empty: list there the FRR routers that the nodes announce "
@@ -94,7 +97,8 @@ def _target_problems(request: Request) -> list[str]:
         )
     both = [host for host in hosts if host in routers]
     if both:
-        problems.append(f"target={target} also matches routers ({_some(both)}): give a pattern that matches nodes only")
+        named = some(both, NAMED)
+        problems.append(f"target={target} also matches routers ({named}): give a pattern that matches nodes only")
     return problems
 
 
@@ -198,9 +202,3 @@ def name_problems(given: Mapping[str, Iterable[str]], known: Iterable[str], type
             where = "" if name in typed else f"{host}: "
             problems.setdefault(name, where + unknown.line(name, nearest))
     return list(problems.values())
-
-
-def _some(names: Iterable[str], limit: int = 8) -> str:
-    names = list(names)
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return (", ".join(names[:limit]) or "none") + more

@@ -291,7 +291,7 @@ def by_kubectl(program: str, twins: Twins, node: str, kubeconfig: Path, cache: P
 def by_node_drain(twins: Twins, node: str, kubeconfig: Path, timeout: float) -> tuple[bool, str]:
     """Whether node_drain succeeds, and what it says; its own function, with the defaults that its options have."""
     from ansible_collections.hitless.nodes.plugins.module_utils.base import errors
-    from ansible_collections.hitless.nodes.plugins.module_utils.drain import states
+    from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
     from ansible_collections.hitless.nodes.plugins.module_utils.kube import client, connection
     from ansible_collections.hitless.nodes.plugins.modules import node_drain  # type: ignore[import-untyped]
 
@@ -301,7 +301,7 @@ def by_node_drain(twins: Twins, node: str, kubeconfig: Path, timeout: float) -> 
     params |= {"_run": None, "_slice": None, "_state": None, "name": node, "kubeconfig": str(kubeconfig)}
     params |= twins.flags | {"timeout": timeout}
     try:
-        states.drain(client.Client(params, connections=22), params, check_mode=False)
+        drain(client.Client(params, connections=22), params, check_mode=False)
     except errors.HitlessError as error:
         return False, error.msg
     return True, ""

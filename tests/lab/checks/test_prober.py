@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import prober
+from lab import network, prober
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 VIP4, VIP6 = "198.51.100.10", "2001:db8:100::10"
@@ -137,18 +137,11 @@ class Net:
         self.processes.append(process)
         return process
 
-    def sent(self) -> int:
-        """UDP requests that the client's kernel has sent so far, in both families."""
-        argv = ["ip", "netns", "exec", self.names["client"], "cat", "/proc/net/snmp", "/proc/net/snmp6"]
-        text = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-        heads, values = (line.split() for line in text.splitlines() if line.startswith("Udp: "))
-        six = next(line.split()[1] for line in text.splitlines() if line.startswith("Udp6OutDatagrams"))
-        return int(values[heads.index("OutDatagrams")]) + int(six)
-
     def sends(self, number: int) -> None:
         """Returns when a prober has sent so many more: by that it is known to run, however slow the machine is."""
-        before = self.sent()
-        wait_for(lambda: self.sent() >= before + number)
+        client = self.names["client"]
+        before = network.udp_sent(client)
+        wait_for(lambda: network.udp_sent(client) >= before + number)
 
     def destroy(self) -> None:
         for process in [*self.echo.values(), *self.processes]:

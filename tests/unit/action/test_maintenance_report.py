@@ -112,6 +112,22 @@ def test_of_a_refused_node_there_is_only_the_line(claim: dict[str, Any], play: P
     assert not (tmp_path / "hitless-reports").exists()
 
 
+def test_an_upgrade_that_fails_names_what_it_has_not_begun_and_the_way_back(play: Play) -> None:
+    done = play(
+        REPORT,
+        direction="upgrade",
+        claim_info={},
+        claim_result=CLAIMED,
+        maintenance_failure=FAILURE | {"end": "held"},
+        target="nodes",
+        __untouched=["worker-2"],
+        report_dir="",
+    )
+    words = "its record is kept; not touched: worker-2; the DaemonSet restarts no agent by itself"
+    assert f"line=(worker-1: <b> is left; {words}" in done.stdout
+    assert "-e target=nodes -e agent_rollback=true" in done.stdout
+
+
 def test_a_report_that_cannot_be_written_does_not_hide_why_the_node_failed(play: Play, tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     done = play(

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.doctor.read import bgp_diagnosis
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor.registered import bgp_diagnosis
 from ansible_collections.hitless.nodes.plugins.module_utils.report import diagnosis_lines as doctor
 from ansible_collections.hitless.nodes.tests.unit.doctor_picture import Picture, registered
 

@@ -14,6 +14,12 @@ from ansible_collections.hitless.nodes.plugins.module_utils.report.failure impor
         ("refused", "maintenance", "worker-3: no such node; nothing was changed"),
         ("put back", "out", "worker-3: no such node; the node was put back as it was"),
         ("left", "out", "putting it back failed as well: API away; its record is kept"),
+        ("unread", "out", "how far it came could not be read (API away), so nothing was put back; go on with: "),
+        (
+            "lost",
+            "out",
+            "its record is gone, or another run has it, so nothing was put back: see what the node is like",
+        ),
         (
             "stopped",
             "maintenance",

@@ -22,6 +22,8 @@ FAILURE = {
         ("put back", "its agent was not restarted, and it was put back as it was"),
         ("held", "27 s; its record is kept"),
         ("left", "putting it back failed as well: no answer; its record is kept"),
+        ("unread", "how far it came could not be read (no answer), so nothing was put back"),
+        ("lost", "its record is gone, or another run has it, so nothing was put back"),
         ("stopped", "it stays out of service and its record is kept"),
     ],
 )

@@ -159,7 +159,7 @@ UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
             "agent_values_files: /nowhere can't be read",
         ),
         (
-            {"target": "worker-1", "agent_chart": "c", "agent_apply": "none", "agent_helm": "/nowhere/helm"},
+            {"target": "worker-1", "agent_chart": "c", "agent_helm": "/nowhere/helm"},
             "there is none at /nowhere/helm (agent_helm)",
         ),
         (

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.evict import (
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.pdb import Budget, Gate
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.targets import (
     ASKED,
     ENDING,
     WAITING,
@@ -12,7 +13,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain.evict import (
     due,
     next_moment,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.pdb import Budget, Gate
 
 
 def target(name, state=WAITING, **changes):

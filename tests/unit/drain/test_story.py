@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.states import silence
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.story import silence
 
 
 def node(*conditions):

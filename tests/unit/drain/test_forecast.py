@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain_forecast import (
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.forecast import (
     last_endpoints,
     looks_vital,
     of_budgets,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.bgp_sessions import Answer
-from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import (
+from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import (
     PATIENCE,
     field_manager,
     hops,
