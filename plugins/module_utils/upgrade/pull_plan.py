@@ -144,7 +144,8 @@ def left(targets: Iterable[Target]) -> list[Target]:
 def next_nodes(targets: Iterable[Target], written: Sequence[str], parallel: int) -> list[str]:
     """The nodes to name now: those named already, those that have the images anyway, and so many that have not."""
     room = parallel
-    ready, others = [], []
+    ready: list[str] = []
+    others: list[str] = []
     for target in targets:
         if target.state == ASKED and not target.before:
             room -= 1
