@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from ansible.utils.display import Display
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import chart_findings, helm_chart
 from ansible_collections.hitless.nodes.plugins.plugin_utils import _reach
-from ansible_collections.hitless.nodes.plugins.plugin_utils._installed import has_collection
+from ansible_collections.hitless.nodes.plugins.plugin_utils._installed import chart_tool_problems
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 display = Display()
@@ -84,7 +83,7 @@ class ActionModule(ActionBase):
         _validation, self._options = self.validate_argument_spec(argument_spec=SPEC)
         applies = self._options["state"] == "applied"
         try:
-            problems = tool_problems(self._options["helm"])
+            problems = chart_tool_problems(self._options["helm"])
             if problems:
                 raise HitlessError("; ".join(problems))
             with tempfile.TemporaryDirectory(prefix="hitless-chart-") as folder:
@@ -251,14 +250,3 @@ class ActionModule(ActionBase):
 def one_line(text: str) -> str:
     """A text without its line breaks."""
     return " ".join(text.split())
-
-
-def tool_problems(helm: str) -> list[str]:
-    """What is missing here of what applies charts, one line each; helm: its path, "": the one in PATH."""
-    problems = []
-    if not has_collection("kubernetes.core"):
-        problems.append("a chart is applied by kubernetes.core: ansible-galaxy collection install kubernetes.core")
-    if shutil.which(helm or "helm") is None:
-        where = f"at {helm} (agent_helm)" if helm else "in the controller's PATH"
-        problems.append(f"a chart is applied by helm, and there is none {where}: install Helm 3, or set agent_helm")
-    return problems

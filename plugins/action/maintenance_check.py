@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.request import playb
 from ansible_collections.hitless.nodes.plugins.module_utils.request.written import as_written
 from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching, windows
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import asked
+from ansible_collections.hitless.nodes.plugins.plugin_utils._installed import chart_tool_problems, has_collection
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -145,13 +145,16 @@ def _parse_problems(run: Mapping[str, Any]) -> list[str]:
 def _upgrade_problems(run: Mapping[str, Any]) -> list[str]:
     """What is wrong with the variables of an upgrade, and what is missing here of what applies a chart."""
     found = asked.problems(run)
-    if found or not run.get("agent_chart") or asked.is_true(run.get("agent_rollback")):
+    if not run.get("agent_chart") or asked.is_true(run.get("agent_rollback")):
         return found
-    try:
-        values_of(run.get("agent_values", {}), run.get("agent_values_files", []))
-    except HitlessError as exc:
-        return [exc.msg]
-    return []
+    found += chart_tool_problems(str(run.get("agent_helm") or ""))
+    values, files = run.get("agent_values", {}), run.get("agent_values_files", [])
+    if isinstance(values, Mapping) and isinstance(files, list):
+        try:
+            values_of(values, files)
+        except HitlessError as exc:
+            found.append(exc.msg)
+    return found
 
 
 def _selector_problems(values: Mapping[str, Any]) -> list[str]:
@@ -167,7 +170,7 @@ def _missing(request: problems.Request, values: Mapping[str, Any], specs: Mappin
     redfish = values.get("power_method", problems.DEFAULT_POWER_METHOD) == "redfish"
     if "power_method" not in specs or not redfish or request.action not in ("poweroff", "reboot"):
         return []
-    if importlib.util.find_spec("ansible_collections.community.general") is not None:
+    if has_collection("community.general"):
         return []
     return [
         "power_method=redfish needs the collection community.general, which isn't installed: "

@@ -19,7 +19,8 @@ ARGUMENT_SPEC = {
     "window": {"type": "raw"},
     "deadline": {"type": "raw"},
     "expected": {"type": "float", "default": 0},
-    "hosts": {"type": "list", "elements": "str", "default": []},
+    # No default: with one, required_by would ask for a playbook in any case.
+    "hosts": {"type": "list", "elements": "str"},
     "results": {"type": "list", "elements": "dict", "default": []},
     "playbook": {"type": "str"},
     "resume_options": {"type": "str", "default": ""},
@@ -37,7 +38,7 @@ class ActionModule(ActionBase):
         _validation, options = self.validate_argument_spec(
             argument_spec=ARGUMENT_SPEC, required_by={"hosts": "playbook"}
         )
-        hosts, results = options["hosts"], options["results"]
+        hosts, results = options["hosts"] or [], options["results"]
         if len(results) != len(hosts):
             raise AnsibleActionFail("results must have an item for each of the hosts")
         # Check mode says at any time what would be done.

@@ -37,7 +37,6 @@ options:
       - Inventory names of all nodes of the run, to say which of them are done. By default nothing is printed.
     type: list
     elements: str
-    default: []
   results:
     description:
       - Of each of O(hosts) the result of M(hitless.nodes.maintenance_report), empty where there is none yet.

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 
 
 def has_collection(name: str) -> bool:
@@ -17,3 +18,14 @@ def has_collection(name: str) -> bool:
         return importlib.util.find_spec(f"ansible_collections.{name}") is not None
     except ModuleNotFoundError:  # there isn't even another collection of that namespace
         return False
+
+
+def chart_tool_problems(helm: str) -> list[str]:
+    """What is missing of what applies charts, one line each; helm: its path, "" for the one in PATH."""
+    problems = []
+    if not has_collection("kubernetes.core"):
+        problems.append("a chart is applied by kubernetes.core: ansible-galaxy collection install kubernetes.core")
+    if shutil.which(helm or "helm") is None:
+        where = f"at {helm} (agent_helm)" if helm else "in the controller's PATH"
+        problems.append(f"a chart is applied by helm, and there is none {where}: install Helm 3, or set agent_helm")
+    return problems

@@ -199,7 +199,7 @@ def test_without_kubernetes_core_one_line_says_what_to_install_before_any_change
     done = play(release, tmp_path, environment=ONLY_OURS, agent_chart=chart, agent_values=VALUES)
     output = done.stdout + done.stderr
     assert done.returncode != 0, output
-    line = f"{CHECKED}a chart is applied by kubernetes.core: ansible-galaxy collection install kubernetes.core"
+    line = "a chart is applied by kubernetes.core: ansible-galaxy collection install kubernetes.core"
     assert any(line in each for each in output.splitlines()), output
     assert "Traceback" not in output
     assert {one["method"] for one in release.requests()[since:]} <= {"GET"}

@@ -334,7 +334,7 @@ def _finish(work: Pull) -> None:
 def _pulled(work: Pull) -> dict[str, Any]:
     """The result of a pull that went well."""
     result, hold = work.outcome(), work.params["hold"]
-    pulled = [row["name"] for row in result["nodes"] if row["result"] == "pulled"]
+    pulled = pull_result.names(result["nodes"], "pulled")
     return result | {
         "changed": bool(pulled) or (hold and work.made),
         "daemonset": f"{work.params['namespace']}/{work.params['name']}" if hold else None,

@@ -143,13 +143,15 @@ def left(targets: Iterable[Target]) -> list[Target]:
 
 def next_nodes(targets: Iterable[Target], written: Sequence[str], parallel: int) -> list[str]:
     """The nodes to name now: those named already, those that have the images anyway, and so many that have not."""
-    targets = list(targets)
-    waiting = [target for target in targets if target.state == WAITING and target.name not in written]
-    pulling = [target for target in targets if target.state == ASKED and not target.before]
-    room = max(0, parallel - len(pulling))
-    ready = [target.name for target in waiting if target.before]
-    others = [target.name for target in waiting if not target.before]
-    return [*written, *ready, *others[:room]]
+    room = parallel
+    ready: list[str] = []
+    others: list[str] = []
+    for target in targets:
+        if target.state == ASKED and not target.before:
+            room -= 1
+        if target.state == WAITING and target.name not in written:
+            (ready if target.before else others).append(target.name)
+    return [*written, *ready, *others[: max(0, room)]]
 
 
 def progress(targets: Iterable[Target]) -> str:

@@ -28,13 +28,18 @@ def outcome(
         "changed": False,
         "images": [_image(number, reference, there) for number, reference in enumerate(references)],
         "nodes": rows,
-        "failed_nodes": [row["name"] for row in rows if row["result"] == "failed"],
-        "missing_nodes": [row["name"] for row in rows if row["result"] == "missing"],
+        "failed_nodes": names(rows, "failed"),
+        "missing_nodes": names(rows, "missing"),
         "daemonset": None,
         "removed": [],
         "seconds": round(seconds, 1),
         "diff": {"before": {}, "after": {}},
     }
+
+
+def names(rows: Sequence[dict[str, Any]], result: str) -> list[str]:
+    """The nodes of which that became."""
+    return [row["name"] for row in rows if row["result"] == result]
 
 
 def _row(target: Target, allow_missing: Sequence[str]) -> dict[str, Any]:

@@ -63,3 +63,13 @@ def test_results_that_do_not_fit_the_hosts_are_refused(play: Play) -> None:
     task = {"hitless.nodes.maintenance_window": {"hosts": list(HOSTS), "results": [{}], "playbook": "x"}}
     done = play([{"hosts": "worker-1", "gather_facts": False, "tasks": [task]}])
     assert "results must have an item for each of the hosts" in done.stdout
+
+
+def test_the_window_of_a_run_as_a_whole_needs_neither_hosts_nor_a_playbook(play: Play) -> None:
+    tasks: list[dict[str, Any]] = [
+        {"hitless.nodes.maintenance_window": {"deadline": "{{ until }}"}, "register": "window"},
+        {"ansible.builtin.debug": {"msg": "open {{ window.open }}"}},
+    ]
+    plays = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+    assert "open True" in play(plays, until=IN_AN_HOUR).stdout
+    assert "open False" in play(plays, until="2026-01-01T00:00:00+00:00").stdout
