@@ -8,22 +8,35 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction
+from ansible_collections.hitless.nodes.plugins.module_utils.record import questions
+from ansible_collections.hitless.nodes.plugins.plugin_utils._router import RouterAction
 
 
-class ActionModule(SlicedAction):
-    """frr_bgp_wait, in slices with a progress line between them, told the inventory names of node and router."""
+class ActionModule(RouterAction):
+    """frr_bgp_wait, in slices with a progress line between them, told what the record says of the router."""
 
-    SENDS_RUN = False
+    WAITS = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result, and when the wait began and ended by the controller's clocks: routers' clocks differ.
-
-        Delegated, the play's host is the node; otherwise it is the router itself.
-        """
+        """The module's result, with times by the controller's clocks, since routers' clocks differ."""
         asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        host = (task_vars or {}).get("inventory_hostname")
-        delegate = self._task.delegate_to
-        names = {"node": host, "router": delegate} if delegate else {"node": None, "router": host}
-        self._task.args = {**self._task.args, "_names": names}
-        return super().run(tmp, task_vars) | {"asked_at": asked_at, "ended_at": time.monotonic()}
+        result = super().run(tmp, task_vars)
+        stale = any(entry.get("stale") for entry in result.get("remaining") or [])
+        return result | {"asked_at": asked_at, "ended_at": time.monotonic(), "stale": stale}
+
+    def arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The arguments, with what the inventory calls node and router."""
+        node = variables["inventory_hostname"] if self._task.delegate_to else None
+        return super().arguments(variables) | {"_names": {"node": node, "router": self.router(variables)}}
+
+    def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
+        """On the way out, all that any router had must be gone. On the way back, what this one had must be there."""
+        addresses = questions.addresses_on(record, router)
+        if self._task.args.get("state") in ("withdrawn", "unused"):
+            return {"addresses": addresses, "prefixes": questions.prefixes_anywhere(record, vrfs)}
+        return {
+            "addresses": addresses,
+            "prefixes": questions.prefixes_back(record, router),
+            "forwarded": questions.forwarded_back(record, router),
+            "sessions": questions.sessions_back(record, router),
+        }

@@ -60,6 +60,21 @@ attributes:
         between which it prints what is still waited for.
 """
 
+    # For modules that run on routers.
+    ROUTER = r"""
+options: {}
+notes:
+  - In a play the variables C(router_vrfs) and C(router_vtysh) stand in for the options O(vrfs) and O(vtysh), those of
+    the router before those of the node.
+attributes:
+  action:
+    description: Has an action plugin of the same name, so some of it runs on the controller.
+    support: full
+    details:
+      - The action plugin completes the options from the router's variables, and has the SSH connection end when the
+        router is silent.
+"""
+
     # For modules whose action plugin runs them in slices. The options are the action plugin's, not people's.
     SLICED = r"""
 options:
@@ -76,4 +91,23 @@ attributes:
     details:
       - The action plugin cuts a wait that takes long into slices of about 12 seconds,
         between which it prints what is still waited for.
+"""
+
+    # For actions that show something to people: they are action plugins only.
+    REPORTER = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Prints, but writes no files.
+  diff_mode:
+    support: N/A
+    details:
+      - Reports are no change of what they report.
+  idempotent:
+    support: full
+  action:
+    description: It is an action plugin and runs on the controller only.
+    support: full
 """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # The same options as _client.argument_spec(), with the names and variables of kubernetes.core.
+    # The same options as argument_spec() in kube/connection.py, with the names and variables of kubernetes.core.
     DOCUMENTATION = r"""
 options:
   kubeconfig:
@@ -58,6 +58,10 @@ options:
         option.
     type: float
     default: 10.0
+notes:
+  - In a play the variables C(kubeconfig), C(kube_context), C(kube_host), C(kube_api_key), C(kube_validate_certs),
+    C(kube_ca_cert), C(kube_client_cert), C(kube_client_key) and C(kube_request_timeout) stand in for the options of
+    these names, so that an inventory says once how to reach the cluster.
 requirements:
   - python >= 3.11
   - kubernetes >= 31.0.0

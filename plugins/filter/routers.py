@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils._record import not_awaited
-
 # The loop variable of every task that goes over the routers.
 ROUTER = "__router"
 # What a task adds to the result of one loop item, and what no later task needs.
@@ -85,87 +83,6 @@ def held_seconds(loop: Mapping[str, Any], router: str) -> float:
     return max(0.0, round(time.monotonic() - ended[0], 3)) if ended else 0.0
 
 
-def baseline(record: Mapping[str, Any], router: str | None = None) -> dict[str, list[str]]:
-    """VRF -> the prefixes that the node had in BGP before the claim, on one router or (without one) on any of them."""
-    routes = record["before"]["routes"]
-    chosen = [routes.get(router) or {}] if router is not None else routes.values()
-    result: dict[str, set[str]] = {}
-    for vrfs in chosen:
-        for vrf, seen in vrfs.items():
-            if seen.get("bgp"):
-                result.setdefault(vrf, set()).update(seen["bgp"])
-    return {vrf: sorted(prefixes) for vrf, prefixes in sorted(result.items())}
-
-
-def baseline_back(record: Mapping[str, Any], router: str) -> dict[str, list[str]]:
-    """VRF -> the prefixes that one router has to have of the node again on the way back."""
-    left_out = not_awaited(dict(record))
-    return {vrf: [each for each in listed if each not in left_out] for vrf, listed in baseline(record, router).items()}
-
-
-def installed_baseline(record: Mapping[str, Any], router: str) -> dict[str, list[str]]:
-    """VRF -> the prefixes that one router's kernel forwarded to the node before the claim, by routes of their own.
-
-    Those that the way back waits for.
-    """
-    routes = record["before"]["routes"].get(router) or {}
-    left_out = not_awaited(dict(record))
-    return {vrf: sorted(set(seen.get("fib") or []) - left_out) for vrf, seen in sorted(routes.items())}
-
-
-def baseline_in(record: Mapping[str, Any], vrfs: Iterable[str]) -> dict[str, list[str]]:
-    """VRF -> all prefixes that any router had of the node before the claim, in whichever VRF.
-
-    What is gone has to be gone everywhere; in a VRF where a prefix never was, its absence is seen just as well.
-    """
-    every = sorted({prefix for prefixes in baseline(record).values() for prefix in prefixes})
-    return dict.fromkeys(vrfs, every)
-
-
-def addresses_on(record: Mapping[str, Any], router: str) -> list[str]:
-    """The node's addresses on one router: those it was claimed with, and those of its link-local sessions there."""
-    own = list(record["before"]["addresses"])
-    sessions = (record["before"].get("sessions") or {}).get(router) or []
-    return own + [each["address"] for each in sessions if each["address"] not in own]
-
-
-def sessions_before(record: Mapping[str, Any], router: str) -> list[dict[str, str]]:
-    """The sessions that one router had with the node before the claim and that were up: {vrf, address}."""
-    sessions = (record["before"].get("sessions") or {}).get(router) or []
-    return [
-        {"vrf": each.get("vrf") or "default", "address": each["address"]} for each in sessions if each["established"]
-    ]
-
-
-def routers_changed(record: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Router -> drained sessions, of the routers whose configuration this maintenance changed (or was about to) and
-    has not put back, as the record's notes say: routers_changed, routers_flushed, routers_restored."""
-    changed: dict[str, list[dict[str, str]]] = {}
-    for entry in record.get("history") or []:
-        for router, drained in (entry.get("routers_changed") or {}).items():
-            known = changed.setdefault(router, [])
-            known += [each for each in drained if each not in known]
-        for router in entry.get("routers_flushed") or []:
-            changed.setdefault(router, [])
-        for router in entry.get("routers_restored") or []:
-            changed.pop(router, None)
-    return changed
-
-
-def to_note(loop: Mapping[str, Any], key: str) -> dict[str, list[Any]]:
-    """Router -> what a result has under a key, of the routers on which something would be changed."""
-    return {each[ROUTER]: each[key] for each in loop.get("results", []) if each.get("changed")}
-
-
-def with_stale(loop: Mapping[str, Any]) -> list[str]:
-    """The routers that were seen to have stale paths of the node left when the wait on them was over."""
-    return [
-        each[ROUTER]
-        for each in loop.get("results", [])
-        if each.get("failed") and any(entry.get("stale") for entry in each.get("remaining") or [])
-    ]
-
-
 def seconds_left(seconds: float, since: str) -> float:
     """How much is left of so many seconds that began at a moment (RFC 3339, by this machine's clock); 0.0 if none.
 
@@ -173,37 +90,6 @@ def seconds_left(seconds: float, since: str) -> float:
     """
     gone = (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
     return round(min(float(seconds), max(0.0, float(seconds) - gone)), 3)
-
-
-def with_baseline(routers: Iterable[str], record: Mapping[str, Any]) -> list[str]:
-    """Those of the routers that had a route of the node before the claim."""
-    return [router for router in routers if baseline(record, router)]
-
-
-def slowest(routers: Mapping[str, Mapping[str, Any]], event: str, at: str) -> dict[str, Any]:
-    """The longest of what router_seconds measured of an event, as node_estimate keeps it: {event, seconds, ...}."""
-    found = [
-        {"event": event, "seconds": seconds, "at": at, "router": router, "family": kind}
-        for router, measured in routers.items()
-        for kind, seconds in (measured.get("families") or {"all families": measured["seconds"]}).items()
-    ]
-    return max(found, key=lambda each: each["seconds"])
-
-
-def measured_lines(
-    routers: Mapping[str, Mapping[str, Any]], by_routers: Mapping[str, Any], by_cilium: Mapping[str, Any], node: str
-) -> list[str]:
-    """What was measured, for the terminal, beside the estimates from what routers negotiated and from Cilium alone."""
-    lines = [f"{node}: from the change of the label until a router had no path to it any more"]
-    for router, measured in routers.items():
-        bound = "at most " if measured["at_most"] else ""
-        families = measured.get("families") or {"all families": measured["seconds"]}
-        words = ", ".join(f"{kind} {bound}{seconds} s" for kind, seconds in families.items())
-        lines.append(f"  router {router}: {words}")
-    for source, estimate in (("the routers' capabilities", by_routers), ("Cilium alone", by_cilium)):
-        seconds = "without a bound" if estimate["unbounded"] else f"{estimate['seconds']} s"
-        lines.append(f"  estimated from {source}: {seconds} ({estimate['reason']})")
-    return lines
 
 
 class FilterModule:
@@ -216,17 +102,5 @@ class FilterModule:
             "by_router": by_router,
             "router_seconds": router_seconds,
             "held_seconds": held_seconds,
-            "baseline": baseline,
-            "baseline_back": baseline_back,
-            "with_baseline": with_baseline,
-            "installed_baseline": installed_baseline,
-            "baseline_in": baseline_in,
-            "addresses_on": addresses_on,
-            "sessions_before": sessions_before,
-            "routers_changed": routers_changed,
-            "to_note": to_note,
-            "with_stale": with_stale,
             "seconds_left": seconds_left,
-            "slowest": slowest,
-            "measured_lines": measured_lines,
         }

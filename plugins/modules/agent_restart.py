@@ -14,6 +14,8 @@ description:
     runs the right image, is Ready, and has the BGP sessions again that there were before.
   - Just before, a pod of its own proves that the node has the images now. One that was removed meanwhile is pulled
     again, and where that fails nothing is restarted.
+  - Before it deletes the pod, it notes in the node's record that the restart has begun. A node without a record gets
+    none.
   - Does nothing where the agent is of the present template and Ready. So a run that was stopped goes on where it was.
   - The DaemonSet must have updateStrategy OnDelete, since otherwise its controller restarts agents on other nodes.
   - Whether the routers have kept the routes only they can tell, see M(hitless.nodes.frr_bgp_wait).
@@ -147,21 +149,22 @@ exceeded:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._agent_restart import restart
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.agent_restart import restart
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return restart(_client.connect(module), module.params, check_mode=module.check_mode)
+    return restart(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -173,7 +176,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 600.0},
             "force": {"type": "bool", "default": False},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -11,7 +11,7 @@ short_description: Take over the restarts of Cilium's agents from their DaemonSe
 version_added: 0.1.0
 description:
   - Makes the update strategy of the agents' DaemonSet C(OnDelete), so that a change of its template restarts no agent
-    by itself, and puts it back later. An annotation of the DaemonSet keeps what was before.
+    by itself, and puts it back later. An annotation of the DaemonSet keeps the previous strategy and template.
   - Checks before whether agents should be restarted at all - cilium-operator runs, no condition of a
     CiliumBGPClusterConfig says that something is wrong, the step is one minor version at most, and no
     CiliumBGPPeeringPolicy is left where Cilium 1.19 or newer comes.
@@ -26,8 +26,8 @@ options:
       - V(driven) takes the restarts over, and does nothing where they are already.
       - V(released) gives them back. Refused as long as an agent is of another template, since the DaemonSet's
         controller would restart it then.
-      - V(rolled_back) puts back the template that the DaemonSet had when its restarts were taken over. Agents are not
-        restarted by that.
+      - V(rolled_back) puts back the template that the DaemonSet had when its restarts were taken over. That restarts no
+        agent.
     type: str
     choices: [driven, released, rolled_back]
     required: true
@@ -74,6 +74,34 @@ options:
           - Its revision.
         type: int
         required: true
+  applied_by:
+    description:
+      - What has just changed the DaemonSet, for people. Then it is a failure if the DaemonSet was not C(OnDelete) any
+        more (it is again), or has images that are neither in O(images) nor were there before.
+    type: str
+  expected_images:
+    description:
+      - Images that the DaemonSet must have then.
+    type: list
+    elements: str
+    default: []
+  hosts:
+    description:
+      - The inventory hosts of the run, in their order, each with the name of its Node. They are returned in the order
+        in which their agents are restarted.
+    type: dict
+    default: {}
+  batch:
+    description:
+      - How many agents are restarted at once, at most.
+    type: int
+    default: 1
+  before_change:
+    description:
+      - Whether the change of the template is still to come, as in check mode. Then O(images) say which agents it
+        concerns.
+    type: bool
+    default: false
 seealso:
   - module: hitless.nodes.agent_restart
   - module: hitless.nodes.image_pull
@@ -152,7 +180,12 @@ nodes:
     planned:
       description:
         - Whether it has an image of which O(images) has another version; with O(state=rolled_back), whether it is of
-          another template than that of before. So, which agents a change that is still to come concerns.
+          another template than the previous one. So, which agents a change that is still to come concerns.
+      type: bool
+    restart:
+      description:
+        - Whether it is to be restarted, because it isn't of the present template or not Ready, or (O(before_change))
+          because the change concerns it.
       type: bool
   sample:
     - name: worker-3
@@ -162,14 +195,29 @@ nodes:
       ready: true
       current: false
       planned: true
+      restart: true
 outdated:
   description: Names of the Nodes whose agents are of another template.
   type: list
   elements: str
   returned: success
   sample: [worker-3]
+batches:
+  description:
+    - O(hosts) in batches of O(batch) at most. Each batch is of one zone, and a zone is done before the next one begins.
+    - The first agent that is restarted is a batch of its own, since the others are measured by it.
+    - Nodes that say no zone are alone where others say one. Where none does, there are no zones.
+  type: list
+  elements: list
+  returned: success
+  sample: [[worker-1], [worker-2, worker-3]]
+plan:
+  description: Which agents would be restarted, and in which order, in one line.
+  type: str
+  returned: success
+  sample: "2 of 3 agents would be restarted, in this order: worker-1; worker-3"
 release:
-  description: The Helm release and its revision of before, V(null) if none was kept.
+  description: The Helm release with its previous revision. V(null) if none was kept.
   type: dict
   returned: success
   sample: {name: cilium, revision: 7}
@@ -191,21 +239,22 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._module import run
-from ansible_collections.hitless.nodes.plugins.module_utils._rollout import rollout
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.rollout import rollout
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return rollout(_client.connect(module), module.params, check_mode=module.check_mode)
+    return rollout(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             "state": {"type": "str", "choices": ["driven", "released", "rolled_back"], "required": True},
             "images": {"type": "list", "elements": "str", "default": []},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
@@ -216,8 +265,13 @@ def main() -> None:
                 "type": "dict",
                 "options": {"name": {"type": "str", "required": True}, "revision": {"type": "int", "required": True}},
             },
+            "applied_by": {"type": "str"},
+            "expected_images": {"type": "list", "elements": "str", "default": []},
+            "hosts": {"type": "dict", "default": {}},
+            "batch": {"type": "int", "default": 1},
+            "before_change": {"type": "bool", "default": False},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -262,17 +262,19 @@ nodes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._info import cilium_bgp_info
-from ansible_collections.hitless.nodes.plugins.module_utils._module import run
-from ansible_collections.hitless.nodes.plugins.module_utils._sessions import AT_ONCE, BACKENDS, GATHER
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.agents import AT_ONCE
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.bgp_sessions import BACKENDS, GATHER
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import cilium_bgp_info
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     options = module.params
     return cilium_bgp_info(
-        _client.connect(module, connections=AT_ONCE),
+        connect(module, connections=AT_ONCE),
         options["names"],
         backend=options["backend"],
         gather=options["gather"],
@@ -284,13 +286,13 @@ def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             "names": {"type": "list", "elements": "str", "required": True},
             "backend": {"type": "str", "choices": list(BACKENDS), "default": "auto"},
             "gather": {"type": "list", "elements": "str", "choices": list(GATHER), "default": ["peers"]},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

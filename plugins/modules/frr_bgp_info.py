@@ -22,6 +22,7 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
+  - hitless.nodes.attributes.router
 options:
   addresses:
     description:
@@ -284,15 +285,16 @@ others:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module, _withdrawal
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._router import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_vrfs,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -319,14 +321,14 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "router": socket.gethostname(),
         "frr_version": router.release(),
         "neighbors": view["neighbors"],
-        "routes": _withdrawal.with_installed(view),
+        "routes": route_rules.with_installed(view),
         "fib": view["fib"],
         "others": view["others"],
     }
 
 
 def main() -> None:
-    _module.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS)
 
 
 if __name__ == "__main__":

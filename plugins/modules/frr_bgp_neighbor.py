@@ -22,13 +22,21 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.writer
+  - hitless.nodes.attributes.router
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it, in place of O(addresses), O(drained) and
+        O(prefixes).
+      - The action plugin takes them from it for the router that the task is delegated to. It has to be the record as it
+        is now, since it says what this maintenance has changed on the router.
+    type: dict
   addresses:
     description:
       - The node's addresses, IPv4 and IPv6.
+      - Required without O(record).
     type: list
     elements: str
-    required: true
   state:
     description:
       - V(graceful_shutdown) gives all paths of the node the lowest preference (RFC 8326), so that traffic moves to the
@@ -148,24 +156,33 @@ flushed:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module, _running_config
-from ansible_collections.hitless.nodes.plugins.module_utils._answers import RouterError
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._neighbor import Neighbors, flush, planned, stale_sessions
-from ansible_collections.hitless.nodes.plugins.module_utils._router import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import (
+    MARK,
+    SHUT,
+    Change,
+    Neighbors,
+    Session,
+    planned,
+)
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor_flush import flush, stale_sessions
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
     checked_vrfs,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["up", "graceful_shutdown", "flushed"], "required": True},
     "drained": {"type": "list", "elements": "dict", "default": []},
     "prefixes": {"type": "raw"},
@@ -175,45 +192,49 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def short(sessions: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Which sessions these are."""
-    return [{key: each[key] for key in ("vrf", "address")} for each in sessions]
-
-
 def work(module: AnsibleModule) -> dict[str, Any]:
     """What was, or would be, changed."""
     params = module.params
-    vrfs = checked_vrfs(params["vrfs"])
     router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
-    neighbors = Neighbors(router, vrfs, name=socket.gethostname())
+    neighbors = Neighbors(router, checked_vrfs(params["vrfs"]), name=socket.gethostname())
     act = flushed if params["state"] == "flushed" else set_state
     return act(module, neighbors)
 
 
-def set_state(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
-    """The result of the two states that last."""
-    state = module.params["state"]
-    drained = checked_sessions(module.params["drained"]) or []
+def short(sessions: list[Session]) -> list[dict[str, str]]:
+    """Which sessions these are."""
+    return [{"vrf": each.vrf, "address": each.address} for each in sessions]
+
+
+def checked_drained(values: list[dict[str, Any]], neighbors: Neighbors) -> list[dict[str, Any]]:
+    """The sessions in O(drained) in their one spelling; RouterError for one that isn't with the node."""
+    drained = checked_sessions(values) or []
     for each in drained:
         if each["address"] not in neighbors.router.addresses:
             raise RouterError(
                 f"router {neighbors.name}: drained names {each['address']}, which is none of the node's addresses"
                 f" ({', '.join(sorted(neighbors.router.addresses))}); nothing was changed"
             )
+    return drained
+
+
+def set_state(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
+    """The result of the two states that last."""
+    state = module.params["state"]
+    drained = checked_drained(module.params["drained"], neighbors)
     if state == "graceful_shutdown":
         neighbors.ensure_can_drain()
     before = neighbors.config()
     sessions = neighbors.read(before)
     plan = planned(sessions, state, drained)
-    lines = [f"{each['head']}: neighbor {each['name']} {each['set']}" for each in plan]
     if plan and not module.check_mode:
         sessions = neighbors.read(neighbors.apply(plan, before))
     return {
         "changed": bool(plan),
-        "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
-        "drained": short(plan) if state == "graceful_shutdown" else [],
+        "neighbors": [each.facts() for each in sessions],
+        "drained": short([change.session for change in plan]) if state == "graceful_shutdown" else [],
         "flushed": [],
-        "diff": {"before": "", "after": "".join(f"{line}\n" for line in lines)},
+        "diff": {"before": "", "after": "".join(f"{change.title}\n" for change in plan)},
     }
 
 
@@ -226,25 +247,29 @@ def flushed(module: AnsibleModule, neighbors: Neighbors) -> dict[str, Any]:
         chosen = stale_sessions(sessions, view, neighbors.name)
     else:
         chosen = flush(neighbors, view, lambda: neighbors.router.look(wanted), timeout=module.params["timeout"])
-    names = ", ".join(each["name"] for each in chosen)
+    names = ", ".join(each.name for each in chosen)
     verb = "would be" if module.check_mode else "was"
     loud = (
         f"router {neighbors.name}: stale routes of the node outlived their time, so neighbor {names} {verb} shut"
-        f" ('neighbor ... shutdown message {_running_config.MARK}') and undone at once"
+        f" ('neighbor ... shutdown message {MARK}') and undone at once"
     )
-    lines = [f"{each['head']}: neighbor {each['name']} shutdown, undone\n" for each in chosen]
     return {
         "changed": bool(chosen),
-        "neighbors": [{key: value for key, value in each.items() if key != "head"} for each in sessions],
+        "neighbors": [each.facts() for each in sessions],
         "drained": [],
         "flushed": short(chosen),
         "warnings": [loud] if chosen else [],
-        "diff": {"before": "", "after": "".join(lines)},
+        "diff": {"before": "", "after": "".join(f"{Change(each, SHUT).title}, undone\n" for each in chosen)},
     }
 
 
 def main() -> None:
-    _module.run(work, ARGUMENTS, required_if=[("state", "flushed", ("prefixes",))])
+    adapter.run(
+        work,
+        ARGUMENTS,
+        required_one_of=[("addresses", "record")],
+        required_if=[("state", "flushed", ("prefixes", "record"), True)],
+    )
 
 
 if __name__ == "__main__":

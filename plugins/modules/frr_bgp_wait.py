@@ -33,19 +33,26 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.sliced
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it, in place of O(addresses), O(prefixes),
+        O(forwarded) and O(sessions).
+      - The action plugin takes them from it for the router that the task is delegated to. It has to be the record as it
+        is now, since what has to be there changes during a maintenance.
+    type: dict
   addresses:
     description:
       - The node's addresses, IPv4 and IPv6. A path or route belongs to the node if its next hop is one of them.
+      - Required without O(record).
     type: list
     elements: str
-    required: true
   prefixes:
     description:
       - The prefixes to wait for, IPv4 and IPv6, as a list or as a dictionary of a list for each VRF.
       - Those of a baseline that was read with M(hitless.nodes.frr_bgp_info) before, of all routers together.
         An empty list is an error, since it would prove nothing.
+      - Required without O(record).
     type: raw
-    required: true
   state:
     description:
       - V(withdrawn) waits until the router has no path to the node any more.
@@ -179,6 +186,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+stale:
+  description: Whether a stale path of the node was left when the wait ended.
+  type: bool
+  returned: always
+  sample: false
 asked_at:
   description: When the wait began, by the controller's clock (RFC 3339, UTC).
   type: str
@@ -253,25 +265,26 @@ settled:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._polling import Limits
-from ansible_collections.hitless.nodes.plugins.module_utils._route_wait import RouteWait
-from ansible_collections.hitless.nodes.plugins.module_utils._route_watch import RouteWatch
-from ansible_collections.hitless.nodes.plugins.module_utils._router import (
-    Router,
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
 )
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_wait import RouteWait
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_watch import RouteWatch
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
-    "prefixes": {"type": "raw", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
+    "prefixes": {"type": "raw"},
     "state": {"type": "str", "choices": ["withdrawn", "present", "unused", "kept"], "required": True},
     "forwarded": {"type": "raw"},
     "sessions": {"type": "list", "elements": "dict"},
@@ -306,7 +319,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return wait.look()
     if params["state"] == "kept":
-        # In one piece: between slices nobody would look.
+        # In one piece: nothing would look at the router between slices.
         return RouteWatch(wait).watch(begin=params["begin"], timeout=params["timeout"], interval=params["interval"])
     limits = Limits.of(params)
     # What an earlier wait saw says nothing about a later slice of this one: its first look found something else.
@@ -316,7 +329,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    _module.run(work, {**ARGUMENTS, **NAMES, **_module.SLICE_OPTIONS})
+    adapter.run(
+        work,
+        {**ARGUMENTS, **NAMES, **adapter.SLICE_OPTIONS},
+        required_one_of=[("addresses", "record"), ("prefixes", "record")],
+    )
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ requirements:
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
+  - hitless.nodes.attributes.router
 options:
   prefixes:
     description:
@@ -134,11 +135,11 @@ unit:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module
-from ansible_collections.hitless.nodes.plugins.module_utils._fib import Fib
-from ansible_collections.hitless.nodes.plugins.module_utils._frr_policy import frr_policy_info
-from ansible_collections.hitless.nodes.plugins.module_utils._router import checked_prefixes, checked_vrfs
-from ansible_collections.hitless.nodes.plugins.module_utils._vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import checked_prefixes, checked_vrfs
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.policy_info import frr_policy_info
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -159,7 +160,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    _module.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS)
 
 
 if __name__ == "__main__":

@@ -232,21 +232,22 @@ seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._image_pull import pull
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.pull import pull
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return pull(_client.connect(module), module.params, check_mode=module.check_mode)
+    return pull(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "images": {"type": "list", "elements": "str"},
@@ -266,7 +267,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 3600.0},
             "takeover": {"type": "bool", "default": False},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
         required_if=[("state", "present", ["images"])],
     )
 

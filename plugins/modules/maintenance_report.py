@@ -7,48 +7,130 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: maintenance_report
-short_description: Print a report and write it to files on the controller
+short_description: Report what happened to a node, in the terminal and in files on the controller
 version_added: 0.1.0
 description:
-  - Prints lines in ansible-playbook's output as they are, and writes files on the controller.
-  - A file is there as a whole or not at all.
-  - It does what several tasks with M(ansible.builtin.debug) and M(ansible.builtin.copy) would do, in a fraction of
-    their time.
-  - The role P(hitless.nodes.report#role) uses it.
+  - Says what happened to a node, with phases, durations, routers, what was restored, and what a prober lost.
+  - Prints a summary, and writes the same as JSON and as one HTML page without external parts. A file is there as a
+    whole or not at all.
+  - Of a node that was refused, or was never claimed, there is nothing to report. RV(line) says why it failed in any
+    case.
 extends_documentation_fragment:
   - hitless.nodes.attributes
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Prints, but writes no files.
-  diff_mode:
-    support: N/A
-    details:
-      - Reports are no change of what they report.
-  idempotent:
-    support: full
-  action:
-    description: It is an action plugin and runs on the controller only.
-    support: full
+  - hitless.nodes.attributes.reporter
 options:
-  lines:
+  state:
     description:
-      - Lines to print.
+      - With V(written), reports what happened to O(node).
+      - With V(redrawn), reports once more what the JSON file O(report) says, with the figures of a prober that ended
+        later.
+      - With V(writable), only makes sure that a report can be written to O(folder), before there is one.
+    type: str
+    choices: [written, redrawn, writable]
+    default: written
+  node:
+    description:
+      - Name of the Node. Required with O(state=written).
+    type: str
+  direction:
+    description:
+      - What was done with the node. Required with O(state=written).
+    type: str
+    choices: [maintenance, out, in, probe, upgrade]
+  sources:
+    description:
+      - Results of M(hitless.nodes.node_claim) and records. The one with the longest history counts.
+    type: list
+    elements: dict
+    default: []
+  failure:
+    description:
+      - What failed. Empty where nothing did. C(task) and C(reason) say what and why.
+      - C(end) says how the node was left. V(refused) means that nothing was changed, V(put back) that it is as it was,
+        V(left) that putting it back failed, with the reason as C(left), V(stopped) that it stays out of service,
+        V(held) that its agent's restart had begun, V(lost) that its record is gone or another run's, and V(unread) that
+        how far it came could not be read, with the reason as C(left).
+    type: dict
+    default: {}
+  undone:
+    description:
+      - Which routes are not back although the node was put back, in words.
+    type: str
+    default: ""
+  target:
+    description:
+      - What the run was asked for, for the command in the last line of an upgrade that failed.
+    type: str
+    default: ""
+  untouched:
+    description:
+      - The hosts after this one whose nodes were not claimed, for the last line of an upgrade that failed.
     type: list
     elements: str
     default: []
-  folder:
+  claimed:
     description:
-      - Folder for the files, made where it is missing.
-      - Without O(files), it is only made sure that files can be written there.
-      - By default no files are written.
-    type: path
-  files:
-    description:
-      - The content of each file, by its name in O(folder).
+      - Result of M(hitless.nodes.node_claim). Check mode tells from it what would be done.
     type: dict
     default: {}
+  info:
+    description:
+      - Result of M(hitless.nodes.node_info), for the same.
+    type: dict
+    default: {}
+  drained:
+    description:
+      - Result of M(hitless.nodes.node_drain), for the same. Not needed on the way back.
+    type: dict
+    default: {}
+  action:
+    description:
+      - What happens to the node while it is out of service, for the same.
+    type: str
+    choices: [poweroff, reboot, none, pause]
+    default: poweroff
+  estimates:
+    description:
+      - Two estimates of M(hitless.nodes.node_claim) and M(hitless.nodes.node_estimate), each with C(seconds),
+        C(unbounded) and C(reason), to be printed beside what was measured on the routers. By default that isn't printed
+        by family.
+    type: dict
+    suboptions:
+      routers:
+        description:
+          - The one from what the routers had negotiated.
+        type: dict
+        required: true
+      cilium:
+        description:
+          - The one from what Cilium alone knows.
+        type: dict
+        required: true
+  probe:
+    description:
+      - Path, on the controller, of the JSON file of a prober that ran meanwhile. Empty where none did.
+    type: path
+    default: ""
+  report:
+    description:
+      - Path, on the controller, of the JSON file of an earlier report. Required with O(state=redrawn).
+    type: path
+    default: ""
+  folder:
+    description:
+      - Folder on the controller for the two files, made where it is missing. A relative one starts at the current
+        folder.
+      - Empty means that no files are written.
+    type: path
+    default: ""
+  name:
+    description:
+      - Name of the two files, without extension. Empty means the node and the time at which it began.
+    type: str
+    default: ""
+seealso:
+  - module: hitless.nodes.node_claim
+  - module: hitless.nodes.maintenance_window
 author:
   - hitless.nodes contributors (@hitless)
 """
@@ -56,22 +138,64 @@ author:
 EXAMPLES = r"""
 - name: Make sure that a report can be written, before there is anything to report
   hitless.nodes.maintenance_report:
+    state: writable
     folder: reports
 
-- name: Print and write it
+- name: Report what happened to worker-3
   hitless.nodes.maintenance_report:
-    lines:
-      - "worker-3: back in service"
+    node: worker-3
+    direction: maintenance
+    sources:
+      - "{{ claim_released }}"
     folder: reports
-    files:
-      worker-3.json: "{{ report_summary | to_nice_json }}"
+
+- name: Report why it failed
+  hitless.nodes.maintenance_report:
+    node: worker-3
+    direction: out
+    sources:
+      - "{{ claim_result }}"
+    failure:
+      task: Wait until the routes are gone
+      reason: "worker-3: 2 of 14 prefixes are still on router tor-1 after 300 s"
+      end: put back
+    folder: reports
+  register: maintenance_reported
+
+- name: Stop here
+  ansible.builtin.fail:
+    msg: "{{ maintenance_reported.line }}"
+
+- name: Report once more, with what a prober has lost
+  hitless.nodes.maintenance_report:
+    state: redrawn
+    report: reports/worker-3-20260302T220001Z.json
+    probe: probe.json
+    folder: reports
 """
 
 RETURN = r"""
+summary:
+  description:
+    - What is in the JSON file. Empty where there is nothing to report, and with O(state=writable).
+    - L(docs/variables.md, https://github.com/hitless/nodes/blob/main/docs/variables.md) names the keys.
+  type: dict
+  returned: success
+  sample:
+    node: worker-3
+    outcome: maintenance
+    result: back in service
+    seconds: 62.9
+    failure:
+line:
+  description: What failed and why, how the node was left, and what now, in one line. Empty if nothing failed.
+  type: str
+  returned: success
+  sample: "worker-3: 2 of 14 prefixes are still on router tor-1 after 300 s; the node was put back as it was"
 files:
   description: Paths of the files written.
   type: list
   elements: str
   returned: success
-  sample: [/home/alice/reports/worker-3.json]
+  sample: [/home/alice/reports/worker-3-20260302T220001Z.html, /home/alice/reports/worker-3-20260302T220001Z.json]
 """

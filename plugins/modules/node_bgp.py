@@ -73,6 +73,13 @@ options:
     type: str
     choices: [auto, required, ignored]
     default: auto
+  evidence:
+    description:
+      - What is going to prove that the routes are gone or back. A node that was claimed with another one is refused,
+        because its record holds what was before by one kind of evidence only.
+      - By default whatever the record was made for.
+    type: str
+    choices: [router, cilium, estimate]
   cilium_namespace:
     description:
       - Namespace of Cilium's agents and its operator.
@@ -132,6 +139,23 @@ label:
       description: Its value now (in check mode, what it would be).
       type: str
   sample: {after: "false", before: "true", key: enable-bgp}
+flipped_at:
+  description: When the module began, before it changed the label. UTC, by the clock of the host that it runs on.
+  type: str
+  returned: success
+  sample: "2026-03-02T22:00:14.120Z"
+routers_before:
+  description: The routers that had a route of the node in BGP when it was claimed.
+  type: list
+  elements: str
+  returned: success
+  sample: [tor-1, tor-2]
+routers_changed:
+  description: The routers whose configuration this maintenance has changed, or was about to, and has not put back.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 record:
   description:
     - The maintenance record as this module has just read or written it, V(null) if there is none.
@@ -178,21 +202,23 @@ hops:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._bgp import set_bgp
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import EVIDENCE
+from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import set_bgp
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return set_bgp(_client.connect(module), module.params, check_mode=module.check_mode)
+    return set_bgp(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -200,10 +226,11 @@ def main() -> None:
             "label": {"type": "str"},
             "label_value": {"type": "raw"},
             "sessions": {"type": "str", "choices": ["auto", "required", "ignored"], "default": "auto"},
+            "evidence": {"type": "str", "choices": list(EVIDENCE)},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 30.0},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -44,7 +44,10 @@ options:
     description:
       - How far the maintenance is now, noted in a record that exists.
       - A phase that the record is past already is not noted again.
-      - V(withdrawn) is refused when the label, which M(hitless.nodes.node_bgp) has set, was set otherwise since then.
+      - V(withdrawn) and V(off) are refused when the label, which M(hitless.nodes.node_bgp) has set, was set otherwise
+        since then.
+      - V(off) is noted before the power command. It is refused unless the record says that the node's routes are
+        withdrawn, proven by O(evidence) or better.
       - By default the phase stays what it is.
     type: str
     choices: [claimed, drained, withdrawn, "off", "on", restarted, announced, schedulable, released]
@@ -62,6 +65,7 @@ options:
       - V(estimate) is the same without the agent. Its sessions and numbers of routes come from the status of the
         CiliumBGPNodeConfig, or where that is unknown from the agent.
       - By default V(router) for a first claim. A record that was claimed with another one is not continued.
+      - With O(phase=off), the least that has to prove the withdrawal. By default what the node was claimed with.
     type: str
     choices: [router, cilium, estimate]
   estimate_override:
@@ -211,6 +215,18 @@ record:
       started: 123456
     since: "2026-03-02T22:00:01.003Z"
     version: 1
+routers_before:
+  description: The routers that had a route of the node in BGP when it was claimed.
+  type: list
+  elements: str
+  returned: success
+  sample: [tor-1, tor-2]
+routers_changed:
+  description: The routers whose configuration this maintenance has changed, or was about to, and has not put back.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 addresses:
   description: The node's addresses when it was claimed.
   type: list
@@ -277,23 +293,24 @@ reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._claim import EVIDENCE, claim, release
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils._record import RANK
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import EVIDENCE, claim, release
+from ansible_collections.hitless.nodes.plugins.module_utils.record.records import RANK
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     act = claim if module.params["state"] == "claimed" else release
-    return act(_client.connect(module), module.params, check_mode=module.check_mode)
+    return act(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
@@ -307,7 +324,7 @@ def main() -> None:
             "note": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

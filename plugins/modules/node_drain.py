@@ -325,14 +325,16 @@ refused:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._drain import cordon, drain, uncordon
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
+from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    client = _client.connect(module, connections=module.params["max_parallel"] + 2)
+    client = connect(module, connections=module.params["max_parallel"] + 2)
     if module.params["state"] == "drained":
         return drain(client, module.params, check_mode=module.check_mode)
     act = cordon if module.params["state"] == "cordoned" else uncordon
@@ -343,7 +345,7 @@ def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
@@ -361,7 +363,7 @@ def main() -> None:
             "on_timeout": {"type": "str", "choices": ["fail", "uncordon_and_fail"], "default": "fail"},
             "max_parallel": {"type": "int", "default": 20},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

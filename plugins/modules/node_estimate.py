@@ -29,10 +29,26 @@ options:
     required: true
   measured:
     description:
-      - What was measured, to be kept, as C(event), C(seconds) until the last router had no path to the node in either
-        family, C(at), and the C(router) and C(family) that took longest.
-      - The event is C(prefix_withdrawn), C(deselected), C(agent_stops) or C(silent_loss). One measurement is kept.
+      - What was measured, to be kept. The router and family that took longest count. One measurement is kept.
     type: dict
+    suboptions:
+      event:
+        description:
+          - What happened to the node.
+        type: str
+        choices: [prefix_withdrawn, deselected, agent_stops, silent_loss]
+        required: true
+      at:
+        description:
+          - When it was measured.
+        type: str
+        required: true
+      routers:
+        description:
+          - For each router the C(seconds) until it had no path to the node, and the same by C(families) where they are
+            known, as in the history of a maintenance record.
+        type: dict
+        required: true
   cilium_namespace:
     description:
       - Namespace of Cilium's agents.
@@ -56,10 +72,10 @@ EXAMPLES = r"""
     name: worker-3
     measured:
       event: deselected
-      seconds: 0.4
       at: "2026-03-02T22:00:00Z"
-      router: tor-1
-      family: ipv6
+      routers:
+        tor-1: {seconds: 0.4, families: {ipv4: 0.3, ipv6: 0.4}}
+        tor-2: {seconds: 0.2}
   delegate_to: localhost
 """
 
@@ -108,27 +124,36 @@ measured:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._bound import node_estimate
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_node import node_estimate
+from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_session import EVENTS
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return node_estimate(_client.connect(module), module.params, check_mode=module.check_mode)
+    return node_estimate(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
-            "measured": {"type": "dict"},
+            "measured": {
+                "type": "dict",
+                "options": {
+                    "event": {"type": "str", "choices": list(EVENTS), "required": True},
+                    "at": {"type": "str", "required": True},
+                    "routers": {"type": "dict", "required": True},
+                },
+            },
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

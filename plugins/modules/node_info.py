@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
+  - hitless.nodes.attributes.held
 options:
   name:
     description:
@@ -234,6 +235,30 @@ record:
       started: 123456
     since: "2026-03-02T22:00:01.003Z"
     version: 1
+ours:
+  description: Whether the record is of the run that asks.
+  type: bool
+  returned: success
+  sample: true
+way:
+  description: Which half of a maintenance comes next, C(out) or C(in). A node without a record goes C(out).
+  type: str
+  returned: success
+  sample: out
+after_failure:
+  description:
+    - What a failure of the run that asks leads to. C(put back) while the node is on its way out and was not switched
+      off, C(stopped) afterwards, C(held) once the restart of its agent has begun, C(lost) if the record isn't of this
+      run or is gone.
+  type: str
+  returned: success
+  sample: put back
+routers_before:
+  description: The routers that had a route of the node in BGP when it was claimed. Empty without a record.
+  type: list
+  elements: str
+  returned: success
+  sample: [tor-1, tor-2]
 prefixes:
   description: The prefixes that any router had of the node when it was claimed. Empty without a record.
   type: list
@@ -245,16 +270,21 @@ prefixes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._info import node_info
-from ansible_collections.hitless.nodes.plugins.module_utils._module import run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
     options = module.params
     return node_info(
-        _client.connect(module), options["name"], label=options["label"], cilium_namespace=options["cilium_namespace"]
+        connect(module),
+        options["name"],
+        options["_run"],
+        label=options["label"],
+        cilium_namespace=options["cilium_namespace"],
     )
 
 
@@ -262,12 +292,13 @@ def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
+            **RUN_OPTIONS,
             "name": {"type": "str", "required": True},
             "label": {"type": "str"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -30,9 +30,8 @@ options:
   rebooted:
     description:
       - Whether the node has to have booted anew. The record's boot id is the old one.
-      - Say V(false) when the node was not switched off.
+      - By default V(true) if the record says that the node was switched off or rebooted.
     type: bool
-    default: true
   boot_id:
     description:
       - The boot id before. By default the record's.
@@ -144,31 +143,32 @@ waiting_for:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._module import RUN_OPTIONS, SLICE_OPTIONS, run
-from ansible_collections.hitless.nodes.plugins.module_utils._readiness import wait
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import wait
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return wait(_client.connect(module), module.params, check_mode=module.check_mode)
+    return wait(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             **RUN_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
-            "rebooted": {"type": "bool", "default": True},
+            "rebooted": {"type": "bool"},
             "boot_id": {"type": "str"},
             "agent": {"type": "bool", "default": True},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 600.0},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -88,7 +88,8 @@ answers:
 import socket
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils import _module, _port
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import port
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -96,7 +97,7 @@ if TYPE_CHECKING:
 ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "port": {"type": "int", "required": True},
-    "protocol": {"type": "str", "choices": list(_port.KINDS), "default": "tcp"},
+    "protocol": {"type": "str", "choices": list(port.KINDS), "default": "tcp"},
     "vrf": {"type": "str", "default": "default"},
     "timeout": {"type": "float", "default": 3.0},
 }
@@ -105,7 +106,7 @@ ARGUMENTS: dict[str, Any] = {
 def work(module: AnsibleModule) -> dict[str, Any]:
     """Which addresses answer."""
     params = module.params
-    found = _port.attempts(
+    found = port.attempts(
         params["addresses"],
         params["port"],
         protocol=params["protocol"],
@@ -116,7 +117,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    _module.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS)
 
 
 if __name__ == "__main__":

@@ -75,27 +75,28 @@ values:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._module import run
-from ansible_collections.hitless.nodes.plugins.module_utils._release import release_chart
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.helm_release import release_chart
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return release_chart(_client.connect(module), module.params, check_mode=module.check_mode)
+    return release_chart(connect(module), module.params, check_mode=module.check_mode)
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             "release": {"type": "str", "required": True},
             "revision": {"type": "int", "required": True},
             "namespace": {"type": "str", "default": "kube-system"},
             "path": {"type": "path", "required": True},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

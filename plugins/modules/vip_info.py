@@ -171,23 +171,24 @@ unread:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils import _client
-from ansible_collections.hitless.nodes.plugins.module_utils._module import run
-from ansible_collections.hitless.nodes.plugins.module_utils._vip import vip_info
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import run
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor.cluster_read import vip_info
+from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 
 ASKED = ("service", "vip", "nodes", "cilium_namespace", "secrets_namespace", "log_lines")
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """The result of the module."""
-    return vip_info(_client.connect(module), **{option: module.params[option] for option in ASKED})
+    return vip_info(connect(module), **{option: module.params[option] for option in ASKED})
 
 
 def main() -> None:
     run(
         work,
         {
-            **_client.argument_spec(),
+            **connection.argument_spec(),
             "service": {"type": "str"},
             "vip": {"type": "str"},
             "nodes": {"type": "list", "elements": "str", "default": []},
@@ -195,7 +196,7 @@ def main() -> None:
             "secrets_namespace": {"type": "str", "no_log": False},
             "log_lines": {"type": "int", "default": 0},
         },
-        libraries=_client.LIBRARIES,
+        libraries=connection.LIBRARIES,
     )
 
 

@@ -10,40 +10,17 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.hitless.nodes.plugins.module_utils.record import runs
+from ansible_collections.hitless.nodes.plugins.plugin_utils import _reach
 
 display = Display()
 
 SLICE_SECONDS = 12.0
-
-
-def _read(path: str) -> str | None:
-    """The text of a file under /proc, None where there is no /proc (macOS) or no such process."""
-    try:
-        return Path(path).read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-
-
-def _started(pid: int) -> int | None:
-    """Start time of a process in clock ticks since boot: tells a process from a later one with the same number."""
-    stat = _read(f"/proc/{pid}/stat")
-    # Field 2, the command in parentheses, may hold anything; starttime is the 20th field after it (proc(5)).
-    return int(stat.rpartition(")")[2].split()[19]) if stat else None
-
-
-def _pid_namespace() -> str | None:
-    """The namespace that process numbers count in (a container has its own), None where the system has none."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return None
 
 
 def _user() -> str:
@@ -66,19 +43,15 @@ def holder(task_vars: dict[str, Any], host: str) -> str:
 
 def run_identity(task_vars: dict[str, Any]) -> dict[str, Any]:
     """What tells this ansible-playbook from every other one; called in a worker, whose parent it is."""
-    host, pid = socket.gethostname(), os.getppid()
-    return {
-        "holder": holder(task_vars, host),
-        "host": host,
-        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
-        "pid_ns": _pid_namespace(),
-        "pid": pid,
-        "started": _started(pid),
-    }
+    run = runs.identity(os.getppid())
+    return {"holder": holder(task_vars, run["host"]), **run}
 
 
 class SlicedAction(ActionBase):
-    """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between."""
+    """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between.
+
+    A module that has nothing to wait for has no slices; it comes here for the way to the cluster.
+    """
 
     TRANSFERS_FILES = False
     _supports_async = True
@@ -90,11 +63,14 @@ class SlicedAction(ActionBase):
         """The module's result, with "changed" and the diffs of all its slices."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        args = dict(self._task.args)
+        args = self.arguments(variables)
         if self.SENDS_RUN:
             args["_run"] = run_identity(variables)
         if not self.WAITS or self._task.async_val:
-            return self._execute_module(module_args=args, task_vars=variables, wrap_async=self._task.async_val)
+            once: dict[str, Any] = self._execute_module(
+                module_args=args, task_vars=variables, wrap_async=self._task.async_val
+            )
+            return once
 
         started = time.monotonic()
         state: dict[str, Any] = {}
@@ -104,7 +80,7 @@ class SlicedAction(ActionBase):
         while True:
             known = {"elapsed": time.monotonic() - started, "slices": slices}
             slice_args = {"_slice": SLICE_SECONDS, "_state": state | known}
-            result = self._execute_module(module_args=args | slice_args, task_vars=variables)
+            result: dict[str, Any] = self._execute_module(module_args=args | slice_args, task_vars=variables)
             changed = changed or bool(result.get("changed"))
             diff = result.pop("diff", None)
             diffs += diff if isinstance(diff, list) else [diff] if diff else []
@@ -119,3 +95,7 @@ class SlicedAction(ActionBase):
         if diffs:
             result["diff"] = diffs[0] if len(diffs) == 1 else diffs
         return result
+
+    def arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments, completed by what the inventory says of the cluster."""
+        return _reach.options(_reach.CLUSTER, self._task.args, variables, self._templar.template)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.hitless.nodes.plugins.module_utils._chart import merged
-from ansible_collections.hitless.nodes.plugins.module_utils._errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.helm_chart import merged
 
 
 def values_of(values: Mapping[str, Any], files: Iterable[str]) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.client import Api, eventually
+from emulator.process import KubeletProcess, Process
 from lab import rootfs
-from lab.conformance.client import Api, Process, eventually
 from lab.demo import BUILD
 from lab.settings import LabError
 
@@ -70,16 +71,11 @@ class Cluster:
         # No kubelet renews the nodes' leases here: they stay Ready all the same.
         self.emulator = Process(folder, "--node-grace", "1000000")
         self.api = Api(self.emulator.kubeconfig)
-        self.kubelet: subprocess.Popen[str] | None = None
+        self.kubelet: KubeletProcess | None = None
 
     def __enter__(self) -> Cluster:
         start = 1.0 if self.case.budget else 0.0
-        argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(self.user("kubelet"))]
-        argv += ["--start", str(start), "--end", str(END_SECONDS)]
-        self.kubelet = subprocess.Popen(argv, cwd=TOP / "tests", stdout=subprocess.PIPE, text=True)
-        assert self.kubelet.stdout is not None
-        if self.kubelet.stdout.readline() != "ready\n":
-            raise LabError("the kubelets' stand-in did not start")
+        self.kubelet = KubeletProcess(self.emulator.user("kubelet"), "--start", str(start), "--end", str(END_SECONDS))
         for name in (NODE, OTHER):
             self.api.post("/api/v1/nodes", {"metadata": {"name": name}}).of(201)
             ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
@@ -92,17 +88,8 @@ class Cluster:
 
     def __exit__(self, *_unused: object) -> None:
         if self.kubelet is not None:
-            self.kubelet.terminate()
-            self.kubelet.wait(timeout=10)
+            self.kubelet.stop()
         self.emulator.stop()
-
-    def user(self, name: str) -> Path:
-        """A kubeconfig of a user of one's own: the log of requests then tells who asked."""
-        path = self.folder / f"{name}.kubeconfig"
-        if not path.exists():
-            path.write_bytes(self.api.post("/_emulator/kubeconfig", {"user": name, "groups": ["system:masters"]}).body)
-            path.chmod(0o600)
-        return path
 
     def _owner(self) -> str:
         """UID of an object that may own pods."""
@@ -168,16 +155,6 @@ class Cluster:
             return not self.api.get(PODS, **selector).of(200)["items"]
 
         eventually(gone, patience=60)
-
-    def asked(self, user: str, since: int) -> list[Json]:
-        """What a user has asked since the request of this number."""
-        found = self.api.get("/_emulator/requests", since=since).of(200)["requests"]
-        return [entry for entry in found if entry["user"] == user]
-
-    def number(self) -> int:
-        """Number of the last request so far."""
-        found = self.api.get("/_emulator/requests", since=0).of(200)["requests"]
-        return int(found[-1]["n"])
 
     def cpu(self) -> float:
         """CPU seconds that the emulator has used."""
@@ -285,12 +262,13 @@ DRAINS: dict[str, Callable[[Cluster, Path], Json]] = {
 def run(cluster: Cluster, tool: str) -> Json:
     """One drain: a row of the result."""
     user = f"bench-{tool.replace(' ', '-')}"
-    kubeconfig = cluster.user(user)
+    kubeconfig = cluster.emulator.user(user)
     cluster.set_up()
-    since, cpu, started = cluster.number(), cluster.cpu(), time.monotonic()
+    since = int(cluster.emulator.requests()[-1]["n"])
+    cpu, started = cluster.cpu(), time.monotonic()
     measured = DRAINS[tool](cluster, kubeconfig)
     busy = (cluster.cpu() - cpu) / (time.monotonic() - started)
-    asked = cluster.asked(user, since)
+    asked = cluster.emulator.requests(user, since)
     left = len(cluster.on(NODE))
     cluster.tear_down()
     error = measured.pop("error") or (f"{left} pods are still on the node" if left else "")

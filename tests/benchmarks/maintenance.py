@@ -17,12 +17,12 @@ import sys
 import time
 from typing import Any
 
+from emulator.client import AsyncApi
 from lab import lifecycle, network
 from lab import settings as s
 from lab.demo import BUILD, playbook
 from lab.probing import Probing
 from lab.settings import LabError, LabSettings
-from lab.standins.client import Api
 from lab.state import Lab
 
 TOOLS = ("hitless.nodes", "naive", "bare")
@@ -89,7 +89,7 @@ async def bare(lab: Lab, node: str) -> int:
     """0, once the node was out, off, on and back: each step begins as soon as the one before is seen to be done."""
     machine = lab.machines[node]
     path = f"/api/v1/nodes/{node}"
-    async with Api(lab.dir / "admin.kubeconfig", user_agent="bench") as api:
+    async with AsyncApi(lab.dir / "admin.kubeconfig", user_agent="bench") as api:
         await api.patch(path, {"spec": {"unschedulable": True}})
         pods = [pod["metadata"] for pod in await evictable(api, node)]
         for pod in pods:
@@ -110,7 +110,7 @@ async def bare(lab: Lab, node: str) -> int:
     return 0
 
 
-async def evictable(api: Api, node: str) -> list[dict[str, Any]]:
+async def evictable(api: AsyncApi, node: str) -> list[dict[str, Any]]:
     """The node's pods that no DaemonSet would start again."""
     pods = (await api.get("/api/v1/pods", fieldSelector=f"spec.nodeName={node}"))["items"]
     return [pod for pod in pods if all(o["kind"] != "DaemonSet" for o in pod["metadata"].get("ownerReferences", []))]

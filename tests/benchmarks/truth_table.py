@@ -27,7 +27,7 @@ from lab.state import Lab
 
 # Where ansible-playbook finds the collection in a bare checkout, see ansible.cfg.
 sys.path.insert(0, str(TOP / ".collections"))
-from ansible_collections.hitless.nodes.plugins.module_utils._estimate import estimate
+from ansible_collections.hitless.nodes.plugins.module_utils.estimate.per_session import estimate
 
 # GoBGP comes with the Debian release of the nodes; the scenario's own graceful restart isn't used.
 GOBGP = {"3.10": "stale", "3.36": "hard-reset"}

@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from emulator.client import Api, eventually
+from emulator.process import KubeletProcess, Process
 from lab.cluster import CILIUM_VERSION, agent_image
-from lab.conformance.client import Api, Process, eventually
 from lab.demo import BUILD
 from lab.settings import LabError
 
@@ -103,28 +104,19 @@ def bench(count: int, pull_seconds: float, parallel: int) -> Json:
     with tempfile.TemporaryDirectory(prefix="bench-upgrade-") as name:
         folder = Path(name)
         emulator = Process(folder, "--node-grace", "1000000")
-        kubelet: subprocess.Popen[str] | None = None
+        kubelet: KubeletProcess | None = None
         try:
             api = Api(emulator.kubeconfig)
-            users = {}
-            for user in ("kubelet", "bench"):
-                users[user] = folder / f"{user}.kubeconfig"
-                body = {"user": user, "groups": ["system:masters"]}
-                users[user].write_bytes(api.post("/_emulator/kubeconfig", body).body)
-                users[user].chmod(0o600)
-            argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(users["kubelet"]), "--images"]
-            argv += ["--start", str(pull_seconds)]
-            kubelet = subprocess.Popen(argv, cwd=TOP / "tests", stdout=subprocess.PIPE, text=True)
+            kubelet = KubeletProcess(emulator.user("kubelet"), "--start", str(pull_seconds))
             api.post("/api/v1/namespaces", {"metadata": {"name": "kube-system"}}).of(201, 409)
             nodes = make_nodes(api, count)
             make_cilium(api, count)
-            since = api.get("/_emulator/requests").json["requests"][-1]["n"]
-            figures = measure(playbook(folder, users["bench"], nodes, parallel))
-            asked = [e for e in api.get("/_emulator/requests", since=since).json["requests"] if e["user"] == "bench"]
+            since = emulator.requests()[-1]["n"]
+            figures = measure(playbook(folder, emulator.user("bench"), nodes, parallel))
+            asked = emulator.requests("bench", since)
         finally:
             if kubelet is not None:
-                kubelet.terminate()
-                kubelet.wait(timeout=10)
+                kubelet.stop()
             emulator.stop()
     return {"nodes": count, "pull_seconds": pull_seconds, "parallel": parallel, **figures, "requests": len(asked)}
 

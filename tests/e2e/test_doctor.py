@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import TOP, Cluster, Play, both_versions
+from conftest import HANGS, TOP, Cluster, Play, both_versions
 from lab import rights
 from lab.settings import ECHO_PORT, VIPS4
 from lab.state import Lab
@@ -74,7 +74,7 @@ class Doctor:
     def configure(self, router: str, *lines: str) -> None:
         """Lines of configuration on a router, for whose effect on routes it is waited."""
         arguments = [part for line in ("configure terminal", *lines) for part in ("-c", line)]
-        done = self.machine(router).run(["vtysh", *arguments, "-c", "end", "-c", "clear bgp * soft in"], timeout=30)
+        done = self.machine(router).run(["vtysh", *arguments, "-c", "end", "-c", "clear bgp * soft in"], timeout=120)
         assert done.returncode == 0, done.stderr or done.stdout
 
     def machine(self, router: str) -> Any:
@@ -89,7 +89,7 @@ class Doctor:
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits for what takes FRR or the stand-ins a moment."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANGS
     while not condition():
         assert time.monotonic() < deadline, "it didn't happen"
         time.sleep(0.2)
@@ -152,7 +152,7 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
         )
         doctor.configure("tor-2", "ip prefix-list from-nodes seq 5 permit 198.51.100.0/24")
         doctor.machine("tor-1").write(UNIT, CIRCLE)
-        doctor.machine("tor-1").run(["systemctl", "daemon-reload"], timeout=30)
+        doctor.machine("tor-1").run(["systemctl", "daemon-reload"], timeout=120)
         until(lambda: not doctor.has("tor-2", VIPS4[0]))
 
         play, found = doctor.run()
@@ -165,7 +165,7 @@ def test_the_errors_of_the_example_configuration_are_all_found(doctor: Doctor) -
         doctor.delete("CiliumBGPPeerConfig", "example", api_version="cilium.io/v2")
         doctor.delete("Namespace", "cilium-secrets", api_version="v1")
         doctor.machine("tor-1").run(["rm", "-r", UNIT.rpartition("/")[0]])
-        doctor.machine("tor-1").run(["systemctl", "daemon-reload"], timeout=30)
+        doctor.machine("tor-1").run(["systemctl", "daemon-reload"], timeout=120)
         doctor.configure("tor-2", "ip prefix-list from-nodes seq 5 permit 198.51.100.0/24 ge 32")
         doctor.configure("tor-1", "no route-map spare", "router bgp 62112", f"no neighbor {address} port 1790")
         until(lambda: doctor.has("tor-2", VIPS4[0]))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.hitless.nodes.plugins.module_utils import _record
+from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from conftest import IN_SERVICE, Cluster, both_versions
 
 
@@ -79,14 +79,14 @@ def test_fault_31_a_vip_that_too_few_others_announce(cluster: Cluster) -> None:
 def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(cluster: Cluster) -> None:
     _own, other, _third = cluster.lab.nodes.values()
     run = {"holder": "bob@laptop", "host": "laptop", "boot_id": "b", "pid_ns": "n", "pid": 1, "started": 1}
-    record = _record.new(run, {"addresses": [other.address4, other.address6]}, {}, datetime.now(UTC))
+    record = records.new(run, {"addresses": [other.address4, other.address6]}, {}, datetime.now(UTC))
     name = cluster.lab.settings.name
     try:
-        cluster.patch_node(_record.annotation(record), name=other.name)
+        cluster.patch_node(records.annotation(record), name=other.name)
         said = f"min_announcers: 2; not counted: {other.name}, claimed by bob@laptop"
         refused(cluster, f"of Service {name}/web:", "others: 1 on", said, claim_min_announcers=2)
     finally:
-        cluster.patch_node(_record.annotation(None), name=other.name)
+        cluster.patch_node(records.annotation(None), name=other.name)
 
 
 @both_versions

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils import _policy
+from ansible_collections.hitless.nodes.plugins.module_utils.doctor import route_policy
 from conftest import lab_name
 from lab import bgp_source, lifecycle, network
 from lab import settings as s
@@ -181,10 +181,10 @@ def taken(router: Router, address: str, kinds: list[str]) -> set[str]:
     )
     with bgp_source.running(router.lab.client, source) as session:
         session.ask("announce")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         # bgpd notes what has arrived and judges it in one step.
         for kind in kinds:
-            wanted = {prefix for prefix in PREFIXES if _policy.family(prefix) == kind}
+            wanted = {prefix for prefix in PREFIXES if route_policy.family(prefix) == kind}
             while shown(router, address, kind, "received-routes") != wanted:
                 assert time.monotonic() < deadline, f"not all has arrived from {address}"
                 time.sleep(0.1)
@@ -217,7 +217,7 @@ def test_what_a_policy_lets_in_is_what_bgpd_takes(router: Router) -> None:
     for name, address in addresses.items():
         neighbour = neighbours[address]
         said = {
-            prefix: _policy.accepts(answer["configuration"], instance, neighbour, prefix).accepted
+            prefix: route_policy.accepts(answer["configuration"], instance, neighbour, prefix).accepted
             for prefix in PREFIXES
         }
         if name in UNKNOWN:

@@ -47,7 +47,7 @@ class Router:
         argv = [ANSIBLE, self.name, "-i", str(self.lab.dir / "inventory.yml"), "-m", f"hitless.nodes.{name}"]
         argv += ["-a", json.dumps(arguments), *(["--check"] if check else [])]
         environment = os.environ | {"ANSIBLE_LOAD_CALLBACK_PLUGINS": "true", "ANSIBLE_STDOUT_CALLBACK": "json"}
-        done = subprocess.run(argv, cwd=TOP, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(argv, cwd=TOP, env=environment, capture_output=True, text=True, check=False, timeout=600)
         found: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
         result: dict[str, Any] = found["plays"][0]["tasks"][0]["hosts"][self.name]
         return result
@@ -55,7 +55,7 @@ class Router:
     def configure(self, *commands: str) -> None:
         """Configures FRR."""
         argv = [part for command in ("configure terminal", *commands) for part in ("-c", command)]
-        done = self.machine.run(["vtysh", *argv], timeout=30)
+        done = self.machine.run(["vtysh", *argv], timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -116,7 +116,7 @@ def test_a_session_over_link_local_addresses_is_the_nodes(router: Router) -> Non
         session.ask("announce")
         present = {"addresses": [*NODE, own], "prefixes": source.prefixes, "state": "present", "settle": 0}
         first = router.module(
-            "frr_bgp_wait", **present, forwarded=[ROUTED, SIX], sessions=[{"address": own}], timeout=20
+            "frr_bgp_wait", **present, forwarded=[ROUTED, SIX], sessions=[{"address": own}], timeout=300
         )
         assert first.get("remaining") == [], first
 
@@ -148,24 +148,24 @@ def test_a_session_over_link_local_addresses_is_the_nodes(router: Router) -> Non
     flushed = router.module("frr_bgp_neighbor", addresses=[own], prefixes=source.prefixes, state="flushed")
     assert flushed["flushed"] == [{"vrf": "default", "address": own}], flushed
     assert [(each["name"], each["shut"]) for each in flushed["neighbors"]] == [(LINK, False)]
-    gone = router.module("frr_bgp_wait", **withdrawn | {"addresses": [own], "timeout": 5})
+    gone = router.module("frr_bgp_wait", **withdrawn | {"addresses": [own], "timeout": 20})
     assert gone.get("remaining") == [], gone
 
 
 def test_a_dynamic_neighbour_that_is_not_listed_proves_nothing(router: Router) -> None:
-    source = Source(CLIENT, s.access_addresses("tor-1")[0], CLIENT, ASN, [ROUTED], CLIENT, restart_time=15)  # type: ignore[index]
+    source = Source(CLIENT, s.access_addresses("tor-1")[0], CLIENT, ASN, [ROUTED], CLIENT, restart_time=25)  # type: ignore[index]
     look = {"addresses": [CLIENT], "prefixes": [ROUTED], "settle": 0}
     with bgp_source.running(router.lab.client, source) as session:
         session.ask("announce")
         sessions = [{"address": CLIENT}]
-        there = router.module("frr_bgp_wait", **look, state="present", sessions=sessions, timeout=20)
+        there = router.module("frr_bgp_wait", **look, state="present", sessions=sessions, timeout=300)
         assert there.get("remaining") == [], there
         refused = router.module("frr_bgp_neighbor", addresses=[CLIENT], prefixes=[ROUTED], state="flushed")
         assert "can't be shut or drained by itself" in refused["msg"]
 
     left = router.module("frr_bgp_wait", check=True, **look, state="withdrawn")["remaining"]
     assert [(each["prefix"], each["where"]) for each in left] == [(ROUTED, "bgp"), (ROUTED, "fib")]
-    gone = router.module("frr_bgp_wait", **look, state="withdrawn", timeout=30)
+    gone = router.module("frr_bgp_wait", **look, state="withdrawn", timeout=300)
     assert gone.get("remaining") == [], gone
     away = router.module("frr_bgp_wait", check=True, **look, state="present", sessions=sessions)["remaining"]
     assert [each["state"] for each in away if each["where"] == "session"] == ["not there"]
@@ -183,7 +183,7 @@ def test_fault_29_long_lived_graceful_restart_is_told_from_the_other(router: Rou
             found[seconds] = neighbor["graceful_restart"]
     router.configure("router bgp 62112", f"no {option}")
 
-    # What a claim does with it: tests/unit/plugins/api.
+    # What a claim does with it: tests/modules.
     assert {seconds: restart["long_lived"] for seconds, restart in found.items()} == {0: False, 3600: True}
     assert found[3600]["long_lived_stale_time"] in (None, 3600)
 

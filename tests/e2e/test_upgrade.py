@@ -156,7 +156,7 @@ def test_an_upgrade_of_all_nodes_loses_nothing(upgrade: Upgrade) -> None:
 
 def held(router: Machine, node: Machine) -> str:
     """What a router has of a VIP's path over a node: fresh, stale or nothing."""
-    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"], timeout=60).stdout
+    text = router.run(["vtysh", "-c", f"show bgp ipv4 unicast {s.VIPS4[0]} json"], timeout=300).stdout
     # The other router hands its own on, with the node as next hop; that one isn't marked.
     over = [
         bool(path.get("stale"))
@@ -166,7 +166,7 @@ def held(router: Machine, node: Machine) -> str:
     return "stale" if any(over) else "fresh" if over else "nothing"
 
 
-def history(look: Callable[[], str], until: list[str], *, timeout: float = 120) -> list[str]:
+def history(look: Callable[[], str], until: list[str], *, timeout: float = 600) -> list[str]:
     """What is seen one after the other, each once, until it ends like that."""
     seen: list[str] = []
     deadline = time.monotonic() + timeout

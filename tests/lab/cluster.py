@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from emulator.client import TRANSIENT, ApiError, AsyncApi, Object
+from emulator.images import digest_of
 
 from lab import settings as s
 from lab.settings import LabError
-from lab.standins.client import TRANSIENT, Api, ApiError, Object
 from lab.standins.control_plane import missing
-from lab.standins.images import digest_of
 from lab.standins.kubelets import START
 from lab.standins.world import CILIUM, served_version
 from lab.state import Lab
@@ -50,9 +50,9 @@ def wipe(lab: Lab) -> None:
     _run(lab, lambda api: _wipe(lab, api))
 
 
-def _run(lab: Lab, work: Callable[[Api], Any]) -> None:
+def _run(lab: Lab, work: Callable[[AsyncApi], Any]) -> None:
     async def main() -> None:
-        async with Api(lab.dir / KUBECONFIG, user_agent=USER_AGENT) as api:
+        async with AsyncApi(lab.dir / KUBECONFIG, user_agent=USER_AGENT) as api:
             await work(api)
 
     try:
@@ -317,7 +317,7 @@ def _object(
 # -- making it
 
 
-async def _seed(lab: Lab, api: Api, cilium: str) -> None:
+async def _seed(lab: Lab, api: AsyncApi, cilium: str) -> None:
     name = lab.settings.name
     emulated = (await api.get("/version")).get("gitVersion", "").endswith("-emulated")
     space = f"namespaces/{name}"
@@ -340,7 +340,7 @@ async def _seed(lab: Lab, api: Api, cilium: str) -> None:
         await api.patch(path, {"status": {"loadBalancer": ingress}})
 
 
-async def _create_all(api: Api, name: str, step: Step, *, keep: bool = False) -> None:
+async def _create_all(api: AsyncApi, name: str, step: Step, *, keep: bool = False) -> None:
     """Create at once; keep: what is there already may stay."""
 
     async def create(path: str, obj: Object) -> None:
@@ -370,7 +370,7 @@ async def _create_all(api: Api, name: str, step: Step, *, keep: bool = False) ->
 # -- removing it
 
 
-async def _wipe(lab: Lab, api: Api) -> None:
+async def _wipe(lab: Lab, api: AsyncApi) -> None:
     name = lab.settings.name
     space = f"namespaces/{name}"
     background = {"propagationPolicy": "Background"}
@@ -406,7 +406,7 @@ async def _wipe(lab: Lab, api: Api) -> None:
     await _gone(api, f"/api/v1/namespaces/{name}")
 
 
-async def _wipe_kind(api: Api, crd: Object, lab: Lab) -> None:
+async def _wipe_kind(api: AsyncApi, crd: Object, lab: Lab) -> None:
     """Delete the lab's objects of one of Cilium's kinds, then its definition if the lab made it and nobody uses it."""
     spec, name = crd["spec"], lab.settings.name
     version = next(v["name"] for v in spec["versions"] if v.get("served"))
@@ -423,7 +423,7 @@ async def _wipe_kind(api: Api, crd: Object, lab: Lab) -> None:
         await _gone(api, f"{CRD_PATH}/{crd['metadata']['name']}")
 
 
-async def _items(api: Api, path: str) -> list[Object]:
+async def _items(api: AsyncApi, path: str) -> list[Object]:
     """Items of a collection; none when the server does not have the kind."""
     try:
         return (await api.get(path))["items"]
@@ -433,12 +433,12 @@ async def _items(api: Api, path: str) -> list[Object]:
         raise
 
 
-async def _delete_all(api: Api, path: str, body: Object) -> None:
+async def _delete_all(api: AsyncApi, path: str, body: Object) -> None:
     for item in await _items(api, path):
         await api.delete(f"{path}/{item['metadata']['name']}", body)
 
 
-async def _gone(api: Api, path: str, seconds: float = 30) -> None:
+async def _gone(api: AsyncApi, path: str, seconds: float = 30) -> None:
     """Wait until an object is gone; a namespace needs a controller for that."""
     deadline = time.monotonic() + seconds
     while await api.find(path) is not None:

@@ -32,7 +32,7 @@ def helm(kubeconfig: Path | str, *arguments: str, values: dict[str, Any] | None 
     """What helm says; values are those of its `--values -`."""
     argv = [program(), "--kubeconfig", str(kubeconfig), *arguments, *(("--values", "-") if values is not None else ())]
     stdin = None if values is None else json.dumps(values)
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode:
         raise LabError(f"helm {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import json
@@ -20,10 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from emulator.client import Api
+
 from lab import cluster, frr, inotify, inventory, machines, network, power, rootfs, speaker, ssh, state
 from lab import settings as s
 from lab.settings import LabError, LabSettings
-from lab.standins.client import Api
 from lab.state import Lab
 
 Report = Callable[[str], None]
@@ -93,7 +93,7 @@ def _start(lab: Lab, *, network_only: bool, announce: bool) -> None:
             machine_on.result()
     if lab.api:
         cluster.seed(lab)
-        _spawn(lab, "standins", "--lab", settings.name)
+        _spawn(lab, "lab.standins", "--lab", settings.name)
     elif announce:
         start_speakers(lab)
     if lab.api or announce:
@@ -209,7 +209,7 @@ def _start_machine(machine: machines.Machine) -> None:
 
 def _start_redfish(lab: Lab) -> dict[str, str]:
     access = power.prepare(lab.dir)
-    return access | _serve(lab, "redfish", ["--lab", lab.settings.name], power.ENDPOINT)
+    return access | _serve(lab, "lab.redfish", ["--lab", lab.settings.name], power.ENDPOINT)
 
 
 def _start_api(lab: Lab) -> dict[str, Any]:
@@ -226,20 +226,11 @@ def _start_api(lab: Lab) -> dict[str, Any]:
     # A user of their own tells the stand-ins from the tests in the emulator's log of requests.
     body = {"user": "lab-stand-ins", "groups": ["system:masters"]}
     own.touch(mode=0o600)
-    own.write_text(asyncio.run(_post(Path(about["admin_kubeconfig"]), "/_emulator/kubeconfig", body)))
+    answer = Api(Path(about["admin_kubeconfig"])).post("/_emulator/kubeconfig", body)
+    if answer.status >= 300:
+        raise LabError(f"the emulator gives no kubeconfig for the stand-ins: {answer.status} {answer.body[:200]!r}")
+    own.write_bytes(answer.body)
     return {"emulated": True, **about}
-
-
-async def _post(kubeconfig: Path, path: str, body: dict[str, Any]) -> str:
-    # Not Api.create: the answer is a kubeconfig, not an object.
-    async with (
-        Api(kubeconfig, user_agent="hitless-lab") as api,
-        api.session().post(api.server + path, json=body) as answer,
-    ):
-        text = await answer.text()
-        if answer.status >= 300:
-            raise LabError(f"{path}: {answer.status} {text[:200]}")
-        return text
 
 
 def _server(kubeconfig: Path) -> str:
@@ -271,13 +262,13 @@ def _wipe(name: str) -> list[str]:
 
 
 def _spawn(lab: Lab, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Starts a module of the lab in the background; it logs to logs/MODULE.log and is found again by its marker."""
-    logs = lab.dir / "logs"
-    logs.mkdir(exist_ok=True)
+    """Starts a module in the background; it logs to a file of its own and is found again by its marker."""
+    log_path = _log_path(lab, module)
+    log_path.parent.mkdir(exist_ok=True)
     environment = os.environ | {s.MARKER: lab.settings.name, "PYTHONPATH": str(Path(__file__).parents[1])}
-    with (logs / f"{module}.log").open("ab") as log:
+    with log_path.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", f"lab.{module}", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -287,14 +278,18 @@ def _spawn(lab: Lab, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
+def _log_path(lab: Lab, module: str) -> Path:
+    return lab.dir / "logs" / f"{module.rpartition('.')[2]}.log"
+
+
 def _serve(lab: Lab, module: str, arguments: list[str], file: str, *, timeout: float = 60) -> dict[str, Any]:
     """Starts a server; content of the JSON file that it writes once it serves; timeout in seconds."""
     process = _spawn(lab, module, *arguments)
     deadline = time.monotonic() + timeout
     while not (path := lab.dir / file).exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            said = (lab.dir / "logs" / f"{module}.log").read_text().strip().splitlines()
-            raise LabError(f"lab.{module} did not start: {said[-1] if said else 'it says nothing'}")
+            said = _log_path(lab, module).read_text().strip().splitlines()
+            raise LabError(f"{module} did not start: {said[-1] if said else 'it says nothing'}")
         time.sleep(0.03)
     found: dict[str, Any] = json.loads(path.read_text())
     return found

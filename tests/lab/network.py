@@ -59,6 +59,17 @@ def ip_json(netns: str, *arguments: str) -> list[dict[str, Any]]:
     return json.loads(output) if output else []
 
 
+def udp_sent(netns: str) -> int:
+    """Datagrams that the kernel has sent from a namespace so far, in both families."""
+    argv = in_netns(netns, ["cat", "/proc/net/snmp", "/proc/net/snmp6"])
+    lines = [
+        line.split() for line in subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
+    ]
+    names, values = (line for line in lines if line[0] == "Udp:")
+    six = next(line[1] for line in lines if line[0] == "Udp6OutDatagrams")
+    return int(values[names.index("OutDatagrams")]) + int(six)
+
+
 def namespaces(name: str) -> list[str]:
     """Network namespaces that belong to a lab, existing ones only."""
     settings = LabSettings(name)

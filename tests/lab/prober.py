@@ -52,9 +52,13 @@ class Pace:
     done: int = 0
     skipped: int = 0
 
+    def behind(self, now: float) -> int:
+        """Events that are due and weren't begun or skipped."""
+        return int((now - self.started) * self.rate) - self.done
+
     def due(self, now: float) -> int:
         """Events due now, at most CATCH_UP."""
-        behind = int((now - self.started) * self.rate) - self.done
+        behind = self.behind(now)
         if behind > STOP_AFTER_STALL * self.rate:
             drop = behind - int(STOP_AFTER_STALL * self.rate)
             self.done += drop
@@ -419,7 +423,7 @@ class Prober:
         for family in self.families:
             for sock in family.sockets:
                 sock.close()
-        return self.report(ended, skipped=sum(p.skipped for _unused, p in udp + tcp))
+        return self.report(ended, skipped=sum(p.skipped + p.behind(ended) for _unused, p in udp + tcp))
 
     def stop(self) -> None:
         """End the run at the next tick."""

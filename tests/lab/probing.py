@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lab import network
 from lab import settings as s
 from lab.settings import LabError
 from lab.state import Lab
@@ -36,7 +37,7 @@ class Probing:
         self.lab = lab
         self.out = out
         self.result: dict[str, Any] = {}
-        self._started = time.monotonic()
+        self._sent = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Probing:
@@ -44,8 +45,8 @@ class Probing:
         self.out.unlink(missing_ok=True)
         argv = [*arguments(self.lab), "--out", str(self.out)]
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+        self._sent = network.udp_sent(self.lab.client.netns)
         self._process = subprocess.Popen(self.lab.client.in_netns(argv), stdout=subprocess.DEVNULL, env=environment)
-        self._started = time.monotonic()
         return self
 
     def __exit__(
@@ -53,7 +54,7 @@ class Probing:
     ) -> None:
         assert self._process
         self._process.terminate()
-        code = self._process.wait(timeout=30)
+        code = self._process.wait(timeout=300)
         if kind is None:
             if code:
                 raise LabError(f"the prober ended with exit code {code}")
@@ -61,5 +62,9 @@ class Probing:
 
     def wait(self, *, seconds: float = 0, requests: int = 0) -> None:
         """Goes on for that many seconds, and until that many UDP requests have been sent since the start."""
-        enough = self._started + requests / (2 * UDP_PER_SECOND)
-        time.sleep(max(seconds, enough + 0.5 - time.monotonic()))
+        time.sleep(seconds)
+        while network.udp_sent(self.lab.client.netns) - self._sent < requests:
+            assert self._process
+            if self._process.poll() is not None:
+                raise LabError(f"the prober ended with exit code {self._process.returncode}")
+            time.sleep(0.1)

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import yaml
+from emulator.client import Api
 from kubernetes import client, config, dynamic
 
 from lab.settings import LabError
@@ -69,11 +69,10 @@ def emulator(lab: Lab, method: str, path: str, body: Any = None) -> Any:
     """The answer of the emulator's own pages (/_emulator/...); LabError where a real API server serves the lab."""
     if not lab.api.get("emulated"):
         raise LabError(f"{lab.api['url']} is a real API server: it has no {path}")
-    pool = _api(lab).rest_client.pool_manager
-    answer = pool.request(method, lab.api["url"] + path, body=None if body is None else json.dumps(body))
+    answer = Api(Path(lab.api["admin_kubeconfig"])).call(method, path, body)
     if answer.status >= 400:
-        raise LabError(f"{method} {path}: {answer.status} {answer.data.decode()[:200]}")
-    return json.loads(answer.data) if answer.data else None
+        raise LabError(f"{method} {path}: {answer.status} {answer.body.decode()[:200]}")
+    return answer.json if answer.body else None
 
 
 def _documents() -> list[dict[str, Any]]:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from lab.emulator import discovery
-from lab.emulator.housekeeping import Namespaces
-from lab.emulator.server import Emulator
-from lab.emulator.workloads import Scheduler
+from emulator import discovery
+from emulator.housekeeping import Namespaces
+from emulator.server import Emulator
+from emulator.workloads import Scheduler
 
 _BINDING = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/binding")
 

@@ -36,7 +36,7 @@ def network_lab() -> LabMaker:
 def eventually() -> Callable[..., None]:
     """eventually(condition, what): returns when condition() holds, fails with `what` after a generous time."""
 
-    def wait(condition: Callable[[], object], what: str, *, seconds: float = 60) -> None:
+    def wait(condition: Callable[[], object], what: str, *, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"after {seconds:g} s still not so: {what}"

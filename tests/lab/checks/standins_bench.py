@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -18,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import lab
+from emulator.client import Api
 from lab import cluster, lifecycle, settings
-from lab.standins.client import Api, ApiError
 from lab.state import Lab
 
 Object = dict[str, Any]
@@ -28,7 +27,7 @@ CILIUM = "/apis/cilium.io/v2"
 TIMES = ["--heartbeat", "0.5", "--grace", "3", "--start", "0.3", "--status", "1"]
 
 
-def eventually(what: str, probe: Callable[[], Any], seconds: float = 90) -> Any:
+def eventually(what: str, probe: Callable[[], Any], seconds: float = 300) -> Any:
     """The first true result of the probe; fails after a generous time."""
     deadline = time.monotonic() + seconds
     while not (found := probe()):
@@ -50,29 +49,23 @@ def _ended(pid: int) -> bool:
 
 
 class Kube:
-    """The API client of the stand-ins, used from a test: one request at a time."""
+    """What a test asks of the API."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.api = Api(kubeconfig, user_agent="hitless-lab-test")
-        self.loop.run_until_complete(self.api.__aenter__())
+        self.api = Api(kubeconfig)
 
     def __call__(self, method: str, path: str, body: Object | None = None) -> Object:
-        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        return self.loop.run_until_complete(self.api.request(method, path, body, content=content))
+        answer: Object = self.api.call(method, path, body).of()
+        return answer
 
     def find(self, path: str) -> Object | None:
         """The object or None."""
-        return self.loop.run_until_complete(self.api.find(path))
+        answer = self.api.get(path)
+        return None if answer.status == 404 else answer.of(200)
 
     def items(self, path: str) -> list[Object]:
         """Objects of a collection."""
         return self("GET", path)["items"]
-
-    def close(self) -> None:
-        """End the connections."""
-        self.loop.run_until_complete(self.api.__aexit__())
-        self.loop.close()
 
 
 class Bench:
@@ -108,23 +101,17 @@ class Bench:
     def end_standins(self) -> int:
         """SIGTERM to the stand-ins; their exit code."""
         self.standins.terminate()
-        return self.standins.wait(20)
+        return self.standins.wait(120)
 
     def stop(self) -> None:
         """Remove everything."""
-        if hasattr(self, "kube"):
-            self.kube.close()
         lifecycle.down(self.name)
 
     # -- words
 
     def status(self, method: str, path: str, body: Object | None = None) -> int:
-        """HTTP status of a request; 201 for any POST that was accepted."""
-        try:
-            self.kube(method, path, body)
-        except ApiError as error:
-            return error.status
-        return 201 if method == "POST" else 200
+        """HTTP status of a request."""
+        return self.kube.api.call(method, path, body).status
 
     def node(self, i: int) -> str:
         """Name of worker-i."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -18,9 +17,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from emulator.client import Api
 from lab import cli, lifecycle, network, rootfs, state
 from lab.settings import LabError, LabSettings
-from lab.standins.client import Api
 from lab.state import Lab
 
 pytestmark = pytest.mark.long
@@ -101,14 +100,11 @@ def test_api_server_of_others_is_used_and_left_clean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Callable[..., None]
 ) -> None:
     def objects() -> set[str]:
-        async def ask() -> set[str]:
-            async with Api(tmp_path / "admin.kubeconfig", user_agent="test") as api:
-                lists = [await api.get(f"/api/v1/{kind}") for kind in ("nodes", "namespaces")]
-                return {item["metadata"]["name"] for found in lists for item in found["items"]}
+        api = Api(tmp_path / "admin.kubeconfig")
+        lists = [api.get(f"/api/v1/{kind}").of(200) for kind in ("nodes", "namespaces")]
+        return {item["metadata"]["name"] for found in lists for item in found["items"]}
 
-        return asyncio.run(ask())
-
-    argv = [sys.executable, "-m", "lab.emulator", "--dir", str(tmp_path)]
+    argv = [sys.executable, "-m", "emulator", "--dir", str(tmp_path)]
     with subprocess.Popen(argv, env=os.environ | {"PYTHONPATH": str(TESTS)}, stdout=subprocess.DEVNULL) as server:
         try:
             eventually((tmp_path / "emulator.json").exists, "an API server")
@@ -151,13 +147,13 @@ def test_process_of_a_user_in_a_namespace_is_found_and_ended() -> None:
     lab = lifecycle.up(LabSettings("cke", "plain"), network_only=True)
     with subprocess.Popen(lab.client.in_netns(["sleep", "1000"])) as process:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 120
             while process.pid not in lifecycle.processes("cke"):
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
         finally:
             lifecycle.down("cke")
-        assert process.wait(timeout=10) < 0
+        assert process.wait(timeout=120) < 0
     assert network.namespaces("cke") == []
 
 
@@ -180,7 +176,7 @@ def test_missing_program_is_one_line_with_its_package(tmp_path: Path) -> None:
         (tmp_path / program).write_text("#!/bin/sh\n")
         (tmp_path / program).chmod(0o755)
     process = lab_command("up", "--name", "ckg", PATH=str(tmp_path), LAB_CACHE=str(tmp_path))
-    _unused, errors = process.communicate(timeout=30)
+    _unused, errors = process.communicate(timeout=120)
     wanted = "lab: systemd-nspawn, mmdebstrap missing on this host: apt-get install mmdebstrap systemd-container\n"
     assert (process.returncode, errors) == (1, wanted)
 

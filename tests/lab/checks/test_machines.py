@@ -41,7 +41,7 @@ def answers(lab: Lab, role: str) -> bool:
 def login(lab: Lab, user: str, role: str, command: str) -> subprocess.CompletedProcess[str]:
     host = f"{user}@{lab.settings.machine(role)}"
     argv = ["ssh", "-F", str(lab.dir / "ssh_config"), host, command]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_off_and_on_again(lab: Lab, eventually: Eventually) -> None:
@@ -143,7 +143,7 @@ class Bmc:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.access["url"] + self.path + path, data, headers)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, context=self.context, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, context=self.context, timeout=120) as answer:  # noqa: S310
                 text = answer.read()
                 return answer.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:

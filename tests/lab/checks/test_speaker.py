@@ -28,7 +28,7 @@ VIP4 = "198.51.100.10/32"
 # Nodes and routers of different Debian releases on purpose: each GoBGP against the FRR that the defaults don't pair it
 # with. The shorter restart time makes the wait for its end short; a restart of GoBGP takes 5 to 8 s of it.
 SETTINGS = {
-    "stale": LabSettings("spst", "plain", "stale", "10", restart_time=14),
+    "stale": LabSettings("spst", "plain", "stale", "10", restart_time=30),
     "hard-reset": LabSettings("sphr", "plain", "hard-reset", "8.4"),
     "off": LabSettings("spof", "plain", "off", "8.4"),
 }

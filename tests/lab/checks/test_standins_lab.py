@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+from emulator.images import image_id
 from lab import cluster, network, settings
 from lab.checks.standins_bench import CILIUM, TESTS, Bench, eventually, holds
-from lab.standins.images import image_id
 
 pytestmark = pytest.mark.long
 Object = dict[str, Any]
@@ -287,7 +287,7 @@ def test_agent_answers_bgp_peers_by_exec(bench: Bench) -> None:
             _preload_content=False,
             **options,
         )
-        found.run_forever(timeout=10)
+        found.run_forever(timeout=120)
         return found.read_stdout(), found.read_stderr()
 
     def peers() -> Any:
@@ -413,7 +413,7 @@ def bare_pod(bench: Bench, name: str, **meta: Any) -> str:
 
 
 def test_deleted_pod_terminates_for_its_own_time(bench: Bench) -> None:
-    path = bare_pod(bench, "slow", annotations={"lab.hitless.nodes/termination-seconds": "4"})
+    path = bare_pod(bench, "slow", annotations={"lab.hitless.nodes/termination-seconds": "10"})
     bench.kube("DELETE", path)
     holds("still terminating", lambda: "deletionTimestamp" in (bench.kube.find(path) or {}).get("metadata", {}), 1.5)
     eventually("gone", lambda: bench.kube.find(path) is None)
@@ -489,7 +489,7 @@ def test_restarted_standins_leave_running_what_runs(bench: Bench) -> None:
 def test_standins_of_a_lab_that_is_not_there_say_so() -> None:
     env = os.environ | {"PYTHONPATH": TESTS}
     argv = [sys.executable, "-m", "lab.standins", "--lab", "nolab"]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, check=False, timeout=300)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "nolab" in done.stderr

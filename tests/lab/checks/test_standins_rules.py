@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from emulator.images import ImageStore, Registry, digest_of, image_id
+from emulator.objects import condition
 from lab.standins import agent, agent_cli, control_plane, kubelets, operator, workloads
-from lab.standins.client import condition
-from lab.standins.images import ImageStore, Registry, digest_of, image_id
 from lab.standins.selectors import matches
 from lab.standins.world import Knobs
 

@@ -13,13 +13,15 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from emulator.client import TRANSIENT, AsyncApi
+from emulator.informer import Controller
+
 from lab import speaker, state
 from lab.settings import LabError
 from lab.standins.agent import Agent
-from lab.standins.client import TRANSIENT, Api, Controller
 from lab.standins.control_plane import EndpointSlices, NodeLifecycle, Scheduler, missing
 from lab.standins.exec_backend import ExecBackend
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 from lab.standins.operator import Operator
 from lab.standins.workloads import Workloads
 from lab.standins.world import Host, Knobs, Settings, World, served_version
@@ -33,7 +35,7 @@ async def run(lab: state.Lab, settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Api(lab.dir / "standins.kubeconfig", user_agent=USER_AGENT) as api:
+    async with AsyncApi(lab.dir / "standins.kubeconfig", user_agent=USER_AGENT) as api:
         version = await served_version(api)
         world = World(
             api=api,
@@ -57,7 +59,7 @@ async def run(lab: state.Lab, settings: Settings) -> None:
         backends = []
         for host in world.hosts.values():
             agent = Agent(world, host)
-            kubelet = Kubelet(world, host, agent)
+            kubelet = NodeKubelet(world, host, agent)
             controllers += [kubelet, agent]
             backends.append(ExecBackend(api, agent))
         if emulated:

@@ -13,11 +13,14 @@ import subprocess
 import time
 from typing import Any
 
+from emulator.client import ApiError, Object, patch_existing
+from emulator.informer import Controller
+from emulator.objects import timestamp
+
 from lab.settings import LabError
 from lab.speaker import Peer, SpeakerConfig
 from lab.standins import agent_cli
-from lab.standins.client import ApiError, Controller, Object, patch_existing, timestamp
-from lab.standins.kubelets import Kubelet
+from lab.standins.kubelets import NodeKubelet
 from lab.standins.selectors import matches
 from lab.standins.world import CILIUM, Host, World
 
@@ -182,7 +185,7 @@ class Agent(Controller):
         self.name = f"stand-in agent of {host.name}"
         self.alive = False
         self.process: tuple[str, str] | None = None
-        self.kubelet: Kubelet | None = None
+        self.kubelet: NodeKubelet | None = None
         self.applied: tuple[SpeakerConfig | None, tuple[str, ...]] | None = None  # None: not known, apply again
         self.next_status = 0.0
         self.status_written: Object | None = None

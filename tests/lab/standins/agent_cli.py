@@ -11,8 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.client import Object
+
 from lab.speaker import SpeakerConfig
-from lab.standins.client import Object
 
 VERSION = "1.18.0-stand-in"
 Output = tuple[int, str, str]

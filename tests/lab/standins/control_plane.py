@@ -15,7 +15,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.standins.client import Api, ApiError, Controller, Object, condition, is_true, patch_existing
+from emulator.client import ApiError, AsyncApi, Object, patch_existing
+from emulator.informer import Controller
+from emulator.objects import condition, is_true
+
 from lab.standins.world import World
 
 log = logging.getLogger("standins.control_plane")
@@ -23,7 +26,7 @@ NOT_READY = "node.kubernetes.io/not-ready"
 STARTING_SECONDS = 10
 
 
-async def missing(api: Api, setting: str) -> set[str]:
+async def missing(api: AsyncApi, setting: str) -> set[str]:
     """What has to be stood in for: nodes, workloads, slices, scheduler. `auto` looks at the server."""
     if setting != "auto":
         return {"nodes", "workloads", "slices", "scheduler"} if setting == "on" else set()
@@ -33,7 +36,7 @@ async def missing(api: Api, setting: str) -> set[str]:
     return found if await _alive(api, "kube-scheduler") else found | {"scheduler"}
 
 
-async def _alive(api: Api, component: str) -> bool:
+async def _alive(api: AsyncApi, component: str) -> bool:
     """Whether this component of a real cluster holds its leader lease."""
     lease = await api.find(f"/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{component}")
     renewed = ((lease or {}).get("spec") or {}).get("renewTime")

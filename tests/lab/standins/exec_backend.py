@@ -10,9 +10,9 @@ import contextlib
 import logging
 
 import aiohttp
+from emulator.client import TRANSIENT, AsyncApi
 
 from lab.standins.agent import Agent
-from lab.standins.client import TRANSIENT, Api
 
 log = logging.getLogger("standins.exec")
 
@@ -20,7 +20,7 @@ log = logging.getLogger("standins.exec")
 class ExecBackend:
     """Keeps one connection to the emulator while the agent is alive."""
 
-    def __init__(self, api: Api, agent: Agent) -> None:
+    def __init__(self, api: AsyncApi, agent: Agent) -> None:
         self.api = api
         self.agent = agent
 

@@ -9,41 +9,27 @@ import asyncio
 import ipaddress
 import logging
 import time
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from lab.standins.client import ApiError, Controller, Object, condition, is_true, patch_existing, timestamp
-from lab.standins.images import ImageStore, Waiting, image_id
+from emulator.client import ApiError, Object, patch_existing
+from emulator.images import ImageStore, Waiting
+from emulator.kubelet import Kubelet, Running, pod_path, ready_conditions, running_container
+from emulator.objects import condition, is_true, timestamp
+
 from lab.standins.world import Host, World
 
 log = logging.getLogger("standins.kubelets")
 START = "lab.hitless.nodes/start-seconds"  # pod annotation: how long this pod takes to become ready
-AT_ONCE = 20  # status writes at the same time
-
-
-@dataclass
-class Running:
-    """What the kubelet knows of one pod's containers."""
-
-    state: str  # starting | running | ending
-    due: float = 0.0  # monotonic time of the next change; 0: none
-    pulled: bool = False  # whether all images were there, so that the time to start has begun
-    shown: dict[str, str] = field(default_factory=dict)  # container -> reason for which it waits, as written last
 
 
 class AgentProcess(Protocol):
     """The agent that runs in this node's agent pod."""
 
     wake: asyncio.Event
-    kubelet: Kubelet | None
+    kubelet: NodeKubelet | None
 
     def ready(self) -> bool: ...
-
-
-def pod_path(pod: Object, subresource: str = "") -> str:
-    """Path of a pod in the API."""
-    meta = pod["metadata"]
-    return f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}{subresource}"
 
 
 def is_agent(pod: Object, namespace: str) -> bool:
@@ -52,22 +38,19 @@ def is_agent(pod: Object, namespace: str) -> bool:
     return meta["namespace"] == namespace and (meta.get("labels") or {}).get("k8s-app") == "cilium"
 
 
-def ready_conditions(pod: Object, ready: bool, reason: str = "") -> list[Object]:
-    """The pod's conditions with ready or unready containers; those of others are kept."""
-    before = (pod.get("status") or {}).get("conditions") or []
-    mine = {"PodScheduled": True, "Initialized": True, "ContainersReady": ready, "Ready": ready}
-    found = []
-    for kind, good in mine.items():
-        one = condition(kind, "True" if good else "False", "" if good else reason or "ContainersNotReady", "", before)
-        found.append({key: value for key, value in one.items() if value != ""})
-    return found + [c for c in before if c["type"] not in mine]
-
-
-class Kubelet(Controller):
+class NodeKubelet(Kubelet):
     """One node's kubelet. The agent's pod is ready when the agent says so; the agent runs while its pod does."""
 
+    starts = ("Pending", "Running")  # after a boot no container runs, whatever the pod's status says
+
     def __init__(self, world: World, host: Host, agent: AgentProcess) -> None:
-        super().__init__()
+        super().__init__(
+            world.api,
+            world["pods"],
+            lambda node: node == host.name,
+            start=0.0,
+            end=world.knobs.termination_seconds,
+        )
         self.world = world
         self.host = host
         self.name = f"stand-in kubelet of {host.name}"
@@ -75,13 +58,12 @@ class Kubelet(Controller):
         agent.kubelet = self
         self.agent_pod: Object | None = None  # the agent's pod whose container runs here
         self.boot_id: str | None = None  # boot for which this kubelet has registered
-        self.containers: dict[str, Running] = {}
         self.addresses: dict[str, list[str]] = {}  # pod uid -> addresses given to it
         self.images = ImageStore()
         self.removed: list[str] = []  # what the knob said last
         self.crowded = False
         self.next_heartbeat = 0.0
-        self.watches(world["pods"], world["nodes"])
+        self.watches(world["nodes"])
         world.wakes.append(self.wake)
 
     async def step(self) -> float | None:
@@ -101,7 +83,8 @@ class Kubelet(Controller):
             await self._heartbeat(node)
             self.next_heartbeat = now + self.world.settings.heartbeat
         self._lose_images()
-        due = await self._pods()
+        self._forget_pods()
+        due = await self.bring_forward()
         if self.images.changed:
             await self._list_images()
         return max(0.0, min([self.next_heartbeat, *due]) - time.monotonic())
@@ -114,7 +97,7 @@ class Kubelet(Controller):
         self._set_agent_pod(None)
         same_boot = ((node.get("status") or {}).get("nodeInfo") or {}).get("bootID") == boot_id
         self.containers.clear()
-        for pod in self.world.pods_on(name):
+        for pod in self.pods():
             phase = (pod.get("status") or {}).get("phase")
             if phase == "Running" and same_boot:  # only the stand-in was restarted: what runs, runs on
                 self.containers[pod["metadata"]["uid"]] = Running("running")
@@ -205,47 +188,22 @@ class Kubelet(Controller):
 
     # -- its pods
 
-    async def _pods(self) -> list[float]:
-        """Bring every pod of the node forward; returns when the next ones are due."""
-        now = time.monotonic()
-        pods = list(self.world.pods_on(self.host.name))
-        alive = {p["metadata"]["uid"] for p in pods}
+    def _forget_pods(self) -> None:
+        """What is gone leaves nothing behind."""
+        alive = {p["metadata"]["uid"] for p in self.pods()}
         self.images.forget(alive)
-        for uid in set(self.containers) - alive:
-            del self.containers[uid]
-            self.addresses.pop(uid, None)
+        self.addresses = {uid: given for uid, given in self.addresses.items() if uid in alive}
         if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] not in alive:
             self._set_agent_pod(None)
-        work = []
-        for pod in pods:
-            if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") and not _deleted(pod):
-                continue
-            own = self._containers_of(pod, now)
-            if own.state == "ending":
-                if now >= own.due:
-                    own.due = now + 2.0  # until the watch shows it gone; a finalizer can keep the object longer
-                    work.append(self._end(pod))
-            elif own.state == "starting":
-                if now >= own.due:
-                    work.append(self._start(pod, own, now))
-            elif is_true(pod, "Ready") != self._healthy(pod):
-                work.append(self._ready(pod))
-        for start in range(0, len(work), AT_ONCE):
-            for result in await asyncio.gather(*work[start : start + AT_ONCE], return_exceptions=True):
-                if isinstance(result, BaseException):
-                    raise result
-        return [c.due for c in self.containers.values() if c.due]
 
-    def _containers_of(self, pod: Object, now: float) -> Running:
-        uid = pod["metadata"]["uid"]
-        own = self.containers.get(uid)
-        if own is None:
-            own = self.containers[uid] = Running("starting")
-        if _deleted(pod) and own.state != "ending":
-            own.state, own.due = "ending", now + self._ending_seconds(pod, started=own.state == "running")
-            if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] == uid:
-                self._set_agent_pod(None)
-        return own
+    def ending(self, pod: Object) -> None:
+        """The agent ends with its pod."""
+        if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] == pod["metadata"]["uid"]:
+            self._set_agent_pod(None)
+
+    def change(self, pod: Object) -> Coroutine[Any, Any, None] | None:
+        """Readiness, where it is not as written."""
+        return None if is_true(pod, "Ready") == self._healthy(pod) else self._ready(pod)
 
     def _start_seconds(self, pod: Object) -> float:
         if is_agent(pod, self.world.namespace):
@@ -255,18 +213,12 @@ class Kubelet(Controller):
         own = (pod["metadata"].get("annotations") or {}).get(START)
         return self.world.settings.start if own is None else float(own)
 
-    def _ending_seconds(self, pod: Object, *, started: bool) -> float:
-        if not started:
-            return 0.0
-        grace = pod["metadata"].get("deletionGracePeriodSeconds")
-        wanted = self.world.knobs.termination_seconds(pod)
-        return wanted if grace is None else min(wanted, float(grace))
-
     def _healthy(self, pod: Object) -> bool:
         return self.agent.ready() if is_agent(pod, self.world.namespace) else True
 
-    async def _start(self, pod: Object, own: Running, now: float) -> None:
+    async def start(self, pod: Object, own: Running) -> None:
         """First the images, then the time that the start takes, then the containers run."""
+        now = time.monotonic()
         if not own.pulled:
             waiting = self._waiting(pod, now)
             if waiting:
@@ -293,7 +245,7 @@ class Kubelet(Controller):
                 state = waiting[c["name"]].state if c["name"] in waiting else initializing
                 statuses.append(_not_running(c, state))
             else:
-                statuses.append(self._running(pod, c, ready=True))
+                statuses.append(running_container(pod, c))
         inits = [
             _not_running(c, waiting[c["name"]].state)
             for c in pod["spec"].get("initContainers") or []
@@ -302,19 +254,6 @@ class Kubelet(Controller):
         status = {"phase": "Pending", "conditions": ready_conditions(pod, ready=False), "containerStatuses": statuses}
         status |= {"initContainerStatuses": inits} if inits else {}
         await patch_existing(self.world.api, pod_path(pod, "/status"), {"status": status})
-
-    def _running(self, pod: Object, container: Object, *, ready: bool, restarts: int = 0) -> Object:
-        """Status of a container that runs."""
-        return {
-            "name": container["name"],
-            "image": container["image"],
-            "imageID": image_id(container["image"]),
-            "containerID": f"stand-in://{pod['metadata']['uid']}/{container['name']}/{restarts}",
-            "ready": ready,
-            "started": True,
-            "restartCount": restarts,
-            "state": {"running": {"startedAt": timestamp()}},
-        }
 
     async def _run(self, pod: Object, own: Running) -> None:
         """The containers run."""
@@ -326,11 +265,10 @@ class Kubelet(Controller):
         counts = {c["name"]: c.get("restartCount", 0) + (0 if own.shown else 1) for c in ran}
         now = timestamp()
         containers = [
-            self._running(pod, c, ready=ready, restarts=counts.get(c["name"], 0)) for c in pod["spec"]["containers"]
+            running_container(pod, c, ready=ready, restarts=counts.get(c["name"], 0)) for c in pod["spec"]["containers"]
         ]
         ips = before.get("podIPs") or [{"ip": ip} for ip in self._addresses(pod)]
         status: Object = {
-            "phase": "Running",
             "conditions": ready_conditions(pod, ready),
             "containerStatuses": containers,
             "initContainerStatuses": None,
@@ -340,13 +278,7 @@ class Kubelet(Controller):
             status |= {"podIP": ips[0]["ip"], "podIPs": ips}
         if addresses := self._node_addresses():
             status |= {"hostIP": addresses[0], "hostIPs": [{"ip": a} for a in addresses]}
-        written = await patch_existing(self.world.api, pod_path(pod, "/status"), {"status": status})
-        if written is None:
-            own.due = time.monotonic() + 0.2
-            return
-        own.state, own.due = "running", 0.0
-        pod["status"] = written["status"]
-        if agent:
+        if await self.runs(pod, own, status) and agent:
             self._set_agent_pod(pod)
 
     async def _ready(self, pod: Object) -> None:
@@ -357,15 +289,6 @@ class Kubelet(Controller):
         written = await patch_existing(self.world.api, pod_path(pod, "/status"), {"status": status})
         if written is not None:
             pod["status"] = written["status"]
-
-    async def _end(self, pod: Object) -> None:
-        """The containers have ended: the object may go."""
-        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
-        try:
-            await self.world.api.delete(pod_path(pod), body)
-        except ApiError as error:
-            if error.status != 409:  # another pod has the name already
-                raise
 
     def _set_agent_pod(self, pod: Object | None) -> None:
         self.agent_pod = pod
@@ -381,9 +304,7 @@ class Kubelet(Controller):
             return self._node_addresses()
         node = self.world["nodes"].items.get(self.host.name) or {}
         used = {ip for given in self.addresses.values() for ip in given}
-        used |= {
-            a["ip"] for p in self.world.pods_on(self.host.name) for a in (p.get("status") or {}).get("podIPs") or []
-        }
+        used |= {a["ip"] for p in self.pods() for a in (p.get("status") or {}).get("podIPs") or []}
         found = []
         for cidr in (node.get("spec") or {}).get("podCIDRs") or []:
             network = ipaddress.ip_network(cidr)
@@ -396,7 +317,3 @@ def _not_running(container: Object, state: Object) -> Object:
     """Status of a container that has not started."""
     status = {"name": container["name"], "image": container["image"], "imageID": "", "ready": False}
     return {**status, "started": False, "restartCount": 0, "state": state}
-
-
-def _deleted(pod: Object) -> bool:
-    return bool(pod["metadata"].get("deletionTimestamp"))

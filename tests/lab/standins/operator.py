@@ -9,7 +9,10 @@ import logging
 import time
 from typing import Any
 
-from lab.standins.client import ApiError, Controller, Object, condition, patch_existing, timestamp
+from emulator.client import ApiError, Object, patch_existing
+from emulator.informer import Controller
+from emulator.objects import condition, timestamp
+
 from lab.standins.selectors import matches
 from lab.standins.world import CILIUM, World
 

@@ -16,7 +16,10 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.standins.client import ApiError, Controller, Informer, Object, is_true, patch_existing
+from emulator.client import ApiError, Object, patch_existing
+from emulator.informer import Controller, Informer
+from emulator.objects import is_true
+
 from lab.standins.kubelets import pod_path
 from lab.standins.selectors import matches
 from lab.standins.world import World

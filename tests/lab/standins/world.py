@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from emulator.client import ApiError, AsyncApi, Object
+from emulator.images import Registry
+from emulator.informer import Informer
+
 from lab.settings import LabError
-from lab.standins.client import Api, ApiError, Informer, Object
-from lab.standins.images import Registry
 
 log = logging.getLogger("standins")
 CILIUM = "/apis/cilium.io"
@@ -172,7 +174,7 @@ class Knobs:
 class World:
     """Everything a stand-in looks at."""
 
-    api: Api
+    api: AsyncApi
     namespace: str
     settings: Settings
     knobs: Knobs
@@ -231,7 +233,7 @@ class World:
         return {name: host.machine.boot_id() for name, host in self.hosts.items()}
 
 
-async def served_version(api: Api, seconds: float = 30) -> str:
+async def served_version(api: AsyncApi, seconds: float = 30) -> str:
     """The version of Cilium's BGP kinds to use: v2 where it is served, as the collection prefers it."""
     deadline = time.monotonic() + seconds
     while True:

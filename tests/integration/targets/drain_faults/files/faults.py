@@ -13,8 +13,6 @@ import argparse
 import base64
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
-from lab.conformance.client import Api, Process, eventually
+from emulator.client import Api, eventually
+from emulator.process import KubeletProcess, Process
 
 Json = dict[str, Any]
 
@@ -35,7 +34,7 @@ OWNERS = "/api/v1/namespaces/default/configmaps"
 KEEP = "example.org/keep"
 MIRROR = {"kubernetes.io/config.mirror": "hash"}
 # How long the API is away: longer than a slice of a drain, and longer than the timeout of the second one.
-AWAY = {"away": 60, "clock": 15}
+AWAY = {"away": 60, "clock": 25}
 
 
 class Cluster:
@@ -46,15 +45,12 @@ class Cluster:
         self.emulator = Process(folder / name)
         self.api = Api(self.emulator.kubeconfig)
         self.owner: Json = self.api.post(OWNERS, {"metadata": {"name": "owner"}}).of(201)["metadata"]
-        argv = [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(self.emulator.kubeconfig), "--end", "0.5"]
-        argv += [word for node in dead or [] for word in ("--dead", node)]
-        self.kubelet = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        self.kubelet.stdout.readline()
+        options = [word for node in dead or [] for word in ("--dead", node)]
+        self.kubelet = KubeletProcess(self.emulator.kubeconfig, "--end", "0.5", *options)
         self.node(OTHER)
 
     def end(self) -> None:
-        self.kubelet.terminate()
-        self.kubelet.wait(timeout=10)
+        self.kubelet.stop()
         self.emulator.stop()
 
     def node(self, name: str, *, ready: str = "True") -> None:
@@ -95,20 +91,15 @@ class Cluster:
     def fault(self, **knobs: Any) -> None:
         self.api.post("/_emulator/faults", knobs).of(200)
 
-    def asked(self, user: str) -> list[Json]:
-        """What a user has asked so far."""
-        log = self.api.get("/_emulator/requests", since=0).of(200)["requests"]
-        return [entry for entry in log if entry["user"] == user]
-
     def watched_by(self, user: str) -> None:
-        """Returns when a drain has asked for its evictions and watches its pods: it is in the middle."""
+        """Returns when a drain has asked for its two evictions and watches its pods: it is in the middle."""
 
         def so() -> bool:
-            asked = self.asked(user)
-            evicted = any(entry["path"].endswith("/eviction") and entry["status"] == 201 for entry in asked)
-            return evicted and any(entry["query"].get("watch") for entry in asked)
+            asked = self.emulator.requests(user)
+            evicted = sum(entry["path"].endswith("/eviction") and entry["status"] == 201 for entry in asked)
+            return evicted == 2 and any(entry["query"].get("watch") for entry in asked)
 
-        eventually(so, patience=240)
+        eventually(so, patience=900)
 
 
 def write_token(api: Api, folder: Path) -> None:
@@ -168,7 +159,7 @@ def kinds(cluster: Cluster) -> None:
 def comes_back(cluster: Cluster) -> None:
     """As a StatefulSet does: the pod's successor has its name, and only then does the last pod of the node end."""
     before = cluster.api.get(f"{PODS}/queue-0").of(200)["metadata"]["uid"]
-    eventually(lambda: cluster.api.get(f"{PODS}/queue-0").status == 404, patience=240)
+    eventually(lambda: cluster.api.get(f"{PODS}/queue-0").status == 404, patience=900)
     cluster.pod(OTHER, "queue-0", "StatefulSet")
     assert cluster.api.get(f"{PODS}/queue-0").of(200)["metadata"]["uid"] != before
     cluster.api.patch(f"{PODS}/slow", {"metadata": {"finalizers": None}}).of(200)
@@ -197,7 +188,7 @@ def goes_away(cluster: Cluster, name: str) -> None:
             return False
 
     if name == "away":
-        eventually(freed, patience=AWAY[name] + 60)
+        eventually(freed, patience=900)
 
 
 def expiry(cluster: Cluster) -> None:

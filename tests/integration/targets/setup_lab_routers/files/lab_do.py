@@ -17,12 +17,12 @@ BGPD = "/usr/lib/frr/bgpd"
 
 def wait_for(router: Machine, daemon: str, *, running: bool) -> None:
     """Returns when bgpd runs and answers, or runs no more."""
-    for _unused in range(300):
+    for _unused in range(1200):
         answers = router.run(["vtysh", "-d", daemon, "-c", "show version"]).returncode == 0
         if answers is running:
             return
         time.sleep(0.1)
-    raise SystemExit(f"{router.name}: {daemon} is {'not ' if running else 'still '}there after 30 s")
+    raise SystemExit(f"{router.name}: {daemon} is {'not ' if running else 'still '}there after 120 s")
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
     else:
         machine.run(["chmod", "a+x", BGPD])
         # Without pipes: bgpd would keep them open.
-        machine.run(["sh", "-c", "/usr/lib/frr/watchfrr.sh restart bgpd >/dev/null 2>&1"], timeout=60)
+        machine.run(["sh", "-c", "/usr/lib/frr/watchfrr.sh restart bgpd >/dev/null 2>&1"], timeout=300)
         wait_for(machine, "bgpd", running=True)
 
 

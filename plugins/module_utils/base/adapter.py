@@ -1,0 +1,53 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What all modules have in common: build AnsibleModule, do the work, turn what was raised into a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from .errors import HitlessError
+from .polling import Unfinished
+
+# Added by the action plugins, not by people: hence the underscore, and no documentation.
+RUN_OPTIONS: dict[str, Any] = {"_run": {"type": "dict"}}
+SLICE_OPTIONS: dict[str, Any] = {"_slice": {"type": "float"}, "_state": {"type": "dict"}}
+
+
+def run(
+    work: Callable[[AnsibleModule], dict[str, Any]],
+    argument_spec: dict[str, Any],
+    *,
+    libraries: Mapping[str, str | None] | None = None,
+    **options: Any,
+) -> None:
+    """Ends the process with the result of work(module), or with the failure that it raised; gives its warnings first.
+
+    libraries: name of a Python package -> traceback of its failed import, None where it is there.
+    """
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **options)
+    for library, failure in (libraries or {}).items():
+        if failure:
+            module.fail_json(msg=missing_required_lib(library), exception=failure)
+    try:
+        result = work(module)
+    except Unfinished as pause:
+        handover = {"subject": pause.subject, "progress": pause.progress, "state": pause.state}
+        module.exit_json(**{"changed": False, **pause.result, "_unfinished": handover})
+    except HitlessError as exc:
+        module.fail_json(msg=exc.msg, **_said(module, exc.facts))
+    module.exit_json(**_said(module, result))
+
+
+def _said(module: AnsibleModule, facts: dict[str, Any]) -> dict[str, Any]:
+    """What is returned, without its warnings, which have been said."""
+    for line in facts.get("warnings", []):
+        module.warn(line)
+    return {key: value for key, value in facts.items() if key != "warnings"}

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Whether routers' kernels forward to nodes, and VIPs answer. Pure functions."""
+
+from __future__ import annotations
+
+from .announcement import Expected
+from .findings import Finding, failed, passed, unknown
+from .links import Facts
+from .received import away
+
+
+def forwarded(wanted: list[Expected], routers: dict[str, Facts]) -> list[Finding]:
+    """Stage 10: whether each router's kernel forwards each prefix to a node."""
+    found = away(10, routers)
+    for name, router in routers.items():
+        if router["fib"] is None or router["policy"] is None:
+            continue
+        for prefix in dict.fromkeys(each.prefix for each in wanted if each.link.router == name):
+            found.append(_forwarded(name, router, prefix))
+    return found
+
+
+def _forwarded(name: str, router: Facts, prefix: str) -> Finding:
+    who = f"{prefix} on {name}"
+    hops = {str(entry["next_hop"]) for entry in router["fib"] if entry["prefix"] == prefix}
+    if hops:
+        return passed(10, who, f"forwarded to {', '.join(sorted(hops))}")
+    return failed(
+        10,
+        who,
+        "the kernel forwards it to no node",
+        f"see 'ip route get {prefix.split('/')[0]}' on the router: another table, rule or route wins",
+    )
+
+
+def answered(answers: list[Facts]) -> list[Finding]:
+    """Stage 11: whether VIPs answer where they were tried; nothing where it wasn't asked for."""
+    return [_answered(each) for each in answers]
+
+
+def _answered(each: Facts) -> Finding:
+    who = f"{each['address']} port {each['port']}/{each['protocol']} from {each['tried_from']}"
+    if each["answers"] is None:
+        return unknown(
+            11, who, each["reason"], "a UDP service that answers nothing can't be told from one that is away"
+        )
+    if each["answers"]:
+        return passed(11, who, each["reason"])
+    return failed(
+        11,
+        who,
+        each["reason"],
+        "see stage 3 (backends), network policies, and loadBalancerSourceRanges of the Service; check_port must be one "
+        "of its ports",
+    )

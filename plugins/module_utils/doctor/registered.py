@@ -1,0 +1,100 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What tasks registered of the cluster, Cilium and the routers, put together and judged. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..base.task_results import failure_reason
+from .diagnosis import examine, strict
+
+# The loop variable of the tasks that go over the routers.
+ROUTER = "__router"
+
+
+def bgp_diagnosis(read: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """The diagnosis as plain data: {version, at, asked, nodes, verdict, stage, reason, remedy, stages, logs, ...}.
+
+    read: the registered results cluster (of vip_info), cilium (of cilium_bgp_info), routes, policies and answers (of
+    loops of frr_bgp_info, frr_policy_info and port_info); asked ({service, vip}); targets, the names of the nodes that
+    the user asked for. at: when it was read, RFC 3339.
+    """
+    cluster = read["cluster"] if "asked" in read["cluster"] else None
+    found = examine(
+        {
+            "cluster": cluster,
+            "problem": "" if cluster else failure_reason(read["cluster"]),
+            "agents": _agents(read["cilium"], cluster["nodes"] if cluster else []),
+            "routers": _routers(read["routes"], read["policies"]),
+            "answers": _answers(read["answers"]),
+            "targets": list(read["targets"]),
+        }
+    )
+    known = cluster or {"asked": dict(read["asked"]), "nodes": [], "logs": [], "logs_missing": []}
+    return {
+        "version": 1,
+        "at": at,
+        "asked": known["asked"],
+        "strict": strict(cluster) if cluster else False,
+        "nodes": [node["name"] for node in known["nodes"]],
+        **found,
+        "logs": known["logs"],
+        "logs_missing": known["logs_missing"],
+    }
+
+
+def _agents(read: Mapping[str, Any], nodes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What each agent says, by the name of its node; where it couldn't be asked, why."""
+    if "nodes" in read:
+        return {node["name"]: node for node in read["nodes"]}
+    nothing: dict[str, Any] = {
+        "sessions": [],
+        "routes": None,
+        "reason": "" if read.get("skipped") else failure_reason(read),
+    }
+    return {node["name"]: nothing for node in nodes}
+
+
+def _routers(routes: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
+    """What each router knows and is configured to do, by its name."""
+    policy_of = {answer[ROUTER]: answer for answer in policies.get("results", [])}
+    nothing = {"msg": "its configuration wasn't read"}
+    return {
+        answer[ROUTER]: _router(answer, policy_of.get(answer[ROUTER], nothing)) for answer in routes.get("results", [])
+    }
+
+
+def _router(answer: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, Any]:
+    known, configured = "neighbors" in answer, "configuration" in policy
+    wrong = []
+    if not known:
+        wrong.append(answer)
+    if not configured:
+        wrong.append(policy)
+    away = "unreachable by SSH: " if any(each.get("unreachable") for each in wrong) else ""
+    return {
+        "neighbors": answer["neighbors"] if known else None,
+        "fib": answer["fib"] if known else None,
+        "policy": policy if configured else None,
+        "problem": away + "; ".join(dict.fromkeys(failure_reason(each) for each in wrong)),
+    }
+
+
+def _answers(read: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What answered, with who tried; a host that couldn't try is unknown."""
+    found = []
+    for answer in read.get("results", []):
+        tried_from = answer.get(ROUTER)
+        if "answers" in answer:
+            found += [{**each, "tried_from": tried_from} for each in answer["answers"]]
+        elif not answer.get("skipped"):
+            reason = failure_reason(answer)
+            nothing = {"address": "VIPs", "port": "?", "protocol": "?", "answers": None, "reason": reason}
+            found.append({**nothing, "tried_from": tried_from})
+    return found

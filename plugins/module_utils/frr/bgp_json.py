@@ -1,0 +1,100 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Parsers of bgpd's JSON (FRR 8.4 to 10.x) about instances, paths and next hops: plain dicts out.
+
+What isn't understood is an error, never "nothing there".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..base.net import address, is_address, prefix
+from .answers import strange
+
+
+def release(text: str) -> str | None:
+    """The version number in the answer to "show version", such as 8.4.4; None where there is none."""
+    found = re.search(r"^FRRouting (\S+)", text, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def instances(document: dict[str, Any]) -> dict[str, int | None]:
+    """VRF -> number of neighbours (None = not said) of each BGP instance; without "router bgp" there is none.
+
+    From "show bgp vrfs json". Neighbours that are configured, or up (dynamic ones aren't configured one by one).
+    """
+    vrfs = document.get("vrfs")
+    if not isinstance(vrfs, dict):
+        raise strange("show bgp vrfs json", document)
+    found: dict[str, int | None] = {}
+    for name, entry in vrfs.items():
+        counts = [entry.get(key) for key in ("numConfiguredPeers", "numEstablishedPeers")]
+        known = [count for count in counts if isinstance(count, int)]
+        found[name] = max(known) if known else None
+    return found
+
+
+def paths(document: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
+    """The paths of one prefix ("show bgp FAMILY unicast PREFIX json").
+
+    {} means that BGP doesn't know the prefix, PROVIDED that the instance exists: the caller has to know that from
+    instances(), since FRR answers {} in other cases too. FRR writes most flags only when they are true.
+    """
+    if not document:
+        return []
+    found = document.get("paths")
+    shown = document.get("prefix")
+    if not isinstance(found, list) or not isinstance(shown, str) or prefix(shown) != wanted:
+        raise strange(f"the look-up of {wanted}", document)
+    return [_path(path, wanted) for path in found]
+
+
+def _path(path: Any, wanted: str) -> dict[str, Any]:
+    try:
+        hops = [hop["ip"] for hop in path["nexthops"]]
+        peer = path.get("peer") or {}
+        best = path.get("bestpath", False)
+        return {
+            # All addresses of the next hop: over IPv6 a global one and perhaps a link-local one.
+            "next_hops": [address(hop) for hop in hops],
+            "from": peer.get("peerId"),
+            "internal": peer.get("type") == "internal",
+            "stale": bool(path.get("stale", False)),
+            "valid": bool(path.get("valid", False)),
+            # In this answer an object, {"overall": true}; in tables true.
+            "bestpath": bool(best.get("overall", False)) if isinstance(best, dict) else bool(best),
+            "multipath": bool(path.get("multipath", False)),
+        }
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise strange(f"a path of {wanted}", path) from exc
+
+
+def announced(document: dict[str, Any]) -> list[str]:
+    """The prefixes that a neighbour's paths are for ("show bgp FAMILY unicast neighbors ADDRESS routes json").
+
+    Never a proof that there is nothing: FRR 8.4 leaves out stale paths.
+    """
+    routes = document.get("routes")
+    if not isinstance(routes, dict):
+        raise strange("a neighbour's routes", document)
+    return [prefix(route) for route in routes]
+
+
+def path_counts(document: dict[str, Any]) -> dict[str, int]:
+    """How many BGP paths use each next hop, stale and iBGP-learned ones included ("show bgp nexthop json")."""
+    counts: dict[str, int] = {}
+    for hops in document.values():
+        if not isinstance(hops, dict):
+            raise strange("show bgp nexthop json", document)
+        for hop, entry in hops.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get("pathCount"), int):
+                raise strange(f"next hop {hop} in show bgp nexthop json", entry)
+            if is_address(hop):
+                counts[address(hop)] = counts.get(address(hop), 0) + entry["pathCount"]
+    return counts

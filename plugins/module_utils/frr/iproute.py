@@ -1,0 +1,218 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The kernel's forwarding table: look-ups of single addresses, all of them in one process of ip."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shutil
+import subprocess
+from typing import Any
+
+from ..base.net import address, family, prefix
+from ..base.words import excerpt
+from .answers import RouterError, UnknownError, documents
+from .questions import pairs
+
+# What the kernel says when no packet would be forwarded: no route at all; unreachable; blackhole; prohibit.
+# (An anchor such as "ip route 198.51.100.0/24 Null0" is common on routers that announce VIPs.)
+NOT_FORWARDED = ("Network is unreachable", "No route to host", "Invalid argument", "Permission denied")
+SEARCH = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"))
+
+
+def probes(wanted: str) -> list[str]:
+    """The addresses to look up for a prefix: its first and its last, so that a more specific route can't hide it."""
+    network = ipaddress.ip_network(wanted)
+    return list(dict.fromkeys((str(network[0]), str(network[-1]))))
+
+
+def look_up(destination: str, vrf: str) -> str:
+    """One line for "ip -batch": the matching route with all its next hops, not the one that a flow would take."""
+    return f"route get fibmatch {destination}" + ("" if vrf == "default" else f" vrf {vrf}")
+
+
+def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] | None]:
+    """For each line of a batch the route that matched, or None where nothing would be forwarded.
+
+    ip answers the lines that succeed on stdout, in order, and names the number of each one that fails on stderr.
+    """
+    failed = _not_forwarded(lines, stderr)
+    found, rest = documents(stdout)
+    if rest or len(found) + len(failed) != len(lines):
+        raise UnknownError(
+            f"ip answered {len(found) + len(failed)} of {len(lines)} route look-ups"
+            f"{': ' + excerpt(rest) if rest else ''}; iproute2 with JSON (5.0 or newer) is needed"
+        )
+    answers = iter(found)
+    return [None if number in failed else _only(next(answers), line) for number, line in enumerate(lines, start=1)]
+
+
+def _not_forwarded(lines: list[str], stderr: str) -> set[int]:
+    """The numbers of the lines for which the kernel says that nothing is forwarded; UnknownError for other failures."""
+    failed: dict[int, str] = {}
+    reason: list[str] = []
+    for line in stderr.splitlines():
+        verdict = re.match(r"Command failed -:(\d+)$", line.strip())
+        if verdict:
+            failed[int(verdict.group(1))] = " ".join(reason)
+            reason = []
+        else:
+            reason += line.split()
+    if reason:
+        # ip gives up the whole batch at some errors, an unknown VRF for instance.
+        raise UnknownError(f"ip couldn't look up routes: {excerpt(' '.join(reason))}; is the VRF's name right?")
+    for number, why in failed.items():
+        if not why.startswith("RTNETLINK answers: ") or not why.endswith(NOT_FORWARDED):
+            raise UnknownError(f"'ip {lines[number - 1]}' failed: {excerpt(why)}; try it on the router by hand")
+    return set(failed)
+
+
+def _only(document: Any, line: str) -> dict[str, Any]:
+    if isinstance(document, list) and len(document) == 1 and isinstance(document[0], dict):
+        return document[0]
+    raise UnknownError(f"the answer to 'ip {line}' isn't understood: {excerpt(str(document))}")
+
+
+def destination(route: dict[str, Any], looked_up: str) -> str:
+    """The prefix of a matched route; ip writes "default" and leaves out the length of a host route."""
+    shown = route.get("dst")
+    if not isinstance(shown, str):
+        raise UnknownError(f"the route to {looked_up} has no destination: {excerpt(str(route))}")
+    if shown == "default":
+        return "::/0" if family(looked_up) == "ipv6" else "0.0.0.0/0"
+    return prefix(shown)
+
+
+def covers(matched: str, looked_up: str) -> bool:
+    """Whether a route's prefix holds the address that was looked up."""
+    return ipaddress.ip_address(looked_up) in ipaddress.ip_network(matched)
+
+
+def next_hops(route: dict[str, Any]) -> list[str] | None:
+    """The next hops of a matched route; [] for one that has none (connected, local); None where only a next hop
+    object is named (sysctl nexthop_compat_mode=0): look it up with object_ids()."""
+    listed = route.get("nexthops")
+    hops = listed if isinstance(listed, list) else [route]
+    found = [_hop(hop) for hop in hops]
+    known = [hop for hop in found if hop]
+    if not known and "nhid" in route and "dev" not in route:
+        return None
+    return known
+
+
+def _hop(hop: dict[str, Any]) -> str | None:
+    # An IPv4 route over an IPv6 next hop has "via" in place of "gateway".
+    shown = hop.get("gateway") or (hop.get("via") or {}).get("host")
+    return address(shown) if shown else None
+
+
+def _members(entry: dict[str, Any]) -> list[int]:
+    """The numbers of the next hop objects that one is a group of; [] where it is no group."""
+    return [part["id"] for part in entry.get("group", [])]
+
+
+class Fib:
+    """Looks routes up with iproute2."""
+
+    def __init__(self, *, timeout: float = 10.0) -> None:
+        program = shutil.which("ip", path=os.pathsep.join((os.environ.get("PATH", ""), SEARCH)))
+        if not program:
+            raise RouterError("ip isn't on this host; install iproute2")
+        self.program = program
+        self.timeout = timeout
+
+    def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
+        """One entry for each matched route: {vrf, family, prefix (the one asked for), matched, next_hops}."""
+        asked = []
+        for vrf, pre in pairs(wanted):
+            asked += [(vrf, pre, dst) for dst in probes(pre)]
+        found = self._batch([look_up(dst, vrf) for vrf, _pre, dst in asked])
+        entries: list[dict[str, Any]] = []
+        unresolved: dict[int, list[dict[str, Any]]] = {}
+        for (vrf, pre, dst), route in zip(asked, found):
+            # See route_rules.decided(): an IPv6 answer can be about something else altogether.
+            if route is None or not covers(destination(route, dst), dst):
+                continue
+            hops = next_hops(route)
+            entry: dict[str, Any] = {"vrf": vrf, "family": family(pre), "prefix": pre}
+            entry.update({"matched": destination(route, dst), "next_hops": hops or []})
+            if hops is None:
+                unresolved.setdefault(int(route["nhid"]), []).append(entry)
+            if entry not in entries:
+                entries.append(entry)
+        for number, hops in self._objects(list(unresolved)).items():
+            for entry in unresolved[number]:
+                entry["next_hops"] = hops
+        return entries
+
+    def neighbours(self) -> list[dict[str, Any]]:
+        """The hosts on the router's links, as ip lists them: {dst, dev, lladdr, ...}."""
+        return self._listed(["neigh", "show"])
+
+    def addresses(self) -> list[dict[str, Any]]:
+        """The router's own global addresses as {address, network, interface}, of all VRFs."""
+        found = []
+        for link in self._listed(["address", "show"]):
+            for own in link.get("addr_info", []):
+                if own.get("scope") != "global" or "local" not in own:
+                    continue
+                network = ipaddress.ip_interface(f"{own['local']}/{own['prefixlen']}").network
+                found.append({"address": address(own["local"]), "network": str(network), "interface": link["ifname"]})
+        return found
+
+    def _objects(self, numbers: list[int]) -> dict[int, list[str]]:
+        """The next hops of next hop objects; a group is looked up through its members."""
+        objects = self._with_members(numbers)
+        hops = {}
+        for number in numbers:
+            shown = [_hop(objects[part]) for part in _members(objects[number]) or [number]]
+            hops[number] = [hop for hop in shown if hop]
+        return hops
+
+    def _with_members(self, numbers: list[int]) -> dict[int, dict[str, Any]]:
+        """Next hop objects by their numbers, and those that they are groups of."""
+        objects: dict[int, dict[str, Any]] = {}
+        missing = numbers
+        while missing:
+            members: set[int] = set()
+            found = self._batch([f"nexthop get id {number}" for number in missing])
+            for number, entry in zip(missing, found):
+                if entry is None:
+                    raise UnknownError(f"next hop object {number} went away while it was looked up")
+                objects[number] = entry
+                members.update(_members(entry))
+            missing = sorted(members - set(objects))
+        return objects
+
+    def _listed(self, arguments: list[str]) -> list[dict[str, Any]]:
+        """What ip lists as JSON."""
+        rc, stdout, stderr = self._run(arguments, "")
+        found, rest = documents(stdout)
+        if rc or rest or not all(isinstance(listed, list) for listed in found):
+            raise UnknownError(f"'ip -j {' '.join(arguments)}' isn't understood: {excerpt(stderr or stdout)}")
+        return [entry for listed in found for entry in listed]
+
+    def _batch(self, lines: list[str]) -> list[dict[str, Any] | None]:
+        _rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        return results(lines, stdout, stderr)
+
+    def _run(self, arguments: list[str], text: str) -> tuple[int, str, str]:
+        try:
+            done = subprocess.run(
+                [self.program, "-j", *arguments],
+                input=text.encode(),
+                capture_output=True,
+                timeout=self.timeout,
+                check=False,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except subprocess.TimeoutExpired as exc:
+            asked = f"{text.count(chr(10))} route look-ups" if text else f"'ip {' '.join(arguments)}'"
+            raise UnknownError(f"no answer from ip to {asked} within {self.timeout:.0f} s") from exc
+        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Whether a port of an address answers a single try by TCP or UDP."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+from ..base.net import address
+from .answers import RouterError
+
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+
+def attempt(host: str, port: int, *, protocol: str, vrf: str, timeout: float) -> dict[str, Any]:
+    """{answers, reason}; None for a UDP port from which nothing came, which may be what it always does."""
+    version = ipaddress.ip_address(host).version
+    with socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, KINDS[protocol]) as one:
+        one.settimeout(timeout)
+        try:
+            if vrf != "default":
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, vrf.encode())
+            one.connect((host, port))
+            if protocol == "udp":
+                one.send(b"\n")
+                one.recv(1)
+        except socket.timeout:
+            reason = f"no answer within {timeout:g} s"
+            return {"answers": None if protocol == "udp" else False, "reason": reason}
+        except PermissionError as exc:
+            raise RouterError(
+                f"a socket in VRF {vrf} isn't allowed for this user; use become, or try another port of the default VRF"
+            ) from exc
+        except OSError as exc:
+            return {"answers": False, "reason": str(exc.strerror or exc).lower()}
+    return {"answers": True, "reason": "it answers" if protocol == "udp" else "it accepts the connection"}
+
+
+def attempts(hosts: list[str], port: int, *, protocol: str, vrf: str, timeout: float) -> list[dict[str, Any]]:
+    """One entry for each address: {address, port, protocol, answers, reason}."""
+    if not 0 < port < 65536:
+        raise RouterError(f"port {port} can't be one; give a number from 1 to 65535")
+    own = [address(host) for host in hosts]
+    said = {"port": port, "protocol": protocol}
+    return [
+        {"address": host, **said, **attempt(host, port, protocol=protocol, vrf=vrf, timeout=timeout)} for host in own
+    ]

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The show commands of one look at a router, all for one process of vtysh, and what their answers are read as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.net import family
+from . import bgp_json, neighbor_json, rib_json
+
+INSTANCES = "show bgp vrfs json"
+
+
+def bgp(vrf: str) -> str:
+    """The beginning of a show command for that VRF."""
+    return "show bgp" if vrf == "default" else f"show bgp vrf {vrf}"
+
+
+def neighbor_command(vrf: str, name: str) -> str:
+    """The command that shows one session."""
+    return f"{bgp(vrf)} neighbors {name} json"
+
+
+def prefix_command(vrf: str, pre: str) -> str:
+    """The command that shows BGP's paths of one prefix."""
+    return f"{bgp(vrf)} {family(pre)} unicast {pre} json"
+
+
+def rib_command(vrf: str, pre: str) -> str:
+    """The command that shows zebra's routes of all protocols to one prefix."""
+    return f"show {'ipv6' if family(pre) == 'ipv6' else 'ip'} route vrf {vrf} {pre} json"
+
+
+def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """(VRF, prefix) of each prefix."""
+    return [(vrf, pre) for vrf, prefixes in wanted.items() for pre in prefixes]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a router answered.
+
+    neighbors: the sessions that it has, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes
+    that zebra has installed, as Fib.routes() has them.
+    """
+
+    neighbors: list[dict[str, Any]]
+    paths: list[tuple[str, str, list[dict[str, Any]]]]
+    zebra: list[dict[str, Any]]
+
+
+class Questions:
+    """What a look asks of sessions (VRF and address of each that may be there) and prefixes (per VRF)."""
+
+    def __init__(self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]]) -> None:
+        self.sessions = sessions
+        self.prefixes = pairs(wanted)
+        # Zebra's word on IPv6 prefixes: the kernel's isn't always about the right one, see route_rules.decided().
+        self.of_zebra = [(vrf, pre) for vrf, pre in self.prefixes if family(pre) == "ipv6"]
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands; the first one tells which BGP instances there are."""
+        return [
+            INSTANCES,
+            *(neighbor_command(vrf, own) for vrf, own in self.sessions),
+            *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
+            *(rib_command(vrf, pre) for vrf, pre in self.of_zebra),
+        ]
+
+    def read(self, documents: Iterable[dict[str, Any]]) -> Answers:
+        """What the answers to the commands, in their order, say."""
+        rest = iter(documents)
+        next(rest)
+        neighbors = []
+        for vrf, own in self.sessions:
+            neighbor = neighbor_json.neighbor(next(rest), own)
+            if neighbor:
+                neighbors.append({"vrf": vrf, **neighbor})
+        paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
+        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.of_zebra]
+        return Answers(neighbors, paths, zebra)
+
+
+def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:
+    hops = rib_json.installed(document, pre)
+    return {"vrf": vrf, "family": "ipv6", "prefix": pre, "matched": pre, "next_hops": hops}

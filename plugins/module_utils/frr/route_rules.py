@@ -1,0 +1,284 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Rules about one look at a router: are a node's routes withdrawn, are they present? Judged by next hop.
+
+A look ("view") is a dict of lists, made by frr/router_look.py, and holds only what concerns the node:
+  neighbors  {vrf, address, remote_as, state, established, shut, uptime_seconds, hold_time, graceful_restart, accepted}
+  routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
+  fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
+  counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
+  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from ..base.net import family
+from ..base.words import some
+from .questions import pairs
+
+# Stands for prefixes outside of those looked up: a counter says that there are paths, not of which prefixes.
+OTHERS = "*"
+Entries = List[Dict[str, Any]]
+View = Dict[str, Entries]
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, str]:
+    """VRF and prefix of an entry."""
+    return entry["vrf"], entry["prefix"]
+
+
+def _installed(view: View) -> set[tuple[str, str]]:
+    """(VRF, prefix) of what the kernel forwards to the node by a route for exactly that prefix."""
+    return {_key(route) for route in view["fib"] if route["matched"] == route["prefix"]}
+
+
+def over_node(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
+    """The paths of a prefix whose next hop is one of the addresses, whoever sent them, fresh or stale."""
+    return [
+        {
+            "vrf": vrf,
+            "family": family(wanted),
+            "prefix": wanted,
+            "next_hop": next(hop for hop in path["next_hops"] if hop in addresses),
+            "from": path["from"],
+            "stale": path["stale"],
+            "valid": path["valid"],
+            "bestpath": path["bestpath"],
+            "multipath": path["multipath"],
+        }
+        for path in paths
+        if addresses.intersection(path["next_hops"])
+    ]
+
+
+def link_locals(paths: list[dict[str, Any]], addresses: set[str]) -> set[str]:
+    """Link-local addresses of the node, told by its own paths.
+
+    An IPv6 next hop can be a pair, and the kernel is given the link-local half. Only the node's own paths tell: another
+    router may put its own link-local address beside the node's global one.
+    """
+    return {
+        hop
+        for path in paths
+        if path["from"] in addresses and addresses.intersection(path["next_hops"])
+        for hop in path["next_hops"]
+        if hop.startswith("fe80:")
+    }
+
+
+def decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The routes that count as the forwarding table: the kernel's, or zebra's where the kernel didn't name the prefix.
+
+    Asked for one IPv6 address, Linux can answer with another route that shares a next hop object with the right one
+    (seen with 6.18; FRR installs all its routes by such objects). An answer for exactly the prefix is right.
+    """
+    exact = {_key(entry) for entry in kernel if entry["matched"] == entry["prefix"]}
+    return kernel + [entry for entry in zebra if _key(entry) not in exact]
+
+
+def forwarded(entries: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
+    """Of the routes found in the kernel those that forward to one of the addresses, one entry for each next hop."""
+    return [
+        {**{key: entry[key] for key in ("vrf", "family", "prefix", "matched")}, "next_hop": hop}
+        for entry in entries
+        for hop in entry["next_hops"]
+        if hop in addresses
+    ]
+
+
+def _entry(source: dict[str, Any], where: str, **more: Any) -> dict[str, Any]:
+    entry = {key: source.get(key) for key in ("vrf", "family", "prefix", "next_hop")}
+    return {**entry, "where": where, "stale": bool(source.get("stale", False)), **more}
+
+
+def not_withdrawn(view: View) -> list[dict[str, Any]]:
+    """What is still there of the node: [] means withdrawn.
+
+    A path counts whether fresh or stale (graceful restart keeps it in use), from the node or from another router (which
+    hands on the node's next hop), best or not. A VIP that is left through other nodes doesn't count.
+    """
+    left = [_entry(route, "bgp", **{"from": route["from"]}) for route in view["routes"]]
+    left += [_entry(route, "fib") for route in view["fib"]]
+    left += _accepted_besides(view, left)
+    left += _counted_besides(view, left)
+    return left
+
+
+def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What neighbours' counters know of in families of which no path is named in what is left."""
+    found = []
+    seen = {(entry["vrf"], entry["family"]) for entry in left}
+    for neighbor in view["neighbors"]:
+        for kind, count in neighbor["accepted"].items():
+            # Counts stale paths too, also on FRR 8.4, whose "neighbors X routes" leaves them out.
+            if count and (neighbor["vrf"], kind) not in seen:
+                found.append(_others(neighbor["vrf"], kind, neighbor["address"], count))
+                seen.add((neighbor["vrf"], kind))
+    return found
+
+
+def _counted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the next hops' counters know of in VRFs of which no path is named in what is left."""
+    found = []
+    # A next hop's family isn't always its prefixes' (RFC 8950), so any named path of the VRF explains the number.
+    seen = {entry["vrf"] for entry in left}
+    for count in view["counts"]:
+        if count["paths"] and count["vrf"] not in seen:
+            found.append(_others(count["vrf"], family(count["next_hop"]), count["next_hop"], count["paths"]))
+            seen.add(count["vrf"])
+    return found
+
+
+def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
+    return _entry({"vrf": vrf, "family": kind, "prefix": OTHERS, "next_hop": hop}, "bgp", paths=count)
+
+
+def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
+    """The prefix, if traffic to it has another way than the node, with the next hops of the other ways."""
+    usable = [
+        path
+        for path in paths
+        if path["valid"] and not path["stale"] and path["next_hops"] and not addresses & set(path["next_hops"])
+    ]
+    # Of a pair, the first is the global one, by which a path from another router names the same node. A router that
+    # puts itself there (next-hop-self) is another way, but behind it may be this very node.
+    hops = {path["next_hops"][0] for path in usable if not (path["internal"] and path["from"] in path["next_hops"])}
+    return [{"vrf": vrf, "prefix": wanted, "next_hops": sorted(hops)}] if usable else []
+
+
+def not_unused(view: View) -> list[dict[str, Any]]:
+    """What the kernel still forwards to the node although there is another way: [] means that traffic has moved."""
+    movable = {_key(each) for each in view["others"]}
+    return [_entry(route, "fib") for route in view["fib"] if _key(route) in movable]
+
+
+def not_present(
+    view: View,
+    wanted: dict[str, list[str]],
+    *,
+    forwarded: dict[str, list[str]] | None = None,
+    sessions: list[dict[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """What is missing of the node: [] means that every prefix is back.
+
+    Back is a prefix with a fresh, valid path over the node, that the kernel forwards to the node by a route for exactly
+    this prefix. And every session with the node that carries one of the wanted families is up: a path learned from
+    another router would hide that it isn't. forwarded: only for these the kernel has to (None: for all). sessions:
+    {vrf, address} of those that have to be up, also if the router doesn't list them now (None: all that it lists).
+    """
+    fresh = {_key(route) for route in view["routes"] if route["valid"] and not route["stale"]}
+    uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
+    known = {_key(route): route for route in view["routes"]}
+    missing: list[dict[str, Any]] = []
+    for vrf, prefixes in wanted.items():
+        missing += _lacking(vrf, prefixes, fresh, uninstalled, known)
+        if sessions is None:
+            missing += _sessions_down(view, vrf, {family(prefix) for prefix in prefixes})
+    for session in sessions or []:
+        missing += _session_missing(view, session)
+    return missing
+
+
+def not_kept(
+    view: View,
+    wanted: dict[str, list[str]],
+    *,
+    forwarded: dict[str, list[str]] | None = None,
+) -> list[dict[str, Any]]:
+    """What a router doesn't keep of the node while its sessions are down: [] means that nothing is lost.
+
+    Kept is a prefix with a valid path over the node, stale or fresh, that the kernel forwards to the node by a route
+    for exactly this prefix. forwarded: only for these the kernel has to (None: for all).
+    """
+    usable = {_key(route) for route in view["routes"] if route["valid"]}
+    uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
+    lost: list[dict[str, Any]] = []
+    for vrf, prefixes in wanted.items():
+        lost += _lacking(vrf, prefixes, usable, uninstalled, {})
+    return lost
+
+
+def _lacking(
+    vrf: str,
+    prefixes: list[str],
+    usable: set[tuple[str, str]],
+    uninstalled: set[tuple[str, str]],
+    known: dict[tuple[str, str], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """The prefixes without a usable path in BGP, and those with one that the kernel should have and hasn't.
+
+    known: routes that say more of a prefix than its name.
+    """
+    found = []
+    for prefix in prefixes:
+        key = (vrf, prefix)
+        route = known.get(key) or {"vrf": vrf, "family": family(prefix), "prefix": prefix}
+        if key not in usable:
+            found.append(_entry(route, "bgp"))
+        elif key in uninstalled:
+            found.append(_entry(route, "fib"))
+    return found
+
+
+def _sessions_down(view: View, vrf: str, families: set[str]) -> list[dict[str, Any]]:
+    """The sessions in a VRF that are down, carry one of the families, and aren't shut on purpose."""
+    found = []
+    for neighbor in view["neighbors"]:
+        carries = families.intersection(neighbor["accepted"])
+        if neighbor["vrf"] == vrf and carries and not neighbor["established"] and not neighbor["shut"]:
+            found.append(_session(vrf, min(carries), neighbor["address"], neighbor["state"]))
+    return found
+
+
+def _session_missing(view: View, session: dict[str, Any]) -> list[dict[str, Any]]:
+    """The session {vrf, address} as an entry, if it isn't up; [] if it is."""
+    vrf, own = session["vrf"], session["address"]
+    listed = [each for each in view["neighbors"] if (each["vrf"], each["address"]) == (vrf, own)]
+    if listed and listed[0]["established"]:
+        return []
+    # A dynamic neighbour isn't listed while it is down.
+    return [_session(vrf, family(own), own, listed[0]["state"] if listed else "not there")]
+
+
+def _session(vrf: str, kind: str, own: str, state: str) -> dict[str, Any]:
+    return _entry({"vrf": vrf, "family": kind, "prefix": OTHERS, "next_hop": own}, "session", state=state)
+
+
+def with_installed(view: View) -> list[dict[str, Any]]:
+    """The routes of a view, each with installed: whether the kernel forwards exactly this prefix to that node."""
+    installed = _installed(view)
+    return [{**route, "installed": _key(route) in installed} for route in view["routes"]]
+
+
+def prefixes_of(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The (vrf, prefix) pairs that entries are about, each once, in order, without OTHERS."""
+    return list(dict.fromkeys(_key(entry) for entry in entries if entry["prefix"] != OTHERS))
+
+
+def described(entries: list[dict[str, Any]], *, limit: int = 5) -> str:
+    """Entries as text: "10.1.3.0/24 (ipv4, stale in BGP, FIB), 3 other paths (ipv6)"."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for entry in entries:
+        own = entry["next_hop"] if entry["prefix"] == OTHERS else ""
+        groups.setdefault((entry["vrf"], entry["prefix"], own), []).append(entry)
+    return some([_described(group) for group in groups.values()], limit)
+
+
+def _described(group: list[dict[str, Any]]) -> str:
+    first = group[0]
+    vrf = "" if first["vrf"] == "default" else f", VRF {first['vrf']}"
+    if first["where"] == "session":
+        return f"session with {first['next_hop']} is {first['state']} ({first['family']}{vrf})"
+    if first["prefix"] == OTHERS:
+        return f"{first['paths']} other paths over {first['next_hop']} ({first['family']}{vrf})"
+    if first["where"] == "unknown":
+        return f"{first['prefix']} ({first['family']}{vrf})"
+    sources = {"bgp": "BGP", "fib": "FIB"}
+    where = list(dict.fromkeys(("stale in " if e["stale"] else "") + sources[e["where"]] for e in group))
+    return f"{first['prefix']} ({first['family']}{vrf}, {', '.join(where)})"

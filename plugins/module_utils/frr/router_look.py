@@ -1,0 +1,172 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""One look at a router: what BGP and the kernel know of a node, by one process of vtysh and one of ip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules
+from .answers import UnknownError
+from .iproute import Fib
+from .questions import INSTANCES, Questions, bgp, neighbor_command, pairs
+from .route_rules import Entries, View
+from .vtysh import Vtysh
+
+
+def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
+    """The error for a VRF without a BGP instance: FRR answers {} to much there, which would read as "no routes"."""
+    return UnknownError(
+        f"FRR has no BGP instance in VRF {vrf} (it has: {', '.join(there) or 'none'});"
+        " is 'router bgp' configured there, and has bgpd read its configuration?"
+    )
+
+
+def _counted(vrf: str, counts: dict[str, int], own: set[str]) -> list[dict[str, Any]]:
+    """What a view says of the paths over a node's addresses."""
+    return [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+
+
+class Router:
+    """The router that this process runs on, asked about one node."""
+
+    def __init__(self, vtysh: Vtysh, fib: Fib, addresses: set[str]) -> None:
+        self.vtysh = vtysh
+        self.fib = fib
+        self.addresses = addresses
+        # Grows while stale or new paths name link-local next hops of the node; a wait hands it on to its next slice.
+        self.link_locals: set[str] = set()
+
+    def look(self, wanted: dict[str, list[str]], *, counted: bool = True) -> View:
+        """A view (see frr/route_rules.py) of these prefixes per VRF. The kernel is read last: it decides on packets.
+
+        counted: whether the counts are needed, which FRR 8.4 takes another process for.
+        """
+        questions = Questions(self._possible_sessions(wanted), wanted)
+        found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
+        answers = questions.read(found)
+        for _vrf, _pre, paths in answers.paths:
+            self.link_locals |= route_rules.link_locals(paths, self.addresses)
+        own = self.addresses | self.link_locals
+        view: View = {
+            "neighbors": answers.neighbors,
+            "routes": [],
+            "fib": self._forwarded(wanted, answers.zebra, own),
+            "counts": [],
+            "others": [],
+        }
+        for vrf, pre, paths in answers.paths:
+            view["routes"] += route_rules.over_node(vrf, pre, paths, own)
+            view["others"] += route_rules.over_others(vrf, pre, paths, own)
+        for vrf, document in zip(wanted, counts):
+            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
+        if counted and not counts and not view["routes"] and not view["fib"]:
+            view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
+        return view
+
+    def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
+        """What is forwarded to the node, in the order of the prefixes."""
+        order = pairs(wanted)
+        found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
+        return sorted(found, key=lambda entry: order.index((entry["vrf"], entry["prefix"])))
+
+    def discover(self, vrfs: list[str]) -> set[str]:
+        """Link-local addresses over which the router has sessions with the node; they are the node's from now on."""
+        found, _none = self._ask([INSTANCES, *(f"{bgp(vrf)} summary json" for vrf in vrfs)], [], vrfs)
+        commands = []
+        for vrf, summary in zip(vrfs, found[1:]):
+            commands += [neighbor_command(vrf, name) for name in link_local.candidates(summary)]
+        if not commands:
+            return set()
+        same = link_local.same_hardware(self.fib.neighbours(), self.addresses)
+        own: set[str] = set()
+        for document in self.vtysh.show(commands):
+            own |= link_local.link_local_of(document, self.addresses, same)
+        self.addresses |= own
+        return own
+
+    def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
+        """VRF -> prefixes that the router has from its sessions with the node, just now."""
+        prefixes: dict[str, list[str]] = {vrf: [] for vrf in vrfs}
+        tables = []
+        for vrf, _name, neighbor in self.sessions(vrfs):
+            for kind in neighbor["accepted"]:
+                tables.append((vrf, f"{bgp(vrf)} {kind} unicast neighbors {neighbor['address']} routes json"))
+        if not tables:
+            return prefixes
+        documents = self.vtysh.show([command for _vrf, command in tables])
+        for (vrf, _command), document in zip(tables, documents):
+            prefixes[vrf] += [each for each in bgp_json.announced(document) if each not in prefixes[vrf]]
+        return prefixes
+
+    def sessions(self, vrfs: list[str]) -> list[tuple[str, str, dict[str, Any]]]:
+        """(VRF, name in FRR's configuration, neighbour) of each session that the router has with the node."""
+        asked = self._possible_sessions(vrfs)
+        found, _none = self._ask([INSTANCES, *(neighbor_command(vrf, own) for vrf, own in asked)], [], vrfs)
+        listed = []
+        for (vrf, own), document in zip(asked, found[1:]):
+            neighbor = neighbor_json.neighbor(document, own)
+            if neighbor:
+                listed.append((vrf, next(iter(document)), neighbor))
+        return listed
+
+    def release(self) -> str | None:
+        """FRR's version, None where it doesn't say one."""
+        return bgp_json.release(self.vtysh.text("show version"))
+
+    def _ask_counted(
+        self, commands: list[str], vrfs: list[str], *, counted: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+        """The answers to commands, those about next hops in JSON, or as text where FRR is known to have no JSON."""
+        json, texts = ([f"{bgp(vrf)} nexthop{form}" for vrf in vrfs] for form in (" json", ""))
+        if not counted or not self.vtysh.unsupported.intersection(json):
+            return (*self._ask(commands, json if counted else [], vrfs), "")
+        try:
+            found, text = self.vtysh.show_and_text(commands, texts)
+        except UnknownError:
+            self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
+            raise
+        self._check_instances(found[0], vrfs)
+        return found, [], text
+
+    def _counts_in_words(self, vrfs: list[str], own: set[str], text: str) -> Entries:
+        """The counts of a view where FRR (8.4) has no JSON for them; asked for here unless there is a text already."""
+        listed = text or "".join(self.vtysh.text(f"{bgp(vrf)} nexthop") for vrf in vrfs)
+        counts: Entries = []
+        for vrf, part in zip(vrfs, nexthop_text.split(listed, len(vrfs))):
+            counts += _counted(vrf, nexthop_text.path_counts(part), own)
+        return counts
+
+    def _possible_sessions(self, vrfs: Iterable[str]) -> list[tuple[str, str]]:
+        """(VRF, address) of each session that the router may have with the node."""
+        return [(vrf, own) for vrf in vrfs for own in sorted(self.addresses)]
+
+    def _ask(
+        self, commands: list[str], extra: list[str], vrfs: list[str]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The answers to commands, of which INSTANCES is the first, and to the extra ones that not every FRR has."""
+        try:
+            found = self.vtysh.show_with(commands, extra)
+        except UnknownError:
+            # A VRF without an instance answers in many ways: say that plainly, if that is the cause.
+            self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
+            raise
+        self._check_instances(found[0][0], vrfs)
+        return found
+
+    def _check_instances(self, document: dict[str, Any], vrfs: list[str]) -> None:
+        there = bgp_json.instances(document)
+        for vrf in vrfs:
+            if vrf not in there:
+                raise no_instance(vrf, there)
+            if there[vrf] == 0:
+                # As after a restart with an empty configuration: no path to anything, which says nothing of the node.
+                raise UnknownError(
+                    f"FRR's BGP instance in VRF {vrf} has no neighbours;"
+                    " is it the right router and VRF, and has bgpd read its configuration?"
+                )

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The FRR client: what vtysh answers to show commands, or an error that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shlex
+import subprocess
+from typing import Any
+
+from ..base.words import excerpt
+from .answers import RouterError, UnknownError, documents
+
+# vtysh and FRR's directories are open to this group only (the default of configure --enable-vty-group).
+GROUP = "frrvty"
+# What vtysh prints instead of an answer to a command that this FRR doesn't have.
+REFUSAL = re.compile(r"% (?:Unknown command|Command incomplete|Ambiguous command).*\Z")
+
+
+def may_ask(user: int, groups: list[int], group: int | None) -> bool | None:
+    """Whether that user may talk to FRR's daemons; None where the group doesn't exist and so nothing is known."""
+    if user == 0:
+        return True
+    return None if group is None else group in groups
+
+
+def refused(stdout: str) -> str | None:
+    """The last line if vtysh refuses a command in it, None otherwise."""
+    found = REFUSAL.search(stdout.rstrip())
+    return found.group(0) if found else None
+
+
+def failure(command: str, rc: int, stdout: str, stderr: str, *, user: str, allowed: bool | None) -> Exception:
+    """The error that an exit code other than 0 means, with its remedy. The texts are those of FRR 8.4 to 10.3."""
+    refusal = refused(stdout)
+    if refusal:
+        return RouterError(f"vtysh refused '{command}': {excerpt(refusal)}; FRR 8.4 or newer with bgpd is needed")
+    # Beside it vtysh may complain that it can't read its own configuration, which doesn't matter here.
+    down = next((line for line in stderr.splitlines() if "is not running" in line), None)
+    if down:
+        return UnknownError(
+            f"no answer to '{command}': {excerpt(down)};"
+            " start it ('systemctl restart frr', bgpd=yes in /etc/frr/daemons)"
+        )
+    if "failed to connect to any daemons" in stderr:
+        # vtysh says the same where FRR is down and where the user may not enter its directory.
+        if allowed is False:
+            return RouterError(
+                f"user {user} may not talk to FRR: not in group {GROUP}; 'usermod -aG {GROUP} {user}' on the router"
+                " (and log in again), or use become"
+            )
+        doubt = "" if allowed else f", or user {user} lacks the rights for it (group {GROUP}, or become)"
+        return UnknownError(f"no answer to '{command}': FRR isn't running{doubt}; start it ('systemctl restart frr')")
+    said = excerpt(stderr) or excerpt(stdout) or "nothing"
+    return UnknownError(f"'{command}' failed: vtysh ended with {rc} and said: {said}; try it on the router by hand")
+
+
+def answers(commands: list[str], stdout: str) -> list[dict[str, Any]]:
+    """One object for each command, in order. Anything else (nothing, too few, cut off, a warning) is unknown."""
+    found, rest = documents(stdout)
+    if rest:
+        command = commands[min(len(found), len(commands) - 1)]
+        raise UnknownError(
+            f"the answer to '{command}' isn't whole JSON: {excerpt(rest)};"
+            " bgpd may be busy or restarting, try it by hand"
+        )
+    if len(found) != len(commands):
+        raise UnknownError(
+            f"{len(found)} answers to {len(commands)} commands, beginning with '{commands[0]}'; try them by hand"
+        )
+    for command, document in zip(commands, found):
+        if not isinstance(document, dict):
+            raise UnknownError(f"the answer to '{command}' is a {type(document).__name__}, not an object; is this FRR?")
+        if "warning" in document:
+            # FRR ends with 0 after a warning, for instance "Default BGP instance not found".
+            raise UnknownError(f"'{command}': {excerpt(str(document['warning']))}; is it the right router and VRF?")
+    return found
+
+
+class Vtysh:
+    """Runs show commands, any number of them in one process."""
+
+    def __init__(self, program: str, *, timeout: float = 10.0) -> None:
+        """program: path of vtysh, with arguments where a system needs them (such as -N for a path space)."""
+        self.argv = shlex.split(program)
+        self.timeout = timeout
+        self.unsupported: set[str] = set()
+        if not self.argv:
+            raise RouterError("router_vtysh (the module's option vtysh) is empty; give vtysh's path")
+
+    def text(self, command: str) -> str:
+        """What one command prints, for the few that have no JSON."""
+        rc, stdout, stderr = self._run([command])
+        if rc:
+            raise self._failure(command, rc, stdout, stderr)
+        return stdout
+
+    def configure(self, commands: list[str]) -> None:
+        """Runs these in configuration mode; the running configuration only, nothing is ever written to a file."""
+        rc, stdout, stderr = self._run(["configure terminal", *commands])
+        # What an instance objects to is on stdout, for instance "% Operation not allowed on a dynamic neighbor".
+        said = next((line for line in stdout.splitlines() if line.startswith("%")), "")
+        if rc or said:
+            if refused(stdout) or not said:
+                raise self._failure(commands[-1], rc, stdout, stderr)
+            raise RouterError(f"FRR refused '{commands[-1]}': {excerpt(said)}; nothing was changed by it")
+
+    def show(self, commands: list[str]) -> list[dict[str, Any]]:
+        """The answers to these commands, in order, all from one process."""
+        rc, stdout, stderr = self._run(commands)
+        if rc:
+            # vtysh stops at the first command that fails: the ones before it have answered.
+            raise self._failure(commands[min(len(documents(stdout)[0]), len(commands) - 1)], rc, stdout, stderr)
+        return answers(commands, stdout)
+
+    def show_with(self, commands: list[str], extra: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The answers to commands, and to the extra ones, which only newer FRR has ([] where it hasn't)."""
+        extra = [] if self.unsupported.intersection(extra) else extra
+        rc, stdout, stderr = self._run([*commands, *extra])
+        refusal = refused(stdout) if rc else None
+        if refusal and any(refusal.endswith(command) for command in extra):
+            self.unsupported.update(extra)
+            return answers(commands, stdout[: stdout.index(refusal)]), []
+        if rc:
+            every = [*commands, *extra]
+            raise self._failure(every[min(len(documents(stdout)[0]), len(every) - 1)], rc, stdout, stderr)
+        found = answers([*commands, *extra], stdout)
+        return found[: len(commands)], found[len(commands) :]
+
+    def show_and_text(self, commands: list[str], texts: list[str]) -> tuple[list[dict[str, Any]], str]:
+        """The answers to commands, and what other ones, which have no JSON, print after them; all from one process."""
+        rc, stdout, stderr = self._run([*commands, *texts])
+        found, rest = documents(stdout)
+        if rc:
+            raise self._failure([*commands, *texts][min(len(found), len(commands) - 1)], rc, stdout, stderr)
+        return answers(commands, stdout[: len(stdout) - len(rest)]), rest
+
+    def _run(self, commands: list[str]) -> tuple[int, str, str]:
+        argv = self.argv + [part for command in commands for part in ("-c", command)]
+        try:
+            done = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=self.timeout,
+                check=False,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+        except FileNotFoundError as exc:
+            raise RouterError(
+                f"{self.argv[0]} isn't on this host; install FRR, or give its path in router_vtysh"
+            ) from exc
+        except PermissionError as exc:
+            raise RouterError(
+                f"{self.argv[0]} may not be run by this user; add it to group {GROUP}, or use become"
+            ) from exc
+        except subprocess.TimeoutExpired as exc:
+            raise UnknownError(
+                f"no answer to '{commands[0]}' within {self.timeout:.0f} s; is bgpd busy? see 'show thread cpu'"
+            ) from exc
+        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+    def _failure(self, command: str, rc: int, stdout: str, stderr: str) -> Exception:
+        uid = os.geteuid()
+        try:
+            group: int | None = grp.getgrnam(GROUP).gr_gid
+        except KeyError:
+            group = None
+        try:
+            user = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            user = str(uid)
+        return failure(
+            command, rc, stdout, stderr, user=user, allowed=may_ask(uid, [os.getegid(), *os.getgroups()], group)
+        )

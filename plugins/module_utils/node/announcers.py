@@ -1,0 +1,213 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Who else announces a node's VIPs: taking out the last one would take the Service away, however well it is done."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..cilium import objects
+from ..cilium.agents import AT_ONCE, UNANSWERED, Agents, in_parallel, pod_to_ask
+from ..kube.api_errors import Forbidden
+from ..kube.client import NAMES_ONLY, Client
+from ..record import records
+from ..record.baseline import Routes, is_answer
+
+# Place (a router, or Cilium) -> VIP -> how many others announce it there.
+Counts = dict[str, dict[str, int]]
+# Node -> its record, of the other nodes that are claimed: what they announce now, they may not announce much longer.
+Leaving = dict[str, dict[str, Any]]
+
+
+def addresses(service: dict[str, Any]) -> list[str]:
+    """The addresses of a Service that can be announced: of its load balancer, external ones, its own."""
+    spec = service.get("spec") or {}
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    found = [entry.get("ip") for entry in ingress]
+    found += spec.get("externalIPs") or []
+    found += spec.get("clusterIPs") or [spec.get("clusterIP")]
+    return [address for address in found if address and address != "None"]
+
+
+def vips(prefixes: Iterable[str], services: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Of some prefixes those that hold an address of a Service -> these Services. The rest is the node's own."""
+    named: dict[Any, set[str]] = {}
+    for service in services:
+        name = f"{service['metadata'].get('namespace')}/{service['metadata']['name']}"
+        for address in addresses(service):
+            named.setdefault(ipaddress.ip_address(address), set()).add(name)
+    found = {}
+    for prefix in prefixes:
+        network = ipaddress.ip_network(prefix)
+        if network.num_addresses == 1:
+            names = named.get(network.network_address, set())
+        else:
+            names = {name for address, of in named.items() if address in network for name in of}
+        if names:
+            found[prefix] = sorted(names)
+    return found
+
+
+def local(services: list[dict[str, Any]]) -> set[str]:
+    """The VIPs that only nodes with a ready pod of the Service announce, as host routes.
+
+    Cilium, BGP Control Plane, service announcements: externalTrafficPolicy Local, and internalTrafficPolicy Local of a
+    cluster IP. One that several Services share is none of them unless all of them are so.
+    """
+    policies: dict[Any, set[bool]] = {}
+    for service in services:
+        spec = service.get("spec") or {}
+        own = spec.get("clusterIPs") or [spec.get("clusterIP")]
+        for address in addresses(service):
+            policy = spec.get("internalTrafficPolicy" if address in own else "externalTrafficPolicy")
+            policies.setdefault(ipaddress.ip_address(address), set()).add(policy == "Local")
+    return {str(ipaddress.ip_network(address)) for address, found in policies.items() if found == {True}}
+
+
+def is_leaving(record: dict[str, Any]) -> bool:
+    """Whether a claimed node is out of service, or on its way there; from its agent's restart on it is coming back."""
+    return records.RANK.get(record["phase"], 0) < records.RANK["restarted"]
+
+
+def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
+    """The other nodes that are claimed and don't count as announcers, and why that isn't known if it isn't."""
+    found: Leaving = {}
+    try:
+        nodes = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)[0]
+    except Forbidden as exc:
+        return {}, [
+            f"whether the others that announce its VIPs are on their way out is unknown, since Nodes can't be listed "
+            f"({exc.msg}): give that right, or say min_announcers 0 to go on without knowing"
+        ]
+    problems = []
+    for node in nodes:
+        other = node["metadata"]["name"]
+        try:
+            record = records.parse(node) if other != name else None
+        except records.RecordError as exc:
+            problems.append(f"whether {other} is on its way out, or counts as an announcer, is unknown: {exc.msg}")
+            continue
+        if record is not None and is_leaving(record):
+            found[other] = record
+    return found, problems
+
+
+def _hops(gone: Leaving, router: str) -> set[str]:
+    """The next hops by which a router knows the nodes that are claimed, link-local ones of their sessions included."""
+    found: set[str] = set()
+    for record in gone.values():
+        kept = record["before"]
+        found.update(kept.get("addresses") or [])
+        found.update(session["address"] for session in (kept.get("sessions") or {}).get(router) or [])
+    return found
+
+
+def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], gone: Leaving) -> Counts:
+    """Router -> VIP -> how many others it could send to, for the routers that have the node's route to that VIP."""
+    wanted = set(wanted)
+    counts: Counts = {}
+    for router, vrfs in routes.items():
+        answer = answers[router]
+        if not is_answer(answer):
+            continue
+        others: dict[tuple[str, str], set[str]] = {}
+        leaving_hops = _hops(gone, router)
+        for entry in answer.get("others") or []:
+            staying = set(entry["next_hops"]) - leaving_hops
+            others.setdefault((entry.get("vrf") or "default", entry["prefix"]), set()).update(staying)
+        for vrf, tables in vrfs.items():
+            for prefix in wanted.intersection(tables["bgp"]):
+                number = len(others.get((vrf, prefix), set()))
+                counts.setdefault(router, {})[prefix] = min(number, counts.get(router, {}).get(prefix, number))
+    return counts
+
+
+def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Leaving) -> list[str]:
+    """One line for each VIP that would be left with fewer announcers than the minimum; its Services are named."""
+    lines = []
+    claimed = ", ".join(f"{name}, claimed by {record['holder']}" for name, record in sorted(gone.items()))
+    uncounted = f"; not counted: {claimed}" if claimed else ""
+    for prefix, services in found.items():
+        numbers = {place: by_vip[prefix] for place, by_vip in counts.items() if prefix in by_vip}
+        short = {place: number for place, number in numbers.items() if number < minimum}
+        if short or not numbers:
+            where = ", ".join(f"{number} on {place}" for place, number in sorted(short.items())) or "unknown"
+            what = "its last announcer is this node" if 0 in short.values() else "too few others announce it"
+            lines.append(
+                f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; "
+                f"min_announcers: {minimum}{uncounted})"
+            )
+    return lines
+
+
+@dataclass(frozen=True)
+class Count:
+    """Who else announces the VIPs of a node: asked before its claim is written, and once more when it is.
+
+    Of two claims at the same moment neither sees the other one before; after both are written at least one does.
+    """
+
+    name: str
+    vips: dict[str, list[str]]
+    minimum: int
+    without: Callable[[Leaving], Counts]
+
+    def problems(self, client: Client) -> list[str]:
+        """Why the node mustn't go now."""
+        if not self.vips:
+            return []
+        gone, unclear = leaving(client, self.name)
+        return unclear or problems(self.vips, self.without(gone), self.minimum, gone)
+
+
+def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
+    """All Services, and why others can't be counted if they can't be listed."""
+    try:
+        return client.list_all("/api/v1/services")[0], []
+    except Forbidden as exc:
+        return [], [
+            f"whether other nodes announce its VIPs is unknown, since Services can't be listed ({exc.msg}): give that "
+            f"right, or say min_announcers 0 to go on without knowing"
+        ]
+
+
+def by_agents(
+    client: Client,
+    agents: Agents,
+    excluded: set[str],
+    api_version: str | None,
+    wanted: Iterable[str],
+    minimum: int,
+) -> Counts:
+    """Place "Cilium" -> VIP -> how many other nodes' agents say that they announce it; counted up to the minimum.
+
+    Agents are asked a few at a time until there are enough: as a rule the first ones announce all that there is. One
+    that gives no answer announces nothing. excluded: this node, and those that are claimed.
+    """
+    counts = dict.fromkeys(wanted, 0)
+    items = client.list_all(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
+    names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] not in excluded]
+    size = minimum
+    while names and any(number < minimum for number in counts.values()):
+        batch, names = names[:size], names[size:]
+        size = AT_ONCE
+        for prefixes in in_parallel(lambda node: _advertised(agents, node), batch):
+            for prefix in prefixes.intersection(counts):
+                counts[prefix] += 1
+    return {"Cilium's agents": counts}
+
+
+def _advertised(agents: Agents, name: str) -> set[str]:
+    """The prefixes that a node's agent announces; none if it doesn't say."""
+    try:
+        pod = pod_to_ask(agents.pods([name])[name])
+        return {route["prefix"] for route in agents.routes(pod)["advertised"]}
+    except UNANSWERED:
+        return set()

@@ -1,0 +1,373 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The states of node_claim: write the record before the first change, remove it after the last one was undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..base.errors import HitlessError
+from ..cilium import bgp_sessions, node_picture, objects, own_routes
+from ..cilium.agents import Agents
+from ..estimate import per_node, per_session
+from ..kube import node_objects
+from ..kube.client import Client
+from ..record import questions, records, runs
+from ..record.baseline import Baseline, baseline, prefixes
+from . import announcers
+from .hops import field_manager, words
+
+
+class ClaimError(HitlessError):
+    """The node can't be claimed or released, with every reason found."""
+
+
+EVIDENCE = ("router", "cilium", "estimate")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What can't be read back later of a node's routes, by the kind of evidence, and why that isn't enough.
+
+    count: of the others that announce its VIPs, None if they don't matter.
+    """
+
+    kept: dict[str, Any]
+    problems: list[str]
+    count: announcers.Count | None
+
+
+def reasons_against(picture: node_picture.Picture, routes: Before) -> list[str]:
+    """Why a node that nobody holds mustn't be claimed now; empty if it may."""
+    reasons = list(picture.problems)
+    if not picture.selection.selected:
+        reasons.append("no CiliumBGPClusterConfig selects it, so it announces no routes that could be withdrawn")
+    elif picture.selection.flip is None and not picture.selection.problems:
+        reasons.append("no label takes it out of BGP")
+    if not picture.addresses:
+        reasons.append("it has no InternalIP, by which routers could be asked for it")
+    return [*reasons, *routes.problems]
+
+
+def by_routers(client: Client, params: dict[str, Any]) -> Before:
+    """What the routers have of a node, by their answers."""
+    name, minimum = params["name"], params["min_announcers"]
+    found: Baseline = baseline(name, params["routes"])
+    problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
+    services, unknown = announcers.services(client) if found.routes else ([], [])
+    count = None
+    if minimum > 0:
+        vips = announcers.vips(prefixes(found.routes), services)
+        count = announcers.Count(
+            name, vips, minimum, lambda gone: announcers.by_router(params["routes"], found.routes, vips, gone)
+        )
+        problems += unknown or count.problems(client)
+    local = announcers.local(services).intersection(prefixes(found.routes))
+    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems, count)
+
+
+def _long_lived(found: Baseline, override: int) -> list[str]:
+    """That routers may keep the node's routes for hours or days, unless somebody says that this will do."""
+    kept = {
+        router
+        for router, sessions in found.sessions.items()
+        for session in sessions
+        if session["established"] and (session["graceful_restart"] or {}).get("long_lived")
+    }
+    if not kept or override > 0:
+        return []
+    return [
+        f"long-lived graceful restart is negotiated with {' and '.join(sorted(kept))}, so there is no bound to how "
+        f"long its stale routes stay: switch it off there, or say estimate_override to try all the same"
+    ]
+
+
+def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, Any]) -> Before:
+    """What Cilium says that the node announces, and the bound to wait for once it doesn't any more."""
+    name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
+    api_version = (picture.api_version or "").rpartition("/")[2] or None
+    backend, gather = per_node.READS[evidence]
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
+    (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
+    facts = bgp_sessions.facts(agents, seen, backend=backend, gather=gather)
+    peers = per_node.peers(client, api_version, seen.node_config, facts["sessions"])
+    found = own_routes.kept(facts)
+    problems = own_routes.problems(name, facts, peers)
+    bound = per_node.withdrawal(
+        per_node.estimates("deselected", picture.node, seen, peers), evidence, params["estimate_override"]
+    )
+    if bound["unbounded"] and not bound["overridden"]:
+        problems.append(
+            f"for how long routers may go on sending to it has no bound ({bound['reason']}): let them be asked "
+            f"(evidence router), or say with estimate_override how many seconds are to be waited"
+        )
+    services, unknown = announcers.services(client)
+    announced: list[str] | None = found["prefixes"]
+    if minimum > 0 and not problems:
+        problems += _uncounted(announced) or unknown
+    count = None
+    if minimum > 0 and not problems:
+        vips = announcers.vips(announced or [], services)
+        count = announcers.Count(
+            name,
+            vips,
+            minimum,
+            lambda gone: announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum),
+        )
+        problems += count.problems(client)
+    local = announcers.local(services)
+    if announced is not None:
+        # Where only the number of its routes is known, any of them may be among these.
+        local &= set(announced)
+    kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
+    return Before(kept, problems, count)
+
+
+def _uncounted(announced: list[str] | None) -> list[str]:
+    """That nobody says what the node announces, so that nobody else can be counted for it."""
+    if announced is not None:
+        return []
+    return [
+        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: say "
+        "min_announcers 0 to go on without knowing"
+    ]
+
+
+def before(
+    node: dict[str, Any], key: str, picture: node_picture.Picture, evidence: str, routes: Before
+) -> dict[str, Any]:
+    """What has to be true again at the end, and what can't be read back later."""
+    info = node.get("status", {}).get("nodeInfo", {})
+    return {
+        "unschedulable": bool(node["spec"].get("unschedulable")),
+        "label": {"key": key, "value": (objects.labels(node) or {}).get(key)},
+        "boot_id": info.get("bootID"),
+        "system_uuid": info.get("systemUUID"),
+        "addresses": picture.addresses,
+        "evidence": evidence,
+        **routes.kept,
+    }
+
+
+def _result(
+    name: str, record: dict[str, Any] | None, *, changed: bool, diff: dict[str, Any], **more: Any
+) -> dict[str, Any]:
+    """What both states return, with the same keys."""
+    kept = (record or {}).get("before") or {}
+    return {
+        "changed": changed,
+        "name": name,
+        "resumed": False,
+        "record": record,
+        "addresses": kept.get("addresses") or [],
+        "prefixes": (kept.get("cilium") or {}).get("prefixes") or prefixes(kept.get("routes") or {}),
+        "routers_before": questions.routers_before(record) if record else [],
+        "routers_changed": list(questions.routers_changed(record)) if record else [],
+        "withdrawal": kept.get("withdrawal") or _withdrawal_bound(kept.get("sessions")),
+        "before": kept,
+        "history": (record or {}).get("history") or [],
+        "restored": None,
+        "diff": diff,
+        **more,
+    }
+
+
+def _withdrawal_bound(sessions: dict[str, list[dict[str, Any]]] | None) -> dict[str, Any] | None:
+    """For how long routers may keep the node's routes once it is deselected, by what was negotiated; None unclaimed."""
+    if not sessions:
+        return None
+    bound = per_session.estimate("deselected", dict(sessions))
+    return {key: bound[key] for key in ("seconds", "unbounded", "reason")} | {"overridden": False}
+
+
+def _diff(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
+    """The record before and after, without what changes at every write."""
+    kept = ("holder", "since", "phase", "before")
+    return {
+        "before": {key: old[key] for key in kept} if old else {},
+        "after": {key: new[key] for key in kept} if new else {},
+    }
+
+
+def _run_of(params: dict[str, Any]) -> dict[str, Any]:
+    run: dict[str, Any] | None = params["_run"]
+    if not run:
+        raise ClaimError("who claims? call the module as hitless.nodes.node_claim, so that its action plugin says it")
+    return run
+
+
+def claim(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result of state=claimed: the first claim, a stamp by the holder, or an earlier run's record continued."""
+    node = node_objects.read(client, params["name"])
+    if records.parse(node) is None:
+        return _first_claim(client, params, check_mode=check_mode)
+    return _continue(client, node, params, check_mode=check_mode)
+
+
+def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    name, run = params["name"], _run_of(params)
+    if params["phase"] not in (None, "claimed"):
+        raise ClaimError(
+            f"{name}: there is no record in which phase {params['phase']} could be noted: claim the node first"
+        )
+    picture = node_picture.look(client, name, label=params["label"], cilium_namespace=params["cilium_namespace"])
+    evidence = params["evidence"] or "router"
+    asked = {**params, "evidence": evidence}
+    routes = by_routers(client, asked) if evidence == "router" else by_cilium(client, picture, asked)
+    reasons = reasons_against(picture, routes)
+    flip = picture.selection.flip
+    if reasons or flip is None:
+        raise ClaimError(f"{name} can't be claimed, and nothing was changed: {'; '.join(reasons)}", reasons=reasons)
+    record: dict[str, Any] = {}
+
+    def change(current: dict[str, Any]) -> dict[str, Any]:
+        other = records.parse(current)
+        if other is not None:
+            raise records.HeldError(
+                f"{name} was claimed by {other['holder']} at the same time ({other['since']})", record=other
+            )
+        if (objects.labels(current) or {}).get(flip.key) != flip.selected_value:
+            raise ClaimError(f"{name}: its labels changed while it was being claimed: run again")
+        record.update(
+            records.new(
+                run, before(current, flip.key, picture, evidence, routes), params["note"] or {}, datetime.now(UTC)
+            )
+        )
+        return records.annotation(record)
+
+    written, _patch = node_objects.write(client, picture.node, change, check_mode=check_mode)
+    if routes.count is not None and not check_mode:
+        _count_again(client, written, run, routes.count)
+    warnings = [*picture.warnings, *_local_warnings(name, routes.kept["local"])]
+    return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
+
+
+def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], count: announcers.Count) -> None:
+    """Raises ClaimError, without the record, if too few others announce the VIPs now that other runs see the claim."""
+    try:
+        reasons = count.problems(client)
+    except HitlessError as exc:
+        reasons = [f"who else announces its VIPs is unknown: {exc.msg}"]
+    if not reasons:
+        return
+
+    def remove(current: dict[str, Any]) -> dict[str, Any] | None:
+        record = records.parse(current)
+        return records.annotation(None) if record and runs.same(record["run"], run) else None
+
+    node_objects.write(client, node, remove, check_mode=False)
+    raise ClaimError(
+        f"{count.name} can't be claimed, and its record was removed again: {'; '.join(reasons)} (counted once more "
+        f"when it was written): run again when that is over",
+        reasons=reasons,
+    )
+
+
+def _local_warnings(name: str, local: list[str]) -> list[str]:
+    """That some VIPs won't be waited for."""
+    if not local:
+        return []
+    return [
+        f"{name}: {', '.join(local)} belong to Services with traffic policy Local, which only nodes with a ready pod "
+        f"of theirs announce: after a drain the way back doesn't wait for them, they come back when their pods do"
+    ]
+
+
+def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    name, run, phase, note = params["name"], _run_of(params), params["phase"], params["note"] or {}
+    old: dict[str, Any] = {}
+    new: dict[str, Any] = {}
+
+    def change(current: dict[str, Any]) -> dict[str, Any] | None:
+        now = datetime.now(UTC)
+        record = records.parse(current)
+        if record is None:
+            raise ClaimError(f"{name}: its record was removed while it was to be continued: run again")
+        objection = records.objection(
+            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
+        )
+        if objection:
+            raise records.HeldError(objection, record=record)
+        claimed_by = record["before"].get("evidence")
+        if phase == "off":
+            reason = questions.why_not_off(name, record, params["evidence"] or claimed_by or "router")
+            if reason:
+                raise ClaimError(reason, record=record)
+        elif params["evidence"] not in (None, claimed_by):
+            raise ClaimError(
+                f"{name} was claimed with evidence {claimed_by}, and {params['evidence']} is asked for now: its record "
+                f"holds what that one needs and not what this one does; go on with evidence={claimed_by}",
+                record=record,
+            )
+        if phase in ("withdrawn", "off"):
+            _refuse_selected_again(name, current, record)
+        old.clear()
+        old.update(record)
+        new.clear()
+        if not runs.same(record["run"], run):
+            record = records.taken_over(record, run, {}, now)
+        new_phase = phase if records.advances(record, phase) else None
+        if new_phase or note:
+            record = records.stamped(record, note, now, phase=new_phase)
+        new.update(record)
+        return None if new == old else records.annotation(new)
+
+    _node_after, patch = node_objects.write(client, node, change, check_mode=check_mode)
+    resumed = not runs.same(old["run"], run)
+    return _result(name, new, changed=patch is not None, resumed=resumed, diff=_diff(old, new))
+
+
+def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, Any]) -> None:
+    """Raises ClaimError if the label isn't what it was set to: the sessions come back, whatever was seen before."""
+    again = records.set_again(node, record)
+    if again is None:
+        return
+    manager = field_manager(node, again["key"])
+    raise ClaimError(
+        f"{name}: found {words(again['key'], again['found'])} on the Node after "
+        f"{words(again['key'], again['wanted'])} had been set, so its sessions come back and what routers say doesn't "
+        f"count: somebody has set the label again{f' (field manager {manager})' if manager else ''}, stop whatever "
+        f"manages it (GitOps?) for the time of the maintenance",
+        record=record,
+    )
+
+
+def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result of state=released; raises ClaimError unless everything is as it was before the claim."""
+    name, run = params["name"], _run_of(params)
+    node = node_objects.read(client, name)
+    if records.parse(node) is None:
+        return _result(name, None, changed=False, diff=_diff(None, None))
+    old: dict[str, Any] = {}
+    now_true: dict[str, Any] = {}
+
+    def change(current: dict[str, Any]) -> dict[str, Any] | None:
+        now = datetime.now(UTC)
+        record = records.parse(current)
+        if record is None:
+            return None
+        objection = records.objection(
+            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
+        )
+        if objection:
+            raise records.HeldError(objection, record=record)
+        found, differences = records.restored(current, record)
+        if differences:
+            raise ClaimError(
+                f"{name} can't be released: {'; '.join(differences)}: announce and uncordon it, or set it by hand",
+                record=record,
+                differences=differences,
+            )
+        old.update(records.stamped(record, params["note"] or {}, now, phase="released"))
+        now_true.update(found)
+        return records.annotation(None)
+
+    _node_after, patch = node_objects.write(client, node, change, check_mode=check_mode)
+    result = _result(name, old or None, changed=patch is not None, restored=now_true, diff=_diff(old or None, None))
+    return result | {"record": None}

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""When a node that was away is back: booted anew, Ready, at its old addresses, with a working Cilium agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..base.errors import HitlessError
+from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
+from ..cilium import objects
+from ..cilium.agent_pod import AGENT_SELECTOR, agent_missing
+from ..kube import node_objects
+from ..kube.api_errors import TRANSIENT
+from ..kube.client import Client, segment
+from ..kube.pods import moment
+from ..record import questions, records
+
+INTERVAL = 0.5
+
+
+class NotBack(HitlessError):  # noqa: N818 - reads as what it is
+    """The node isn't back in time, and what is missing."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What tells the node that is back from the one that went: None where it doesn't matter."""
+
+    old_boot_id: str | None
+    addresses: frozenset[str]
+    agent: bool
+    agent_since: datetime | None
+
+
+def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
+    """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
+    kept = (record or {}).get("before") or {}
+    old_boot_id, since = None, None
+    rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
+    if rebooted:
+        old_boot_id = params["boot_id"] or kept.get("boot_id")
+        if not old_boot_id:
+            raise NotBack(
+                f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
+                f"give the old one with option boot_id, or set rebooted to false"
+            )
+        # An agent that runs since before the node went off is a container that kubelet hasn't looked at yet.
+        stamps = [entry["at"] for entry in (record or {}).get("history") or [] if entry.get("phase") == "off"]
+        since = moment(stamps[-1] if stamps else (record or {}).get("since"))
+    return Expected(old_boot_id, frozenset(kept.get("addresses") or ()), params["agent"], since)
+
+
+def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, Any]], want: Expected) -> list[str]:
+    """What the node still lacks to be back, in words; empty if nothing."""
+    facts = node_objects.facts(node)
+    lacking = []
+    if want.old_boot_id and facts["boot_id"] in (None, "", want.old_boot_id):
+        lacking.append(f"a new boot (boot id is still {want.old_boot_id})")
+    if facts["ready"] is not True:
+        words = {False: "it says NotReady", None: "its kubelet is silent"}[facts["ready"]]
+        lacking.append(f"Ready ({words})")
+    lost = sorted(want.addresses - set(addresses))
+    if lost:
+        lacking.append(f"its addresses {', '.join(lost)} (it has {', '.join(addresses) or 'none'})")
+    if want.agent:
+        words_ = agent_missing(agents, want.agent_since)
+        if words_:
+            lacking.append(f"Cilium's agent ({words_})")
+    return lacking
+
+
+def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """The result of node_wait; raises NotBack or Unfinished. Stamps phase "on" into a record of this run."""
+    name, run, limits = params["name"], params["_run"], Limits.of(params)
+    if limits.resumed:
+        node, limits = patiently(
+            lambda: node_objects.read(client, name), subject=name, limits=limits, retry_on=TRANSIENT
+        )
+    else:
+        node = node_objects.read(client, name)
+    record = records.parse(node)
+    records.ensure_ours(name, record, run)
+    want = expected(record, params)
+    agents_path = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods"
+
+    def look() -> tuple[dict[str, Any], list[str]]:
+        current = node_objects.read(client, name)
+        agents: list[dict[str, Any]] = []
+        if want.agent:
+            query = {"labelSelector": AGENT_SELECTOR, "fieldSelector": f"spec.nodeName={name}"}
+            agents, _version = client.list_all(agents_path, **query)
+        cilium_node = client.find(objects.node_path(name)) if want.addresses else None
+        return current, missing(current, objects.addresses(current, cilium_node), agents, want)
+
+    if check_mode:
+        node, lacking = look()
+        return _result(node, changed=False, seconds=0.0, waiting_for=lacking)
+    try:
+        met = poll(look, lambda seen: not seen[1], limits=limits, interval=INTERVAL, retry_on=TRANSIENT)
+    except SliceOver as pause:
+        raise Unfinished(name, f"waiting for {_words(pause)}") from pause
+    except TimedOut as late:
+        raise NotBack(
+            f"{name} is not back after {late.seconds:.0f} s: it lacks {_words(late)}",
+            waiting_for=late.seen[1] if late.seen else [],
+        ) from late
+    node, changed = met.seen[0], False
+    if record is not None:
+        (node, changed), _limits = patiently(
+            lambda: _stamp(client, node, run), subject=name, limits=limits.after(met.seconds), retry_on=TRANSIENT
+        )
+    return _result(node, changed=changed, seconds=round(met.seconds, 3), waiting_for=[])
+
+
+def _words(state: SliceOver | TimedOut) -> str:
+    """What was missing last, or why that isn't known."""
+    if state.error is not None:
+        return f"an answer ({state.error.msg})"
+    return ", ".join(state.seen[1])
+
+
+def _stamp(client: Client, node: dict[str, Any], run: dict[str, Any] | None) -> tuple[dict[str, Any], bool]:
+    """The Node with phase "on" in its record."""
+    name = node["metadata"]["name"]
+
+    def change(current: dict[str, Any]) -> dict[str, Any] | None:
+        record = records.parse(current)
+        records.ensure_ours(name, record, run)
+        if record is None or not records.advances(record, "on"):
+            return None
+        boot_id = current.get("status", {}).get("nodeInfo", {}).get("bootID")
+        return records.annotation(records.stamped(record, {"boot_id": boot_id}, datetime.now(UTC), phase="on"))
+
+    node, patch = node_objects.write(client, node, change, check_mode=False)
+    return node, patch is not None
+
+
+def _result(node: dict[str, Any], *, changed: bool, seconds: float, waiting_for: list[str]) -> dict[str, Any]:
+    """What the module returns, with the same keys in check mode."""
+    return {
+        "changed": changed,
+        "node": node_objects.facts(node),
+        "record": records.parse(node),
+        "seconds": seconds,
+        "waiting_for": waiting_for,
+    }

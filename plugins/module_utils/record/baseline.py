@@ -1,0 +1,102 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What the routers say of a node before anything is changed: what a claim keeps of it, and why it may not be enough.
+
+The withdrawal of routes that were never seen can't be verified. Pure functions over the results of frr_bgp_info.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Routes = dict[str, dict[str, dict[str, list[str]]]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Prefixes by router, VRF and table; sessions by router; and every reason why this can't be a baseline."""
+
+    routes: Routes
+    sessions: dict[str, list[dict[str, Any]]]
+    problems: list[str]
+
+
+def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
+    """What to remember of the routers' answers (router -> result of frr_bgp_info). No answer is no good news."""
+    routes: Routes = {}
+    sessions: dict[str, list[dict[str, Any]]] = {}
+    problems = []
+    for router, answer in sorted((answers or {}).items()):
+        if is_answer(answer):
+            routes[router] = _routes(answer)
+            sessions[router] = _sessions(answer)
+        else:
+            problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
+    if not answers:
+        problems.append("no router was asked for its routes to the node (claim_routers is empty)")
+    if routes:
+        problems += _lacking(name, routes, sessions)
+    return Baseline(routes, sessions, problems)
+
+
+def _routes(answer: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """VRF -> table -> the prefixes that a router has of the node."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for table, key in (("bgp", "routes"), ("fib", "fib")):
+        for entry in answer[key]:
+            tables = found.setdefault(entry.get("vrf") or "default", {"bgp": set(), "fib": set()})
+            # One that a route to something larger covers has no route of its own, which a return would wait for.
+            if entry.get("matched", entry["prefix"]) == entry["prefix"]:
+                tables[table].add(entry["prefix"])
+    routes = {}
+    for vrf, tables in sorted(found.items()):
+        routes[vrf] = {table: sorted(prefixes_) for table, prefixes_ in tables.items()}
+    return routes
+
+
+def _sessions(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sessions that a router has with the node."""
+    keys = ("vrf", "address", "established", "graceful_restart", "hold_time")
+    return [{key: neighbor.get(key) for key in keys} for neighbor in answer["neighbors"]]
+
+
+def _lacking(name: str, routes: Routes, sessions: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What the routers that answered don't have."""
+    asked = ", ".join(routes)
+    problems = []
+    if not any(session["established"] for found in sessions.values() for session in found):
+        problems.append(f"no router has an established session with {name} ({asked})")
+    if not prefixes(routes):
+        problems.append(f"no router has a route to {name} ({asked}): there is nothing to watch being withdrawn")
+    return problems
+
+
+def is_answer(answer: Any) -> bool:
+    """Whether a router's answer is one: not failed, not unreachable, not skipped, with all its lists."""
+    return (
+        isinstance(answer, dict)
+        and not any(answer.get(bad) for bad in ("failed", "unreachable", "skipped"))
+        and all(isinstance(answer.get(key), list) for key in ("neighbors", "routes", "fib"))
+    )
+
+
+def _reason(answer: Any) -> str:
+    """Why a router's answer isn't one."""
+    if not isinstance(answer, dict):
+        return "no answer"
+    return str(answer.get("msg") or ("unreachable" if answer.get("unreachable") else "not an answer of frr_bgp_info"))
+
+
+def prefixes(routes: Routes) -> list[str]:
+    """All prefixes of a baseline, each once."""
+    every: set[str] = set()
+    for vrfs in routes.values():
+        for tables in vrfs.values():
+            for found in tables.values():
+                every.update(found)
+    return sorted(every)

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What the record of a node answers: which way to go, what a failure leads to, what the routers must show.
+
+Pure functions over the record as it is now. Nothing here may be asked of a copy that was read before the last change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .records import RANK
+
+Record = dict[str, Any]
+ByVrf = dict[str, list[str]]
+
+# Phases in which the node was not switched off yet.
+BEFORE_OFF = ("claimed", "drained", "withdrawn")
+# From the weakest proof of a withdrawal to the strongest.
+PROOFS = ("estimate", "cilium", "router")
+
+
+# --- which way --------------------------------------------------------------------------------------------------
+
+
+def way(node: dict[str, Any], record: Record | None) -> str:
+    """Which half of a maintenance comes next, "out" or "in". What can be seen of a node left in the middle decides.
+
+    node: as node_info returns it. A node that has come back with a new boot id after it was off isn't taken off again.
+    """
+    if not record:
+        return "out"
+    if RANK[record["phase"]] >= RANK["on"]:
+        return "in"
+    before = record["before"].get("boot_id")
+    if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != before:
+        return "in"
+    return "out"
+
+
+def noted_way(record: Record) -> str:
+    """The way that the record says was begun last: out, in, or restart (of the agent)."""
+    noted = [entry["way"] for entry in record.get("history") or [] if "way" in entry]
+    return str(noted[-1]) if noted else "out"
+
+
+def after_failure(node: dict[str, Any], record: Record | None, *, ours: bool) -> str:
+    """What a failure of a claimed node leads to: "put back", "stopped", "held" or "lost".
+
+    A node is put back only on its way out, and only before the power command: to announce the routes of a node that is
+    off, or at work, loses traffic. "off" is noted before the command, so the record alone decides. "held" is what a
+    failure after the restart of the node's agent has begun leads to. "lost": the record isn't this run's any more.
+    """
+    if not record or not ours:
+        return "lost"
+    begun = noted_way(record)
+    if begun == "restart":
+        return "held"
+    if begun == "out" and record["phase"] in BEFORE_OFF and node.get("ready") is True:
+        return "put back"
+    return "stopped"
+
+
+def was_off(record: Record | None) -> bool:
+    """Whether the node was switched off or rebooted since the claim, so that it must come back with a new boot id."""
+    return any(entry["phase"] == "off" for entry in (record or {}).get("history") or [])
+
+
+def proven_by(record: Record) -> str:
+    """By which evidence the routes are withdrawn, as noted last; "" if the record doesn't say."""
+    noted = [entry["evidence"] for entry in record.get("history") or [] if "evidence" in entry]
+    return str(noted[-1]) if noted else ""
+
+
+def why_not_off(name: str, record: Record, evidence: str) -> str:
+    """Why the node mustn't be switched off, in one line; "" if its routes are proven to be withdrawn.
+
+    evidence: the least that has to prove it. Routers that were asked prove more than an agent and an estimate, and that
+    more than an estimate alone.
+    """
+    found = proven_by(record)
+    proven = found in PROOFS and PROOFS.index(found) >= PROOFS.index(evidence)
+    if record["phase"] in ("withdrawn", "off") and proven:
+        return ""
+    return (
+        f"{name}: no power command, since its record says phase {record['phase']}, proven by {found or 'nobody'}, and "
+        f"evidence={evidence} is asked for: withdraw the routes first (role hitless.nodes.bgp, withdraw), routers may "
+        f"still send it traffic"
+    )
+
+
+# --- what was before --------------------------------------------------------------------------------------------
+
+
+def addresses_on(record: Record, router: str) -> list[str]:
+    """The node's addresses on one router: those it was claimed with, and those of its link-local sessions there."""
+    addresses = list(record["before"]["addresses"])
+    for session in _sessions(record, router):
+        if session["address"] not in addresses:
+            addresses.append(session["address"])
+    return addresses
+
+
+def prefixes_on(record: Record, router: str) -> ByVrf:
+    """VRF -> the prefixes that one router had of the node in BGP before the claim."""
+    vrfs = record["before"]["routes"].get(router) or {}
+    return {vrf: sorted(tables["bgp"]) for vrf, tables in sorted(vrfs.items()) if tables.get("bgp")}
+
+
+def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
+    """VRF -> all prefixes that any router had of the node before the claim, in whichever VRF.
+
+    What is gone has to be gone everywhere. In a VRF where a prefix never was, its absence is seen just as well.
+    """
+    found: set[str] = set()
+    for router in record["before"]["routes"]:
+        for prefixes in prefixes_on(record, router).values():
+            found.update(prefixes)
+    return {vrf: sorted(found) for vrf in vrfs}
+
+
+def routers_before(record: Record) -> list[str]:
+    """The routers that had a route of the node before the claim."""
+    return [router for router in record["before"].get("routes") or {} if prefixes_on(record, router)]
+
+
+# --- what has to be there again ---------------------------------------------------------------------------------
+
+
+def not_awaited(record: Record) -> set[str]:
+    """The VIPs that the way back doesn't wait for, as host routes: they come back when their pods do.
+
+    After a drain the pods of a Service with traffic policy Local are elsewhere, and may stay there.
+    """
+    history = record.get("history") or []
+    drained = any(entry["phase"] == "drained" or entry.get("unschedulable") for entry in history)
+    return set(record["before"].get("local") or []) if drained else set()
+
+
+def prefixes_back(record: Record, router: str) -> ByVrf:
+    """VRF -> the prefixes that one router has to have of the node again."""
+    left_out = not_awaited(record)
+    back = {}
+    for vrf, prefixes in prefixes_on(record, router).items():
+        back[vrf] = [prefix for prefix in prefixes if prefix not in left_out]
+    return back
+
+
+def forwarded_back(record: Record, router: str) -> ByVrf:
+    """VRF -> the prefixes that one router's kernel has to forward to the node again, by routes of their own."""
+    left_out = not_awaited(record)
+    vrfs = record["before"]["routes"].get(router) or {}
+    return {vrf: sorted(set(tables.get("fib") or []) - left_out) for vrf, tables in sorted(vrfs.items())}
+
+
+def sessions_back(record: Record, router: str) -> list[dict[str, str]]:
+    """The sessions that one router had with the node before the claim and that were up: {vrf, address}."""
+    return [
+        {"vrf": session.get("vrf") or "default", "address": session["address"]}
+        for session in _sessions(record, router)
+        if session["established"]
+    ]
+
+
+def _sessions(record: Record, router: str) -> list[dict[str, Any]]:
+    return (record["before"].get("sessions") or {}).get(router) or []
+
+
+# --- what was changed on routers --------------------------------------------------------------------------------
+
+
+def routers_changed(record: Record) -> dict[str, list[dict[str, str]]]:
+    """Router -> its drained sessions, for the routers whose configuration this maintenance changed and didn't put back.
+
+    The record's notes say so (routers_changed, routers_flushed, routers_restored). They are written before the change.
+    """
+    changed: dict[str, list[dict[str, str]]] = {}
+    for entry in record.get("history") or []:
+        for router, drained in (entry.get("routers_changed") or {}).items():
+            known = changed.setdefault(router, [])
+            known += [session for session in drained if session not in known]
+        for router in entry.get("routers_flushed") or []:
+            changed.setdefault(router, [])
+        for router in entry.get("routers_restored") or []:
+            changed.pop(router, None)
+    return changed

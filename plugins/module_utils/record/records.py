@@ -1,0 +1,188 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The maintenance record: one annotation on the Node; who holds it, since when, how far, and what was before."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from ..base.errors import HitlessError
+from . import runs
+
+ANNOTATION = "hitless.nodes/record"
+VERSION = 1
+# Which phase comes after which. Drain and withdrawal come in either order (and so do the ways back).
+RANK = {
+    "claimed": 0,
+    "drained": 1,
+    "withdrawn": 1,
+    "off": 2,
+    "on": 3,
+    "restarted": 4,
+    "announced": 5,
+    "schedulable": 5,
+    "released": 6,
+}
+
+
+class RecordError(HitlessError):
+    """There is a record, but it can't be read."""
+
+
+class HeldError(HitlessError):
+    """The node is held by another run."""
+
+
+def rfc3339(now: datetime) -> str:
+    """A moment as the record writes it: UTC, milliseconds."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(node: dict[str, Any]) -> dict[str, Any] | None:
+    """The record on a Node, None if there is none."""
+    text = (node["metadata"].get("annotations") or {}).get(ANNOTATION)
+    if text is None:
+        return None
+    name = node["metadata"]["name"]
+    remedy = f"look at annotation {ANNOTATION} of the Node, set things right by hand, and remove it"
+    try:
+        record = json.loads(text)
+    except ValueError as exc:
+        raise RecordError(f"{name}: the maintenance record isn't JSON ({exc}); {remedy}") from exc
+    if not isinstance(record, dict) or not {"version", "holder", "run", "since", "phase", "before"} <= record.keys():
+        raise RecordError(f"{name}: the maintenance record lacks what a record has; {remedy}")
+    if record["version"] != VERSION:
+        raise RecordError(
+            f"{name}: the maintenance record has version {record['version']}, this release of hitless.nodes reads "
+            f"{VERSION}; go on with the release that wrote it ({record['holder']}, {record['since']})"
+        )
+    return record
+
+
+def annotation(record: dict[str, Any] | None) -> dict[str, Any]:
+    """The merge patch of a Node that writes its record (None: removes it)."""
+    text = None if record is None else json.dumps(record, separators=(",", ":"), sort_keys=True)
+    return {"metadata": {"annotations": {ANNOTATION: text}}}
+
+
+def new(run: dict[str, Any], before: dict[str, Any], note: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The record of a node that was claimed just now."""
+    at = rfc3339(now)
+    return {
+        "version": VERSION,
+        "holder": run["holder"],
+        "run": run,
+        "since": at,
+        "heartbeat": at,
+        "phase": "claimed",
+        "before": before,
+        "history": [{**note, "phase": "claimed", "at": at}],
+    }
+
+
+def stamped(record: dict[str, Any], note: dict[str, Any], now: datetime, *, phase: str | None = None) -> dict[str, Any]:
+    """The record after something was done: heartbeat, history, and the phase if it is a new one."""
+    at = rfc3339(now)
+    phase = phase or record["phase"]
+    history = [*record.get("history", []), {**note, "phase": phase, "at": at}]
+    return {**record, "heartbeat": at, "phase": phase, "history": history}
+
+
+def advances(record: dict[str, Any], phase: str | None) -> bool:
+    """Whether noting a phase says something new.
+
+    A resumed run goes through phases again that the record is past: these stay unnoted. Only a node that was put back
+    into service (a failure before power-off was undone) begins another round.
+    """
+    if phase is None or phase == record["phase"]:
+        return False
+    in_service_again = RANK[record["phase"]] >= RANK["announced"]
+    return in_service_again or RANK[phase] >= RANK[record["phase"]]
+
+
+def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | None:
+    """The label that this maintenance has set and somebody else has set otherwise since, None if it is as it was set.
+
+    {key, wanted, found}; None also for a node of which no label was flipped.
+    """
+    labels = [entry.get("label") for entry in record.get("history") or []]
+    flips = [label for label in labels if isinstance(label, dict) and label.get("key") and "after" in label]
+    if not flips:
+        return None
+    key, wanted = flips[-1]["key"], flips[-1]["after"]
+    found = (node["metadata"].get("labels") or {}).get(key)
+    return None if found == wanted else {"key": key, "wanted": wanted, "found": found}
+
+
+def taken_over(record: dict[str, Any], run: dict[str, Any], note: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The record of an earlier run, continued by this one. What was before stays what it was at the first claim."""
+    note = {**note, "continued_by": run["holder"], "from": record["holder"]}
+    return stamped({**record, "holder": run["holder"], "run": run}, note, now)
+
+
+def age(since: str, now: datetime) -> str:
+    """How long ago a moment of a record was, in words."""
+    try:
+        seconds = max(0, int((now - datetime.fromisoformat(since)).total_seconds()))
+    except (ValueError, TypeError):
+        return "an unknown time"
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}s"
+    return f"{seconds} s"
+
+
+def objection(
+    name: str, record: dict[str, Any], run: dict[str, Any], lives: bool | None, now: datetime, *, takeover: bool
+) -> str | None:
+    """Why this run may not continue a record, None if it may.
+
+    The same run may. So may the same user on the same machine once the process that wrote it is gone: that is how an
+    interrupted playbook is resumed. Everybody else has to say takeover, and nobody gets past a process that is seen
+    alive.
+    """
+    theirs = record["run"]
+    if runs.same(theirs, run):
+        return None
+    held = f"{name} is held by {record['holder']} since {record['since']} (phase {record['phase']})"
+    if lives:
+        return f"{held}, its process {theirs.get('pid')} on {theirs.get('host')} still runs: let it end, or stop it"
+    if takeover or (lives is False and runs.same_machine(theirs, run) and record["holder"] == run["holder"]):
+        return None
+    return (
+        f"{held}, last sign of life {age(record.get('heartbeat', ''), now)} ago from {theirs.get('host')}: "
+        f"if that run is certainly over, go on in its place with takeover: true"
+    )
+
+
+def ensure_ours(name: str, record: dict[str, Any] | None, run: dict[str, Any] | None) -> None:
+    """Raises HeldError if the node has a record of another run. No record is no objection."""
+    if record is not None and not runs.same(record["run"], run):
+        raise HeldError(
+            f"{name} is held by {record['holder']} since {record['since']} (phase {record['phase']}): nothing was "
+            f"changed; go on in its place with node_claim first, or wait until it is released",
+            record=record,
+        )
+
+
+def restored(node: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """How things are now, and in what they differ from before the claim, in words (none: all restored)."""
+    before = record["before"]
+    labels = node["metadata"].get("labels") or {}
+    key, value = before["label"]["key"], before["label"]["value"]
+    cordoned = bool(node.get("spec", {}).get("unschedulable"))
+    now = {"unschedulable": cordoned, "label": {"key": key, "value": labels.get(key)}}
+    differences = []
+    if cordoned != before["unschedulable"]:
+        words = {True: "cordoned", False: "schedulable"}
+        differences.append(f"it is {words[cordoned]} and was {words[before['unschedulable']]}")
+    if labels.get(key) != value:
+        words_of = {v: "absent" if v is None else repr(v) for v in (labels.get(key), value)}
+        differences.append(f"label {key} is {words_of[labels.get(key)]} and was {words_of[value]}")
+    return now, differences

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""The summary of a maintenance in words, and as lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .words import duration, label, measured
+
+Part = Mapping[str, Any]
+
+UNKNOWN_LOSS = {"missing": "is not there", "unreadable": "can't be read"}
+# From when on an estimate counts, by the kind of evidence.
+COUNTED_SINCE = {"cilium": "the agent had closed the sessions", "estimate": "the node was deselected"}
+
+
+def summary_lines(summary: Part, files: Iterable[str] = ()) -> list[str]:
+    """The summary for a terminal. files: paths of what was written."""
+    took = "" if summary["outcome"] == "check" else f" ({duration(summary['seconds'])})"
+    lines = [f"{summary['node']}: {summary['result']}{took}"]
+    if summary["failure"]:
+        lines.append(f"  failed:  {summary['failure']['task']}: {summary['failure']['reason']}")
+    if summary["plan"]:
+        lines += [f"  would {step}" for step in summary["plan"]]
+    else:
+        lines += [_phase_line(phase) for phase in summary["phases"]]
+    lines += [f"  router {router['router']}: {_router_words(router)}" for router in summary["routers"]]
+    for title, words in (
+        ("routes:  ", estimated_words(summary["evidence"])),
+        ("agent: ", _agent_words(summary.get("agent"))),
+        ("restored: ", restored_words(summary["restored"])),
+        ("traffic: ", loss_words(summary["loss"])),
+    ):
+        if words:
+            lines.append(f"  {title}{words}")
+    return [*lines, *(f"  {file}" for file in files)]
+
+
+def estimated_words(evidence: Part | None) -> str:
+    """That the withdrawal was estimated, and on what that rests; "" where the routers were asked."""
+    if not evidence or evidence["observed"]:
+        return ""
+    return (
+        f"estimated, not observed: taken as gone {evidence['seconds']} s after {COUNTED_SINCE[evidence['kind']]} "
+        f"(evidence {evidence['kind']}; {evidence['reason']})"
+    )
+
+
+def restored_words(restored: Part) -> str:
+    """What the node is like again; "" where nothing is known to be."""
+    words = []
+    if "unschedulable" in restored:
+        words.append("cordoned, as before" if restored["unschedulable"] else "schedulable")
+    found = restored.get("label") or {}
+    if found.get("key"):
+        words.append(f"label {label(found['key'], found.get('value'))}")
+    return ", ".join(words)
+
+
+def loss_words(loss: Part | None) -> str:
+    """What the prober counted; "" where none ran."""
+    if not loss:
+        return ""
+    for key, why in UNKNOWN_LOSS.items():
+        if key in loss:
+            return f"unknown, the prober's file {loss[key]} {why}"
+    words = [f"{loss.get('udp_lost', 0)} of {loss.get('udp_sent', 0)} UDP requests lost"]
+    words.append(f"{loss.get('tcp_failed', 0)} of {loss.get('tcp_new', 0)} new TCP connections failed")
+    if loss.get("tcp_moved"):
+        words.append(f"{loss['tcp_moved']} were reset as a router's next hops changed")
+    return ", ".join(words)
+
+
+def _phase_line(phase: Part) -> str:
+    took = "" if phase["seconds"] is None else f"  after {duration(phase['seconds']):>9}  {phase['activity']}"
+    return f"  {phase['at'][11:23]}  {phase['phase']:<11}{took}".rstrip()
+
+
+def _router_words(router: Part) -> str:
+    words = []
+    if router["withdrawn"]:
+        words.append(f"routes gone {measured(router['withdrawn'])} after the label changed")
+    if router["announced"]:
+        words.append(f"back {measured(router['announced'])} after it was restored")
+    return ", ".join(words)
+
+
+def _agent_words(agent: Part | None) -> str:
+    """For how long the agent was away, of how long it might be, and when each step was done."""
+    if not agent:
+        return ""
+    of = f" of {duration(agent['budget'])}" if agent.get("budget") else ""
+    steps = [f"{step} {duration(at)}" for step, at in agent["steps"].items() if at is not None]
+    return f"away for {duration(agent['seconds'])}{of} ({', '.join(steps)})"

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""How things are: nodes by routers, put together from what was read of both, and as lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..base.task_results import failure_reason
+from .words import table
+
+# The loop variable of the task that goes over the routers.
+ROUTER = "__router"
+HEAD = ("node", "router", "session", "state", "up", "graceful restart", "accepted", "installed", "stale", "by others")
+UNKNOWN = "unknown"
+
+
+def bgp_status(reads: Iterable[Mapping[str, Any]], at: str) -> dict[str, Any]:
+    """All that was read, as plain data: {version, at, nodes: [{node, problems, routers: [{router, sessions}]}]}.
+
+    reads: {host, info, cilium, routes} of each node: its inventory name, and the registered results of node_info,
+    cilium_bgp_info and a loop of frr_bgp_info over the routers, each {} where there is none. at: when that was, RFC
+    3339. What couldn't be read is a problem of its node.
+    """
+    return {"version": 1, "at": at, "nodes": [_node(read) for read in reads]}
+
+
+def _node(read: Mapping[str, Any]) -> dict[str, Any]:
+    info = read["info"] or {"msg": f"{read['host']}: it was not read"}
+    cilium = read["cilium"]
+    if "node" not in info:
+        return {"node": read["host"], "known": False, "problems": [failure_reason(info)], "routers": []}
+    node, bgp, record = info["node"], info["bgp"], info["record"]
+    routers = [_router(answer) for answer in read["routes"].get("results", [])]
+    return {
+        "node": node["name"],
+        "known": True,
+        "ready": node["ready"],
+        "unschedulable": node["unschedulable"],
+        "selected": bgp["selected"],
+        "label": bgp["label"],
+        "record": {key: record[key] for key in ("holder", "phase", "since")} if record else None,
+        "cilium": _cilium(cilium),
+        "routers": routers,
+        "problems": [
+            *(f"{node['name']}: {problem}" for problem in bgp["problems"]),
+            *_unknown(node["name"], cilium),
+            *(f"router {router['router']}: {router['problem']}" for router in routers if router["problem"]),
+        ],
+    }
+
+
+def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:
+    """What Cilium should know of a node's sessions and can't say, with the reason."""
+    if "nodes" not in cilium:
+        return [failure_reason(cilium)]
+    # Without a CiliumBGPNodeConfig there should be no sessions: that nobody can be asked about them is no problem.
+    return [f"{name}: {read['reason']}" for read in cilium["nodes"] if read["reason"] and read["node_config"]]
+
+
+def _cilium(read: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What Cilium says of the sessions, summed up: {sessions, established, announced}; None where it can't be read."""
+    if "nodes" not in read:
+        return None
+    sessions = read["nodes"][0]["sessions"]
+    counts = [count["advertised"] for session in sessions for count in session["routes"]]
+    return {
+        "sessions": len(sessions),
+        "established": sum(session["established"] is True for session in sessions),
+        # Unknown where an agent doesn't report: 0 would say that it announces nothing.
+        "announced": sum(counts) if counts and None not in counts else None,
+    }
+
+
+def _router(answer: Mapping[str, Any]) -> dict[str, Any]:
+    if "neighbors" not in answer:
+        away = "unreachable by SSH, so its routes are unknown: " if answer.get("unreachable") else ""
+        return {"router": answer[ROUTER], "problem": away + failure_reason(answer), "sessions": [], "by_others": None}
+    own = {(neighbor["vrf"], neighbor["address"]) for neighbor in answer["neighbors"]}
+    others = [route for route in answer["routes"] if (route["vrf"], route["from"]) not in own]
+    return {
+        "router": answer[ROUTER],
+        "problem": "",
+        "sessions": [_session(neighbor, answer["routes"]) for neighbor in answer["neighbors"]],
+        # Paths over the node that another router hands on.
+        "by_others": len(others),
+    }
+
+
+def _session(neighbor: Mapping[str, Any], routes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    own = [route for route in routes if (route["vrf"], route["from"]) == (neighbor["vrf"], neighbor["address"])]
+    return {
+        **{key: neighbor[key] for key in ("vrf", "address", "state", "established", "uptime_seconds", "hold_time")},
+        "graceful_restart": dict(neighbor["graceful_restart"]),
+        "accepted": dict(neighbor["accepted"]),
+        "installed": sum(bool(route["installed"]) for route in own),
+        "stale": sum(bool(route["stale"]) for route in own),
+    }
+
+
+def status_rows(summary: Mapping[str, Any]) -> list[list[str]]:
+    """The cells of the table, a row for each session, in the order of HEAD; the first row is HEAD."""
+    rows = [list(HEAD)]
+    for node in summary["nodes"]:
+        for router in node["routers"]:
+            rows += [[node["node"], *cells] for cells in _router_rows(router)]
+        if not node["routers"]:
+            rows.append([node["node"], "-", "-", UNKNOWN, "", "", "", "", "", UNKNOWN])
+    return rows
+
+
+def _router_rows(router: Mapping[str, Any]) -> list[list[str]]:
+    """A row for each session of a node with this router, without the node; one that says why if there is none."""
+    others = UNKNOWN if router["by_others"] is None else str(router["by_others"])
+    if not router["sessions"]:
+        state = UNKNOWN if router["problem"] else "no session"
+        return [[router["router"], "-", state, "", "", "", "", "", others]]
+    return [[router["router"], *_session_cells(session), others] for session in router["sessions"]]
+
+
+def _session_cells(session: Mapping[str, Any]) -> list[str]:
+    vrf = "" if session["vrf"] == "default" else f" ({session['vrf']})"
+    return [
+        session["address"] + vrf,
+        session["state"],
+        _age(session["uptime_seconds"]),
+        _graceful_restart(session["graceful_restart"]),
+        str(sum(session["accepted"].values())),
+        str(session["installed"]),
+        str(session["stale"]),
+    ]
+
+
+def status_problems(summary: Mapping[str, Any]) -> list[str]:
+    """What is wrong, each once: an unreachable router is a problem of every node."""
+    found: dict[str, None] = {}
+    for node in summary["nodes"]:
+        found |= dict.fromkeys(node["problems"])
+    return list(found)
+
+
+def status_page(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the HTML page shows."""
+    return {
+        "at": summary["at"],
+        "problems": status_problems(summary),
+        "nodes": [_node_line(node) for node in summary["nodes"]],
+        "rows": status_rows(summary),
+    }
+
+
+def status_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list[str]:
+    """What people see at the end: a line for each node, the table, what is wrong, and where it was written."""
+    nodes = [_node_line(node) for node in summary["nodes"]]
+    problems = [f"problem: {problem}" for problem in status_problems(summary)]
+    return [*nodes, "", *table(status_rows(summary)), "", *(problems or ["no problem found"]), *files]
+
+
+def _node_line(node: Mapping[str, Any]) -> str:
+    if not node["known"]:
+        return f"{node['node']}: {UNKNOWN}"
+    ready = {True: "Ready", False: "not Ready", None: "Ready unknown"}[node["ready"]]
+    words = [f"{ready}{', cordoned' if node['unschedulable'] else ''}"]
+    label = node["label"]
+    by = f" by {label['key']}={label['value']}" if label and label["value"] is not None else ""
+    words.append(f"selected for BGP{by}" if node["selected"] else "not selected for BGP")
+    cilium = node["cilium"]
+    if cilium:
+        announced = UNKNOWN if cilium["announced"] is None else cilium["announced"]
+        sessions = f"{cilium['established']} of {cilium['sessions']} sessions established"
+        words.append(f"Cilium says: {sessions}, routes announced: {announced}")
+    if node["record"]:
+        words.append("held by {holder} since {since}, phase {phase}".format(**node["record"]))
+    return f"{node['node']}: {'; '.join(words)}"
+
+
+def _graceful_restart(known: Mapping[str, Any]) -> str:
+    """Graceful restart of a session in a few letters: "off", "120 s, N" (N: stale paths survive a NOTIFICATION)."""
+    if known["negotiated"] is None:
+        return UNKNOWN
+    if not known["negotiated"]:
+        return "off"
+    time = UNKNOWN if known["restart_time"] is None else f"{known['restart_time']} s"
+    return f"{time}, N" if known["notification"] else time
+
+
+def _age(seconds: float | None) -> str:
+    """A time since, in its two largest units."""
+    if seconds is None:
+        return ""
+    for name, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {name} {seconds % length // part:.0f} {smaller}"
+    return f"{seconds:.0f} s"

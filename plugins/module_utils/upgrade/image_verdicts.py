@@ -1,0 +1,216 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""Whether an image is on a node, by what its kubelet says: the containers of a pod made for that, and the Node's list.
+
+Pure functions over objects of the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.errors import HitlessError
+from ..base.words import some
+from .image_ref import Reference, digest_of, parse
+
+# The kubelet names this many of a node's images by default (nodeStatusMaxImages), the largest ones: where so many are
+# named, one that isn't may be there all the same.
+LISTED = 50
+# pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime: what a container waits for when its image can't be had.
+NO_IMAGE = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+    "InvalidImageName",
+)
+# Trying again doesn't help.
+FINAL = ("InvalidImageName", "ErrImageNeverPull")
+# The kubelet asks for the image first, then configures, creates and starts the container: these come after it had it.
+AFTER_IMAGE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a pod says of one image: state is there, coming or failing; how: what proved the digest; words: why not."""
+
+    state: str
+    digest: str | None = None
+    how: str | None = None
+    words: str = ""
+    final: bool = False
+
+
+COMING = Verdict("coming", words="not yet pulled")
+
+
+def _means(reference: Reference, name: str) -> bool:
+    """Whether one name in a Node's list is that of the image."""
+    try:
+        named = parse(name)
+    except HitlessError:  # kubelets write <none>@<none> for images without a name
+        return False
+    if named.repository != reference.repository:
+        return False
+    if reference.digest:
+        return named.digest == reference.digest
+    return named.tag == reference.tag and not named.digest
+
+
+def listed(reference: Reference, images: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The entry of a Node's list (status.images) that is this image, None if none is."""
+    for entry in images:
+        for name in entry.get("names") or []:
+            if _means(reference, name):
+                return entry
+    return None
+
+
+def present(references: Sequence[Reference], images: Sequence[dict[str, Any]]) -> bool | None:
+    """Whether a Node's list has all of them; None where it may be cut off, and so can't tell."""
+    if all(listed(reference, images) for reference in references):
+        return True
+    return None if len(images) >= LISTED else False
+
+
+def _proven(reference: Reference, image_id: str, images: Sequence[dict[str, Any]]) -> Verdict:
+    """What a container's imageID proves of its image."""
+    found = digest_of(image_id)
+    if found is None:
+        return Verdict("coming", words=f"{reference.text} runs as {image_id}, which says no digest")
+    if not reference.digest:
+        # Where runtimes name an image by its configuration, that is no repository digest: nodes can be compared by it.
+        return Verdict("there", found, "pod")
+    if found == reference.digest:
+        return Verdict("there", found, "pod")
+    # A digest can be that of the list of all platforms, while the runtime names the image of its own platform. The
+    # Node's list then has both names for one image.
+    entry = listed(reference, images)
+    if entry and any(digest_of(name) == found for name in entry["names"]):
+        return Verdict("there", reference.digest, "node")
+    return Verdict("coming", words=f"{reference.text} runs as {found}, and its Node doesn't say that it is the same")
+
+
+def container_verdict(reference: Reference, status: dict[str, Any], images: Sequence[dict[str, Any]] = ()) -> Verdict:
+    """What one container's status says of its image; images: the Node's list."""
+    waiting = (status.get("state") or {}).get("waiting") or {}
+    reason = waiting.get("reason", "")
+    if reason in NO_IMAGE:
+        words = f"{reference.text}: {reason}: {' '.join(str(waiting.get('message', '')).split())}".rstrip(": ")
+        return Verdict("failing", words=words, final=reason in FINAL)
+    if status.get("imageID"):
+        return _proven(reference, status["imageID"], images)
+    if reason in AFTER_IMAGE:
+        return _never_made(reference, images)
+    return COMING
+
+
+def _never_made(reference: Reference, images: Sequence[dict[str, Any]]) -> Verdict:
+    """Of an image that is there, and of which no container was made (it lacks the command).
+
+    Nothing but the reference, or the Node's list, says which image it is.
+    """
+    if reference.digest:
+        return Verdict("there", reference.digest, "reference")
+    entry = listed(reference, images) or {}
+    for name in entry.get("names") or []:
+        digest = digest_of(name)
+        if digest:
+            return Verdict("there", digest, "node")
+    return Verdict("coming", words=f"{reference.text} is there, but nothing says its digest: name it with its digest")
+
+
+def pod_verdicts(
+    references: Sequence[Reference], pod: dict[str, Any], images: Sequence[dict[str, Any]] = ()
+) -> list[Verdict]:
+    """What a pod with one container for each image says, in their order (containers are named by container_name)."""
+    for_all = _refused(pod) or _unscheduled(pod)
+    if for_all:
+        return [for_all] * len(references)
+    statuses = {entry["name"]: entry for entry in (pod.get("status") or {}).get("containerStatuses") or []}
+    found = []
+    for number, reference in enumerate(references):
+        found.append(container_verdict(reference, statuses.get(container_name(number), {}), images))
+    return found
+
+
+def _refused(pod: dict[str, Any]) -> Verdict | None:
+    """Of a pod that its kubelet didn't take at all; None if it did."""
+    status = pod.get("status") or {}
+    if status.get("phase") != "Failed" or status.get("containerStatuses"):
+        return None
+    words = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
+    return Verdict("failing", words=f"its kubelet refused the pod: {words}")
+
+
+def _unscheduled(pod: dict[str, Any]) -> Verdict | None:
+    """Of a pod that the scheduler has found no place for; None if it has, or hasn't tried yet."""
+    if pod["spec"].get("nodeName"):
+        return None
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return Verdict("coming", words=f"not scheduled: {condition.get('message', '')}")
+    return None
+
+
+def container_name(number: int) -> str:
+    """The name of the container for the image of that number."""
+    return f"image-{number}"
+
+
+def pod_spec(references: Sequence[Reference], *, pull_secrets: Sequence[str], command: Sequence[str]) -> dict[str, Any]:
+    """A pod that has its node pull these images and then does nothing.
+
+    One container for each image, not init containers: those run one after the other, so the first image in which the
+    command isn't (many have no shell) would keep the next ones from being pulled. A container that can't start has been
+    given its image all the same, and its status says which one. Image volumes would need no command, but no digest of
+    theirs is in the pod's status before Kubernetes 1.35.
+    """
+    nothing = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "runAsUser": 65534,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    return {
+        # It needs no address, so that it also runs where Cilium doesn't.
+        "hostNetwork": True,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 1,
+        "tolerations": [{"operator": "Exists"}],
+        "imagePullSecrets": [{"name": name} for name in pull_secrets],
+        "containers": [
+            {
+                "name": container_name(number),
+                "image": reference.text,
+                "imagePullPolicy": "IfNotPresent",
+                "command": list(command),
+                "securityContext": nothing,
+            }
+            for number, reference in enumerate(references)
+        ],
+    }
+
+
+def different(digests: Iterable[tuple[str, str, str, str | None]]) -> list[str]:
+    """What nodes disagree in, in words: (node, platform, reference, digest); a tag that has moved is two images."""
+    found: dict[tuple[str, str], dict[str | None, list[str]]] = {}
+    for node, platform, text, digest in digests:
+        found.setdefault((text, platform), {}).setdefault(digest, []).append(node)
+    problems = []
+    for (text, _platform), by_digest in found.items():
+        if len(by_digest) > 1:
+            which = [f"{digest} on {some(nodes, 3)}" for digest, nodes in sorted(by_digest.items(), key=str)]
+            problems.append(f"{text} is not the same everywhere: {', '.join(which)}")
+    return problems

@@ -1,0 +1,59 @@
+#!/usr/bin/python
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: maintenance_check
+short_description: Check all that a playbook of this collection was asked for, before it changes anything
+version_added: 0.1.0
+description:
+  - Checks the variables of the run, and those of each node that C(target) matches, by the specifications of every role
+    that the run will use. Types, choices, ranges, paths, label selectors, windows, and rules that concern several
+    variables.
+  - A variable that begins like one of this collection's, and that no playbook or role has, is refused with the nearest
+    name that there is. One of the inventory is only refused if it is nearly the same as one of ours.
+  - All that is wrong is said at once, in one line.
+  - Runs on the controller only.
+extends_documentation_fragment:
+  - hitless.nodes.attributes
+  - hitless.nodes.attributes.reader
+attributes:
+  action:
+    description: Is an action plugin, so all of it runs on the controller.
+    support: full
+options:
+  direction:
+    description:
+      - What the run is for. It decides which roles' variables are checked.
+      - V(doctor) and V(status) need no C(target).
+    type: str
+    choices: [maintenance, out, in, probe, upgrade, doctor, status]
+    required: true
+author:
+  - hitless.nodes contributors (@hitless)
+"""
+
+EXAMPLES = r"""
+- name: Check what was asked for
+  hitless.nodes.maintenance_check:
+    direction: maintenance
+  register: asked
+"""
+
+RETURN = r"""
+hosts:
+  description: The inventory names that C(target) matches, in the order of the inventory.
+  type: list
+  elements: str
+  returned: success
+  sample: [worker-3]
+nodes:
+  description: The names of the Nodes of these hosts, C(node_name) of each or its inventory name.
+  type: list
+  elements: str
+  returned: success
+  sample: [worker-3.example.org]
+"""

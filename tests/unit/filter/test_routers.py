@@ -1,0 +1,167 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from ansible_collections.hitless.nodes.plugins.filter import routers
+
+# As registered by ansible-core 2.19 from a loop with ignore_errors and ignore_unreachable.
+UNREACHABLE = {
+    "ansible_loop_var": "__router",
+    "changed": False,
+    "msg": "Task failed: Failed to connect to the host via ssh: ssh: connect to host tor-1 port 22: Connection refused",
+    "__router": "tor-1",
+    "unreachable": True,
+}
+FAILED = {
+    "ansible_loop_var": "__router",
+    "changed": False,
+    "failed": True,
+    "msg": "vtysh: no permission:\n  the user must be in group frrvty",
+    "__router": "tor-2",
+}
+CRASHED = {
+    "ansible_loop_var": "__router",
+    "changed": False,
+    "failed": True,
+    "module_stderr": "sh: 1:\n/usr/bin/python3: not found\n",
+    "module_stdout": "",
+    "msg": "Module result deserialization failed: No start of json char found",
+    "__router": "tor-2",
+}
+
+
+def good(router: str, **more: Any) -> dict[str, Any]:
+    return {
+        "ansible_loop_var": "__router",
+        "__router": router,
+        "_ansible_no_log": False,
+        "changed": False,
+        "failed": False,
+        "invocation": {"module_args": {}},
+        **more,
+    }
+
+
+def test_router_problem_is_empty_when_all_answered() -> None:
+    assert routers.router_problem({"results": [good("tor-1"), good("tor-2")]}, ["tor-1", "tor-2"]) == ""
+
+
+def test_router_problem_names_the_unreachable_router_and_why() -> None:
+    text = routers.router_problem({"results": [UNREACHABLE, good("tor-2")]}, ["tor-1", "tor-2"])
+    assert text.startswith("router tor-1 is unreachable by SSH, so its routes are unknown: Failed to connect")
+    assert text.endswith("port 22: Connection refused")
+
+
+def test_router_problem_is_one_line_when_the_message_is_not() -> None:
+    text = routers.router_problem({"results": [FAILED]}, ["tor-2"])
+    assert text == "router tor-2: vtysh: no permission: the user must be in group frrvty"
+
+
+def test_router_problem_does_not_repeat_a_name_that_the_message_has() -> None:
+    failed = {**FAILED, "msg": "worker-3: 1 of 4 prefixes still there after 60 s (router tor-2)"}
+    assert routers.router_problem({"results": [failed]}, ["tor-2"]) == failed["msg"]
+
+
+def test_router_problem_names_the_node_once() -> None:
+    failed = {**FAILED, "msg": "worker-3: 1 of 4 prefixes are still on router tor-2 after 60 s"}
+    assert routers.router_problem({"results": [failed]}, ["tor-2"], "worker-3") == failed["msg"]
+    assert routers.router_problem({"results": [FAILED]}, ["tor-2"], "worker-3").startswith("worker-3: router tor-2: ")
+    assert routers.router_problem({"results": [good("tor-2")]}, ["tor-2"], "worker-3") == ""
+
+
+def test_router_problem_shows_what_a_crashed_module_said() -> None:
+    assert "/usr/bin/python3: not found" in routers.router_problem({"results": [CRASHED]}, ["tor-2"])
+
+
+def test_router_problem_names_a_router_after_which_the_loop_was_broken_off() -> None:
+    text = routers.router_problem({"results": [UNREACHABLE]}, ["tor-1", "tor-2"])
+    assert text.endswith("; router tor-2 was not asked")
+
+
+def test_router_problem_names_a_skipped_router() -> None:
+    assert routers.router_problem({"results": [good("tor-1", skipped=True)]}, ["tor-1"]) == "router tor-1 was not asked"
+
+
+def test_router_problem_names_every_router_when_the_loop_did_not_run() -> None:
+    assert routers.router_problem({"skipped": True}, ["tor-1"]) == "router tor-1 was not asked"
+
+
+def test_by_router_keeps_only_what_the_module_said() -> None:
+    answer = good("tor-1", routes=[], neighbors=[], frr_version="8.4.4")
+    assert routers.by_router({"results": [answer]}) == {
+        "tor-1": {"routes": [], "neighbors": [], "frr_version": "8.4.4"},
+    }
+
+
+def test_by_router_keeps_an_unreachable_router_as_such() -> None:
+    assert routers.by_router({"results": [UNREACHABLE]})["tor-1"]["unreachable"] is True
+
+
+SINCE = "2026-11-22T01:17:06.400000Z"
+
+
+def waited(router: str, asked_at: str, seconds: float) -> dict[str, Any]:
+    return good(router, seconds=seconds, asked_at=f"2026-11-22T01:17:{asked_at}Z", remaining=[])
+
+
+ONCE: dict[str, Any] = {"results": [waited("tor-1", "30.000", 0.0), waited("tor-2", "31.000", 0.0)]}
+
+
+def test_router_seconds_count_from_the_moment_when_the_router_was_asked() -> None:
+    loop = {"results": [waited("tor-1", "08.400", 20.44), waited("tor-2", "29.400", 1.5)]}
+    assert routers.router_seconds(loop, SINCE, ONCE) == {
+        "tor-1": {"seconds": 22.4, "at_most": False},
+        "tor-2": {"seconds": 24.5, "at_most": False},
+    }
+
+
+def test_router_seconds_of_a_later_router_are_a_bound_when_it_was_done_already() -> None:
+    loop = {"results": [waited("tor-1", "06.400", 20.4), waited("tor-2", "28.400", 0.0)]}
+    assert routers.router_seconds(loop, SINCE, ONCE)["tor-2"] == {"seconds": 22.0, "at_most": True}
+
+
+def test_router_seconds_of_a_router_that_lost_the_state_again_are_those_of_the_second_round() -> None:
+    loop = {"results": [waited("tor-1", "06.400", 0.5), waited("tor-2", "08.400", 0.0)]}
+    again = {"results": [waited("tor-1", "09.400", 7.0), waited("tor-2", "17.400", 0.0)]}
+    assert routers.router_seconds(loop, SINCE, again) == {
+        "tor-1": {"seconds": 10.0, "at_most": False},
+        "tor-2": {"seconds": 2.0, "at_most": True},
+    }
+
+
+def test_router_seconds_of_families_count_from_the_same_moment() -> None:
+    wait = waited("tor-1", "08.400", 20.44) | {"families": {"ipv4": 20.44, "ipv6": 20.2}}
+    found = routers.router_seconds({"results": [wait]}, SINCE, ONCE)
+    assert found["tor-1"]["families"] == {"ipv4": 22.4, "ipv6": 22.2}
+
+
+def test_router_seconds_without_a_wait_are_none() -> None:
+    assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE, {}) == {}
+
+
+def test_held_seconds_are_those_since_the_wait_on_that_router_ended() -> None:
+    now = time.monotonic()
+    loop = {"results": [good("tor-1", remaining=[], ended_at=now - 30), good("tor-2", remaining=[], ended_at=now - 2)]}
+    shorter = routers.held_seconds(loop, "tor-2")
+    assert shorter >= 2
+    assert routers.held_seconds(loop, "tor-1") >= shorter + 28
+
+
+@pytest.mark.parametrize("answer", [UNREACHABLE, good("tor-1", remaining=[{"prefix": "10.0.0.0/24"}], ended_at=0.0)])
+def test_held_seconds_are_0_where_the_state_was_not_seen(answer: dict[str, Any]) -> None:
+    assert routers.held_seconds({"results": [answer]}, "tor-1") == 0.0
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(0, 240), (-100, 140), (-300, 0), (3600, 240)])
+def test_seconds_left_is_never_more_than_the_whole(offset: int, expected: float) -> None:
+    now = datetime.now(UTC)
+    found = routers.seconds_left(240, (now + timedelta(seconds=offset)).isoformat())
+    passed = (datetime.now(UTC) - now).total_seconds()
+    assert max(0, expected - passed) - 1 <= found <= expected
