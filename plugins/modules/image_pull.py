@@ -10,7 +10,7 @@ module: image_pull
 short_description: Put images on nodes and prove that they are there
 version_added: 0.1.0
 description:
-  - Has nodes pull images by a DaemonSet of its own, so many nodes at a time, and waits until every node has proven that
+  - Has nodes pull images by a DaemonSet of its own, O(parallel) nodes at a time. Waits until every node has proven that
     it has them.
   - An agent's restart must not wait for its image, since the routers keep the routes for a limited time only.
   - The proof is the digest in the status of a container that was made of the image. Where a runtime names the image of
@@ -60,7 +60,7 @@ options:
   hold:
     description:
       - Whether the DaemonSet stays afterwards. As long as it does, the images are in use, and no kubelet removes them
-        to make room. Say O(state=absent) in the end.
+        to make room. Run it with O(state=absent) in the end.
     type: bool
     default: false
   namespace:

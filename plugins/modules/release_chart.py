@@ -45,7 +45,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have the chart of before
+- name: Write the previous chart into a folder
   hitless.nodes.release_chart:
     release: cilium
     revision: 7

@@ -203,3 +203,25 @@ def test_without_kubernetes_core_one_line_says_what_to_install_before_any_change
     assert any(line in each for each in output.splitlines()), output
     assert "Traceback" not in output
     assert {one["method"] for one in release.requests()[since:]} <= {"GET"}
+
+
+def test_out_of_time_images_are_pulled_restarts_taken_over_and_nothing_else_is_changed(api, selected, tmp_path):
+    selected.lease()
+    helm(api.kubeconfig, "install", "cilium", str(CHART), *NAMESPACE, values=VALUES)
+    chart = str(package(tmp_path, "1.19.1"))
+    before = helm(api.kubeconfig, "history", "cilium", *NAMESPACE)
+    done = play(
+        api,
+        tmp_path,
+        agent_chart=chart,
+        agent_values=VALUES,
+        maintenance_deadline="2026-01-01T00:00:00+00:00",
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "release cilium: cilium-standin-1.18.4 (revision 1) -> cilium-standin-1.19.1; images: " in output
+    assert "0 of 1 done, and no more is begun: the deadline is over since" in output
+    assert strategy(api) == "OnDelete"
+    assert helm(api.kubeconfig, "history", "cilium", *NAMESPACE) == before
+    names = [item["metadata"]["name"] for item in api.client.list_all(DAEMONSET.rpartition("/")[0])[0]]
+    assert sorted(names) == ["cilium", "hitless-image-pull"]

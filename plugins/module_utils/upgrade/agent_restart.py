@@ -360,7 +360,7 @@ def _await(comeback: _Comeback, limits: Limits) -> dict[str, Any]:
 
 
 def _missing(late: NotMet) -> str:
-    """What an agent lacked at the last look, or why nobody could look."""
+    """What an agent lacked at the last look, or why there was no answer."""
     return late.error.msg if late.error else ", ".join(late.seen)
 
 

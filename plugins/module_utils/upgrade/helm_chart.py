@@ -42,7 +42,7 @@ def merged(values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def driven(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with which the DaemonSet's controller restarts nobody."""
+    """The values with which the DaemonSet's controller restarts no agent."""
     return merged([values, {"updateStrategy": DRIVEN}])
 
 

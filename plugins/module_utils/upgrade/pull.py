@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Putting images on nodes by a DaemonSet of our own, so many nodes at a time, and proving that they are there."""
+"""Putting images on nodes by a DaemonSet of our own, a limited number of nodes at a time, and proving that they are there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .image_verdicts import COMING, Verdict, pod_verdicts
 from .pull_daemonset import PullFailed
 from .pull_plan import ASKED, FAILED, LOOK_EVERY, THERE, Target
 
-# The affinity is written at most this often, and pods are listed this often by who may not watch them (seconds).
+# Seconds between two writes of the affinity, and between two lists of the pods where watching them isn't allowed.
 WRITE_EVERY = 1.0
 LIST_EVERY = 5.0
 # A node without news of its pod is judged this often: its time may be over, or its next try may be due.
