@@ -8,11 +8,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.hitless.nodes.plugins.module_utils.request import playbook_options
 
 TOP = Path(__file__).parents[2]
 ROOMS = TOP / "plugins" / "module_utils"
 ARCHITECTURE = TOP / "docs" / "architecture.md"
 PAGES = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("roles/*/README.md"), TOP / "tests" / "lab" / "README.md"]
+VARIABLES = TOP / "docs" / "variables.md"
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 PATH = re.compile(r"`([a-z_]+/[\w./-]*)`")
 
@@ -70,3 +73,59 @@ def test_architecture_says_what_every_room_knows() -> None:
     rooms = {path.name for path in ROOMS.iterdir() if path.is_dir() and path.name != "__pycache__"}
     explained = set(re.findall(r"^\| `(\w+)` \| \S.* \| .* \|$", ARCHITECTURE.read_text(), re.MULTILINE))
     assert rooms - explained == set()
+
+
+def role_options() -> dict[str, object]:
+    """Name -> default of every option of every role."""
+    found: dict[str, object] = {}
+    for path in TOP.glob("roles/*/meta/argument_specs.yml"):
+        for spec in yaml.safe_load(path.read_text())["argument_specs"].values():
+            found |= {name: option.get("default") for name, option in spec["options"].items()}
+    return found
+
+
+def every_variable() -> set[str]:
+    """All variables that playbooks and roles have."""
+    own = {*playbook_options.OF_THE_RUN, *playbook_options.OF_A_HOST, *playbook_options.OTHERS}
+    return own | {*playbook_options.OF_THE_DOCTOR, *role_options(), "target", "evidence"}
+
+
+def set_by_playbooks() -> set[str]:
+    """What the playbooks give to roles or take from other variables."""
+    texts = [path.read_text() for path in TOP.glob("playbooks/**/*.yml")]
+    return {name for text in texts for name in re.findall(r"^ +(\w+): ", text, re.MULTILINE)}
+
+
+def documented() -> list[str]:
+    """The variables in the first column of the tables."""
+    rows = re.findall(r"^\| variable \|.*\n\|[-|]+\|\n((?:\|.*\n)*)", VARIABLES.read_text(), re.MULTILINE)
+    cells = [line.split("|")[1] for table in rows for line in table.splitlines()]
+    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+def test_every_variable_that_a_user_sets_is_documented() -> None:
+    # An option such as claim_routers, whose default is another variable, is for those who use a role alone.
+    derived = {name for name, default in role_options().items() if str(default).startswith("{{")}
+    only_set_by_playbooks = set_by_playbooks() & set(role_options())
+    assert sorted(every_variable() - derived - only_set_by_playbooks - set(documented())) == []
+
+
+def test_every_variable_that_is_documented_is_there() -> None:
+    assert documented() != []
+    assert sorted(set(documented()) - every_variable()) == []
+
+
+def test_the_changelog_has_every_module_and_filter() -> None:
+    text = (TOP / "CHANGELOG.rst").read_text()
+    plugins = {path.stem for path in [*TOP.glob("plugins/modules/*.py"), *TOP.glob("plugins/filter/*.yml")]}
+    assert set(re.findall(r"^- hitless\.nodes\.(\w+) - ", text, re.MULTILINE)) == plugins
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
+def test_commands_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text()
+    branches = re.findall(r"^  ([a-z][\w |-]*)\) ", (TOP / "dev").read_text(), re.MULTILINE)
+    commands = {command for branch in branches for command in branch.split(" | ")}
+    assert set(re.findall(r"\./dev ([a-z][\w-]*)", text)) - commands == set()
+    playbooks = {path.stem for path in TOP.glob("playbooks/*.yml")}
+    assert set(re.findall(r"ansible-playbook [^\n]*hitless\.nodes\.(\w+)", text)) - playbooks == set()
