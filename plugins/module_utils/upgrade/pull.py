@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Putting images on nodes by a DaemonSet of our own, a limited number of nodes at a time, and proving that they are there."""
+"""Putting images on nodes by a DaemonSet of our own, some nodes at a time, and proving that they are there."""
 
 from __future__ import annotations
 
