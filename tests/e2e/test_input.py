@@ -71,7 +71,7 @@ def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None
 def test_fault_31_a_vip_that_too_few_others_announce(cluster: Cluster) -> None:
     # Two other nodes announce all VIPs; of the node's own PodCIDR it is the only announcer, which is no fault.
     name = cluster.lab.settings.name
-    refused(cluster, f"of Service {name}/web:", "others: 2 on", "min_announcers: 3", claim_min_announcers=3)
+    refused(cluster, f"of Service {name}/web:", "others: 2 on", "claim_min_announcers=3", claim_min_announcers=3)
 
 
 @pytest.mark.long
@@ -83,7 +83,7 @@ def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(cluster: 
     name = cluster.lab.settings.name
     try:
         cluster.patch_node(records.annotation(record), name=other.name)
-        said = f"min_announcers: 2; not counted: {other.name}, claimed by bob@laptop"
+        said = f"claim_min_announcers=2; not counted: {other.name}, claimed by bob@laptop"
         refused(cluster, f"of Service {name}/web:", "others: 1 on", said, claim_min_announcers=2)
     finally:
         cluster.patch_node(records.annotation(None), name=other.name)

@@ -88,6 +88,8 @@ def test_fault_21_a_router_that_keeps_the_routes_stops_the_run_and_the_label_is_
     line = next(line for line in play.output.splitlines() if "still" in line and "ipv4" in line)
     assert keeps in line or told in line
     assert "198.51.100.10/32" in line
+    # The VIP that left with its pod, by the drain, isn't missed.
+    assert "not all routes are back" not in play.output
 
 
 @pytest.mark.long
@@ -104,7 +106,7 @@ def test_fault_11_a_label_that_somebody_sets_back_stops_the_run_and_who_did_is_n
 
     assert play.code != 0
     line = next(line for line in play.output.splitlines() if "the node was put back as it was" in line)
-    assert "somebody has set the label again (field manager argocd-controller)" in line
+    assert "another writer has set the label again (field manager argocd-controller)" in line
     assert cluster.lab.machines[cluster.node].running()
     assert cluster.state() == IN_SERVICE
 
@@ -220,7 +222,8 @@ def test_the_two_halves_do_the_same_as_the_whole_and_force_the_power_off_only_if
     refused = cluster.play("node-out.yml", target=cluster.node, power_off_timeout=3)
     assert refused.code != 0
     assert "not allowed (power_force_after=0)" in refused.output
-    assert cluster.phase() == "withdrawn"
+    # Noted before the command: nobody can tell from outside whether it will be obeyed yet.
+    assert cluster.phase() == "off"
     assert machine.running()
 
     out = cluster.play("node-out.yml", target=cluster.node, power_force_after=3)

@@ -77,7 +77,7 @@ def test_without_routers_the_run_waits_until_they_are_done_and_says_that_it_esti
         # The record doesn't hold what routers would be compared with.
         other = frr10.play("node-in.yml", target=frr10.node, maintenance_action="none")
         assert other.code != 0
-        assert "was claimed with evidence cilium, and router is asked for now" in other.output
+        assert "was claimed with evidence=cilium, and evidence=router is asked for now" in other.output
         assert frr10.phase() == "withdrawn"
         back = frr10.play("node-in.yml", **options)
 
@@ -123,7 +123,7 @@ def test_by_estimate_alone_nobody_is_asked(frr10: Cluster, tmp_path: Path) -> No
     options = {"inventory": inventory, "target": frr10.node, "maintenance_action": "none", "evidence": "estimate"}
     refused = frr10.play("node-out.yml", **options)
     assert refused.code != 0
-    assert "say min_announcers 0 to go on without knowing" in refused.output
+    assert "set claim_min_announcers=0 to go on without knowing" in refused.output
     assert frr10.state() == IN_SERVICE
 
     out = frr10.play("node-out.yml", claim_min_announcers=0, **options)

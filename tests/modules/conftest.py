@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -405,8 +406,14 @@ def cilium(api):
 
 
 @pytest.fixture
-def agent(api, cilium):
-    made = Agent(api)
+def make_agent(api):
+    """make_agent(node=..., name=...): one more agent; who makes it ends it."""
+    return partial(Agent, api)
+
+
+@pytest.fixture
+def agent(cilium, make_agent):
+    made = make_agent()
     yield made
     made.end()
     assert cilium

@@ -263,7 +263,7 @@ def test_fault_31_nodes_that_may_not_be_listed_are_unknown(api):
         {"apiGroups": ["cilium.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
     ]
     user = api.user("blind", rules)
-    with pytest.raises(ClaimError, match=r"since Nodes can't be listed .* or say min_announcers 0"):
+    with pytest.raises(ClaimError, match=r"since Nodes can't be listed .* or set claim_min_announcers=0"):
         claim(user, claim_params(), check_mode=False)
     assert claim(user, claim_params(min_announcers=0), check_mode=False)["changed"]
 
@@ -283,7 +283,7 @@ def test_fault_31_services_that_may_not_be_listed_are_unknown(api):
         {"apiGroups": ["cilium.io", "coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
     ]
     user = api.user("blind", rules)
-    with pytest.raises(ClaimError, match=r"since Services can't be listed .* or say min_announcers 0"):
+    with pytest.raises(ClaimError, match=r"since Services can't be listed .* or set claim_min_announcers=0"):
         claim(user, claim_params(), check_mode=False)
     assert claim(user, claim_params(min_announcers=0), check_mode=False)["changed"]
 
@@ -291,7 +291,7 @@ def test_fault_31_services_that_may_not_be_listed_are_unknown(api):
 def test_fault_13_claim_refuses_two_configs(api, cilium):
     cilium.config("rack-2", nodeSelector={"matchLabels": {"kubernetes.io/os": "linux"}})
     api.client.patch(NODE, {"metadata": {"labels": {"kubernetes.io/os": "linux"}}})
-    with pytest.raises(ClaimError, match="rack-1 and CiliumBGPClusterConfig rack-2 select the node both"):
+    with pytest.raises(ClaimError, match="rack-1 and CiliumBGPClusterConfig rack-2 both select the node"):
         claimed(api)
 
 
@@ -301,7 +301,7 @@ def test_fault_14_claim_refuses_a_legacy_policy_beside_the_config(api, cilium):
     body = {"metadata": {"name": "old"}, "spec": {"nodeSelector": selector, "virtualRouters": [router]}}
     policy = cilium.kind(body, "CiliumBGPPeeringPolicy", "v2alpha1")
     api.post("/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies", policy)
-    with pytest.raises(ClaimError, match="CiliumBGPPeeringPolicy old select the node both"):
+    with pytest.raises(ClaimError, match="CiliumBGPPeeringPolicy old both select the node"):
         claimed(api)
 
 
@@ -327,7 +327,7 @@ def test_claim_of_two_runs_at_once_succeeds_once(api):
 @pytest.mark.usefixtures("cilium")
 def test_claim_of_a_node_that_is_held_needs_takeover(api):
     claimed(api)
-    with pytest.raises(records.HeldError, match=r"worker-3 is held by alice@bastion since .*takeover: true"):
+    with pytest.raises(records.HeldError, match=r"worker-3 is held by alice@bastion since .*claim_takeover=true"):
         claimed(api, _run=OTHER)
     result = claimed(api, _run=OTHER, takeover=True, routes=None)
     assert (result["resumed"], result["record"]["holder"]) == (True, "bob@laptop")
@@ -378,7 +378,7 @@ def test_off_is_refused_when_somebody_has_set_the_label_again(api):
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "false"}}})
     claimed(api, phase="withdrawn", note=note)
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})
-    with pytest.raises(ClaimError, match="somebody has set the label again"):
+    with pytest.raises(ClaimError, match="another writer has set the label again"):
         claimed(api, phase="off")
 
 

@@ -211,7 +211,7 @@ def test_fault_15_operator_down_is_refused_at_the_start(api, cilium):
     claimed(api)
     count = len(writes(api))
     cilium.lease(holder="", seconds=1)
-    with pytest.raises(HopError, match=r"nothing was changed: cilium-operator.* is held by nobody"):
+    with pytest.raises(HopError, match=r"nothing was changed: cilium-operator.* has no holder"):
         bgp(api.client, "withdrawn", timeout=2.0)
     assert len(writes(api)) == count
     # One that was evicted by this very drain is waited for.

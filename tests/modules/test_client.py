@@ -89,7 +89,7 @@ def test_unknown_node_names_what_was_meant(api):
 
 
 def test_an_empty_name_is_not_the_list_of_all(api):
-    with pytest.raises(node_objects.UnknownNode, match="option name is empty"):
+    with pytest.raises(node_objects.UnknownNode, match="node_name is empty"):
         node_objects.read(api.client, "")
 
 

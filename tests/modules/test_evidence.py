@@ -18,7 +18,6 @@ from ansible_collections.hitless.nodes.plugins.module_utils.node.cilium_wait imp
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import ClaimError
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
 from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claimed, labels, writes
-from conftest import Agent
 
 VIP = "198.51.100.10/32"
 
@@ -26,13 +25,13 @@ VIP = "198.51.100.10/32"
 class Speaker:
     """What the agents of this cluster announce: node -> prefixes; one that isn't in it answers nothing of use."""
 
-    def __init__(self, api, agent):
+    def __init__(self, api, agent, make_agent):
         self.api = api
         self.sessions = [{"name": "tor-1", "state": "established", "advertised": 2}]
         self.announced = {"worker-3": [VIP], "worker-4": [VIP]}
         agent.say = lambda argv: self.say("worker-3", argv)
         self.api.ready_node("worker-4")
-        self.other = Agent(api, node="worker-4", name="cilium-y")
+        self.other = make_agent(node="worker-4", name="cilium-y")
         self.other.say = lambda argv: self.say("worker-4", argv)
         self.api.until(lambda: api.client.find("/apis/cilium.io/v2/ciliumbgpnodeconfigs/worker-4"))
 
@@ -64,7 +63,7 @@ class Speaker:
 
 
 @pytest.fixture
-def speaker(api, cilium, agent):
+def speaker(api, cilium, agent, make_agent):
     spec = {"gracefulRestart": {"enabled": True, "restartTimeSeconds": 1}}
     body = cilium.kind({"metadata": {"name": "p"}, "spec": spec}, "CiliumBGPPeerConfig")
     api.post(f"{cilium.bgp}/ciliumbgppeerconfigs", body)
@@ -73,7 +72,7 @@ def speaker(api, cilium, agent):
     )
     status = {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}}
     api.client.patch(f"/api/v1/namespaces/shop/services/{service['metadata']['name']}/status", {"status": status})
-    made = Speaker(api, agent)
+    made = Speaker(api, agent, make_agent)
     yield made
     made.other.end()
 
@@ -161,7 +160,7 @@ def test_estimate_rests_on_the_status_and_the_peer_configs(api, cilium, speaker)
     refused(api, "since neither routers nor agents are asked", evidence="estimate")
     bound = claimed(api, routes=None, **options)["withdrawal"]
     assert bound["seconds"] == 3 + per_node.UNSEEN
-    assert "which nobody sees" in bound["reason"]
+    assert "which isn't observed" in bound["reason"]
 
 
 def test_a_session_that_nobody_asked_for_has_no_bound(api, speaker):
@@ -269,11 +268,11 @@ def test_an_annotation_that_cannot_be_used_leaves_the_worst_case(api, text):
 def test_fault_31_without_routers_other_agents_are_counted(api, speaker):
     assert claimed(api, routes=None, evidence="cilium")["changed"]
     api.client.patch(NODE, {"metadata": {"annotations": {records.ANNOTATION: None}}})
-    refused(api, "(others: 1 on Cilium's agents; min_announcers: 2)", evidence="cilium", min_announcers=2)
+    refused(api, "(others: 1 on Cilium's agents; claim_min_announcers=2)", evidence="cilium", min_announcers=2)
     for nothing in ([], None):
         speaker.announced["worker-4"] = nothing
         words = f"VIP {VIP} of Service shop/web: its last announcer is this node"
-        refused(api, words, "(others: 0 on Cilium's agents; min_announcers: 1)", evidence="cilium")
+        refused(api, words, "(others: 0 on Cilium's agents; claim_min_announcers=1)", evidence="cilium")
     assert claimed(api, routes=None, evidence="cilium", min_announcers=0)["changed"]
     assert labels(api)["enable-bgp"] == "true"
 
@@ -282,7 +281,7 @@ def test_fault_31_without_routers_other_agents_are_counted(api, speaker):
 def test_fault_31_without_routers_a_node_that_somebody_else_has_claimed_does_not_count(api):
     record = records.new(OTHER, {"addresses": ["192.0.2.14"]}, {}, datetime.now(UTC))
     api.client.patch("/api/v1/nodes/worker-4", records.annotation(record))
-    words = "(others: 0 on Cilium's agents; min_announcers: 1; not counted: worker-4, claimed by bob@laptop)"
+    words = "(others: 0 on Cilium's agents; claim_min_announcers=1; not counted: worker-4, claimed by bob@laptop)"
     refused(api, words, evidence="cilium")
     api.client.patch("/api/v1/nodes/worker-4", records.annotation(None))
     assert claimed(api, routes=None, evidence="cilium")["changed"]
@@ -291,12 +290,12 @@ def test_fault_31_without_routers_a_node_that_somebody_else_has_claimed_does_not
 @pytest.mark.usefixtures("speaker")
 def test_a_record_is_not_continued_by_other_evidence(api):
     claimed(api, routes=None, evidence="cilium")
-    with pytest.raises(ClaimError, match="was claimed with evidence cilium, and router is asked for now"):
+    with pytest.raises(ClaimError, match="was claimed with evidence=cilium, and evidence=router is asked for now"):
         claimed(api, evidence="router")
     assert not claimed(api, routes=None, evidence="cilium")["changed"]
 
 
 @pytest.mark.usefixtures("cilium")
 def test_a_wait_without_a_claim_is_refused(api):
-    with pytest.raises(NotKnown, match="claim the node with evidence cilium or estimate"):
+    with pytest.raises(NotKnown, match="claim it with evidence=cilium or evidence=estimate"):
         waited(api, "withdrawn")

@@ -199,10 +199,10 @@ def test_slices_go_on_where_the_last_one_ended(api, kubelets):
 
 def test_what_a_killed_run_has_left_is_gone_on_with_or_replaced(api, kubelets):
     daemonset(api, run={**RUN, "boot_id": "another", "pid": 2}, images=["registry.invalid/old:v1"])
-    with pytest.raises(records.HeldError, match="takeover: true"):
+    with pytest.raises(records.HeldError, match="agent_pull_takeover=true"):
         run(api)
     assert left(api) == ["hitless-image-pull"]
-    with pytest.raises(records.HeldError, match="takeover: true"):
+    with pytest.raises(records.HeldError, match="agent_pull_takeover=true"):
         run(api, state="absent")
     assert results(run(api, takeover=True)) == dict.fromkeys(kubelets.names, "pulled")
     assert left(api) == []

@@ -119,7 +119,7 @@ def _session(peer: dict[str, Any], instance: str | None) -> Row:
         "uptime": _whole_seconds(peer.get("uptime-nanoseconds")),
         "hold_time": peer.get("applied-hold-time-seconds") or _whole_seconds(timers.get("applied-hold-nanoseconds")),
         "graceful_restart": _graceful_restart(peer.get("graceful-restart") or {}),
-        # The agent doesn't say it.
+        # The agent doesn't report it.
         "peer_config": None,
         "routes": [_route_count(family) for family in peer.get("families") or []],
     }

@@ -26,7 +26,7 @@ AT_ONCE = 8
 
 
 class NoAgent(agent_cli.NotUnderstood):
-    """There is nobody to ask."""
+    """There is no agent to ask."""
 
 
 # Answers that mean "unknown": an agent that is away, a container that doesn't run, a missing right, an answer in no

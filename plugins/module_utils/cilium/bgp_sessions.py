@@ -37,7 +37,7 @@ TICK = timedelta(seconds=2)
 class Answer:
     """What a source says of a node's sessions. reason: why not all of it is known, None if it is.
 
-    lasting: asking again won't help, since there is nobody to ask or no right to.
+    lasting: asking again won't help, since there is no agent to ask, or no right to ask it.
     """
 
     source: str | None
@@ -142,7 +142,7 @@ def _is_peer(row: Row, wanted: Row) -> bool:
         return False
     if wanted["address"]:
         return net.same_address(row["address"], wanted["address"])
-    # A peer that Cilium discovers has no address in the NodeConfig; old agents don't say its name either.
+    # A peer that Cilium discovers has no address in the NodeConfig; old agents don't name it either.
     return row["peer"] is not None and row["peer"] == wanted["peer"]
 
 
@@ -192,7 +192,7 @@ def sessions(agents: Agents, node: Node, backend: str) -> Answer:
 
 
 def read(client: Client, agents: Agents, names: list[str], *, api_version: str | None) -> list[Node]:
-    """What the API has of each node; raises UnknownNode for a name that nobody has."""
+    """What the API has of each node; raises UnknownNode for a name that no Node has."""
     pods: dict[str, list[dict[str, Any]]] | None = None
     reason = ""
     try:

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""A legacy CiliumBGPPeeringPolicy, which Cilium has until 1.18, as the newer objects that say the same.
+"""A legacy CiliumBGPPeeringPolicy, which Cilium has until 1.18, as the newer objects with the same meaning.
 
 Pure functions, so that the doctor follows one kind of chain. What are CiliumBGPNodeConfig, CiliumBGPPeerConfig and
 CiliumBGPAdvertisement today was one object: a neighbor stands for the second, a virtual router for the third.
@@ -23,7 +23,7 @@ KIND = "CiliumBGPPeeringPolicy"
 # https://docs.cilium.io/en/v1.15/network/bgp-control-plane/ (Node Annotations): "router-id=...,local-port=..."
 _ANNOTATION = "cilium.io/bgp-virtual-router."
 _DEFAULT_FAMILIES = ({"afi": "ipv4", "safi": "unicast"}, {"afi": "ipv6", "safi": "unicast"})
-# No label has a slash in its value, so that it can't be that of somebody's Advertisement.
+# A label's value has no slash, so no user's Advertisement has this label.
 _ROUTER = "virtual-router"
 
 
@@ -39,7 +39,7 @@ def _address(neighbor: Facts) -> str:
 
 
 def peer_configs(policy: Facts) -> list[Facts]:
-    """What _vip.peer_config says of a PeerConfig, for each neighbor."""
+    """What cluster_facts.peer_config says of a PeerConfig, for each neighbor."""
     return [
         {
             "name": f"{name}/{_address(neighbor)}",
@@ -61,7 +61,7 @@ def peer_configs(policy: Facts) -> list[Facts]:
 
 
 def advertisements(policy: Facts) -> list[Facts]:
-    """What _vip.advertisement says of an Advertisement, for each virtual router.
+    """What cluster_facts.advertisement says of an Advertisement, for each virtual router.
 
     Without a serviceSelector it announces no Service, with an empty one all.
     """
@@ -80,7 +80,7 @@ def advertisements(policy: Facts) -> list[Facts]:
 
 
 def node_config(policies: list[Facts], labels: Labels, annotations: dict[str, str]) -> Facts | None:
-    """What _vip.node_config says of a NodeConfig, for a node with these labels; None if no policy selects it.
+    """What cluster_facts.node_config says of a NodeConfig, for a node with these labels; None if no policy selects it.
 
     Of several policies the first one: Cilium takes none then, which is said where nodes are judged.
     """

@@ -124,7 +124,7 @@ def _peer_configs(
     said = _Said()
     peers = objects.peers(node_config)
     read: dict[str, list[dict[str, Any]]] = {}
-    for config in dict.fromkeys(peer["peer_config"] for peer in peers if peer["peer_config"]):
+    for config in _names_of_peer_configs(peers):
         try:
             read[config] = objects.conditions(objects.peer_config(client, api_version, config))
         except Forbidden as exc:
@@ -141,6 +141,11 @@ def _peer_configs(
         said.problems += problems
         said.warnings += warnings
     return said
+
+
+def _names_of_peer_configs(peers: list[dict[str, Any]]) -> list[str]:
+    """The PeerConfigs that peers name, each once."""
+    return list(dict.fromkeys(peer["peer_config"] for peer in peers if peer["peer_config"]))
 
 
 def _says_problem(conditions: list[dict[str, Any]]) -> bool:

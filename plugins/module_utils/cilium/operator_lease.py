@@ -39,7 +39,7 @@ def _spec(lease: dict[str, Any]) -> dict[str, Any]:
 
 
 def age(lease: dict[str, Any], now: datetime) -> float | None:
-    """Seconds since a Lease was renewed, None if nobody holds it."""
+    """Seconds since a Lease was renewed, None if it has no holder."""
     spec = _spec(lease)
     if not spec.get("renewTime") or not spec.get("holderIdentity"):
         return None
@@ -83,7 +83,7 @@ def look(
         if age(lease, now()) is not None and _spec(lease)["renewTime"] != first:
             return Verdict()
     holder = _spec(lease).get("holderIdentity")
-    renewed = f"was renewed {first} by {holder} and isn't any more" if holder else "is held by nobody"
+    renewed = f"was renewed {first} by {holder} and isn't any more" if holder else "has no holder"
     return Verdict(
         problem=f"cilium-operator, which makes and deletes CiliumBGPNodeConfigs, is down: its Lease {LEASE} in "
         f"namespace {namespace} {renewed}: see kubectl -n {namespace} get pods -l name=cilium-operator"

@@ -237,7 +237,7 @@ def _refuse_only_exists(key: str, value: str, selecting: list[Config], *, named:
         )
     if not named:
         raise _NoWayOut(
-            f"{names} asks only that label {key} exists: no value takes the node out, and whoever sets it to "
+            f"{names} asks only that label {key} exists: no value takes the node out, and a tool that sets it to "
             f"any value during the maintenance puts the node back in; make it matchLabels {key}: {value!r}, "
             f"or set bgp_label={key} to let the label be removed"
         )
@@ -290,7 +290,7 @@ def _config_problems(configs: list[Config], selecting: list[Config]) -> list[str
             "the cluster has no CiliumBGPClusterConfig and no CiliumBGPPeeringPolicy: no node announces routes"
         )
     if len(selecting) > 1:
-        problems.append(f"{_names(selecting)} select the node both: Cilium takes one of them and doesn't say which")
+        problems.append(f"{_names(selecting)} both select the node: Cilium takes one of them and doesn't say which")
     for config in selecting:
         for condition in config.conditions:
             # All of Cilium's BGP conditions name a problem when they are True.
@@ -324,7 +324,7 @@ def label_value(value: Any) -> str | None:
     """The text of a label value that came through Ansible; None if none was given.
 
     AWX and ansible-core 2.19 turn 'false' into False, '1.30' into 1.3, '0123' into 83: a boolean has one lower-case
-    spelling and is turned back, of a number nobody knows how it was written.
+    spelling and is turned back; how a number was written can't be known.
     """
     if value is None:
         return None

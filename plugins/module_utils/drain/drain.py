@@ -97,7 +97,7 @@ class Start:
 
 
 def _look(client: Client, name: str, run: dict[str, Any] | None) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
-    """The Node, after a check that nobody else holds it, its pods and the resourceVersion of their list."""
+    """The Node, after a check that no other run holds it, its pods and the resourceVersion of their list."""
     node = node_objects.read(client, name)
     records.ensure_ours(name, records.parse(node), run)
     return node, *pods_of(client, name)
@@ -145,7 +145,7 @@ def _first(client: Client, params: dict[str, Any]) -> Start:
 def _concerned(decisions: Decisions) -> list[dict[str, Any]]:
     """The pods that the forecast is about.
 
-    Refused ones, too: whoever allows them the next time wants to know now. DaemonSets' pods only where they go.
+    Refused ones, too: a user who allows them the next time wants to know now. DaemonSets' pods only where they go.
     """
     going = [pod for pod, _decision in _with("evict", decisions)]
     refused = [pod for pod, _decision in _with("refuse", decisions) if not daemonset_of(pod)]

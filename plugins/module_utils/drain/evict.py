@@ -126,7 +126,7 @@ class Evictor:
         keeping = [gate for gate in gates_of(target, self.gates) if not gate.credit]
         if keeping and len(target.budgets) == 1:
             budget = keeping[0].budget
-            # Who may not list budgets has the server's words only.
+            # Without the right to list budgets, only the server's words are known.
             return f"PodDisruptionBudget {budget.key}: {target.words if budget.desired is None else budget.words()}"
         level = min(other.priority for other in self.pending)
         if self.options.by_priority and target.priority > level:
@@ -183,7 +183,7 @@ class Evictor:
             if not isinstance(message, Lost):
                 self._take(message)
         for target in self.pending:
-            if target.state == ASKED:  # It was queued, and nobody was asked.
+            if target.state == ASKED:  # It was queued, and the server wasn't asked.
                 self._unasked(target)
         for gate in self.gates.values():
             gate.mark(self.now, blocks=False)
@@ -349,8 +349,7 @@ class Evictor:
 
     def _take_budgets(self, seen: Seen) -> None:
         self.budgets_version = seen.version
-        namespaces = {target.namespace for target in self.pending}
-        here = [Budget.of(found) for found in seen.present if found["metadata"]["namespace"] in namespaces]
+        here = self._of_our_namespaces([Budget.of(found) for found in seen.present])
         gone = {Budget.of(found).key for found in seen.deleted}
         if seen.complete:
             gone |= self.gates.keys() - {budget.key for budget in here}
@@ -360,11 +359,16 @@ class Evictor:
         if moved:
             self._protect_anew()
 
+    def _of_our_namespaces(self, budgets: list[Budget]) -> list[Budget]:
+        """Those that may protect a pod that is still there."""
+        namespaces = {target.namespace for target in self.pending}
+        return [budget for budget in budgets if budget.namespace in namespaces]
+
     def _lose_budgets(self, keys: set[str]) -> bool:
         """Whether one of these budgets, which are gone, was known."""
         known = keys & self.gates.keys()
         for key in known:
-            # Its row stays for the result; what protects nobody stops nobody.
+            # Its row stays for the result; without a selector it protects no pod.
             gate = self.gates[key]
             gate.update(replace(gate.budget, selector=None), listed=True)
         return bool(known)

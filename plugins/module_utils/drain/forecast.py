@@ -39,7 +39,7 @@ def title(pod: Pod) -> str:
 
 
 def of_pods(going: list[Pod]) -> dict[str, Any]:
-    """What the pods that will be evicted say themselves."""
+    """What can be seen of the pods themselves that will be evicted."""
     alive = [pod for pod in going if not is_finished(pod)]
     return {
         **nothing(),

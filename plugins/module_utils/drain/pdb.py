@@ -22,7 +22,7 @@ BLIND_PAUSE = 5.0
 
 @dataclass(frozen=True)
 class Budget:
-    """A PodDisruptionBudget, as far as a drain cares. The numbers are None where nobody has said them yet."""
+    """A PodDisruptionBudget, as far as a drain cares. The numbers are None until its status has them."""
 
     namespace: str
     name: str
@@ -152,7 +152,7 @@ class Gate:
     def let_go(self, pod: str, now: float, *, watched: bool) -> None:
         """The API server let a pod go."""
         self.flying.pop(pod, None)
-        # Perhaps the next one may go, too: only where nobody tells is that found out by asking.
+        # Perhaps the next one may go, too. Without a watch, only asking shows it.
         self.quiet_until = now + BLIND_PAUSE if watched else now
 
     def refuse(self, pod: str, now: float, pause: float, *, watched: bool) -> None:

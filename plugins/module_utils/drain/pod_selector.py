@@ -12,7 +12,7 @@ import re
 
 from ..base.errors import HitlessError
 
-# (key, operator, values), as _labels.holds takes it.
+# (key, operator, values), as labels.holds takes it.
 Requirement = tuple[str, str, tuple[str, ...]]
 
 _NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
@@ -38,7 +38,7 @@ def parse(text: str) -> tuple[Requirement, ...]:
         match = _TERM.match(stripped, position)
         if match is None or (match.end() == len(stripped) and stripped.endswith(",")):
             raise SelectorError(
-                f"option pod_selector is {text!r}, which is no label selector from "
+                f"drain_pod_selector is {text!r}, which is no label selector from "
                 f"{stripped[position : position + 20]!r} on; give one such as app=web,tier in (front, back),!canary"
             )
         found.append(_requirement(match, text))
@@ -56,5 +56,5 @@ def _requirement(match: re.Match[str], text: str) -> Requirement:
     values = tuple(value.strip() for value in match["values"].split(","))
     wrong = [value for value in values if not _VALUE.fullmatch(value)]
     if wrong:
-        raise SelectorError(f"option pod_selector is {text!r}: {wrong[0]!r} can't be a label's value")
+        raise SelectorError(f"drain_pod_selector is {text!r}: {wrong[0]!r} can't be a label's value")
     return match["set"], "In" if match["in"] == "in" else "NotIn", values

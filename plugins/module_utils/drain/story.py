@@ -56,9 +56,9 @@ def reasons(evictor: Evictor) -> str:
 
 def progress(evictor: Evictor) -> str:
     """One line on how far it is: numbers, and what is left and why."""
-    everybody, pending = evictor.targets.values(), evictor.pending
+    every, pending = evictor.targets.values(), evictor.pending
     ending = sum(target.state == ENDING for target in pending)
-    counts = [f"{len(everybody) - len(pending)} of {len(everybody)} pods gone"]
+    counts = [f"{len(every) - len(pending)} of {len(every)} pods gone"]
     counts += [
         f"{number} {words}" for number, words in ((ending, "terminating"), (len(pending) - ending, "waiting")) if number
     ]
@@ -75,7 +75,7 @@ def silence(node: dict[str, Any]) -> str:
     return (
         f"the node's kubelet is silent{f' since {at}' if at else ''}, so nothing there ends its pods: when the machine "
         f"is certainly off, give the node the taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or pass "
-        f"its terminating pods by with skip_wait_for_delete_timeout"
+        f"its terminating pods by with drain_skip_wait_for_delete_timeout"
     )
 
 

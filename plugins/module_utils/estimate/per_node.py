@@ -26,7 +26,7 @@ ANNOTATION = "hitless.nodes/measured"
 VERSION = 1
 # How each kind of evidence other than the routers' reads the agent: where, and what.
 READS = {"cilium": ("agent", ("peers", "routes")), "estimate": ("auto", ("peers",))}
-# Seconds for the agent to close its sessions once its CiliumBGPNodeConfig is gone, where nobody can ask whether it has.
+# Seconds for the agent to close its sessions once its CiliumBGPNodeConfig is gone, where this can't be observed.
 UNSEEN = 5
 
 
@@ -118,12 +118,12 @@ def withdrawal(bound: dict[str, Any], evidence: str, override: int) -> dict[str,
         return result | {
             "seconds": override,
             "overridden": True,
-            "reason": f"there is no bound ({bound['reason']}), and estimate_override says {override} s",
+            "reason": f"there is no bound ({bound['reason']}), and claim_estimate_override is {override} s",
         }
     if evidence == "estimate" and not bound["unbounded"]:
         return result | {
             "seconds": bound["seconds"] + UNSEEN,
-            "reason": f"{bound['reason']}, {UNSEEN} s for the agent to close the sessions, which nobody sees",
+            "reason": f"{bound['reason']}, {UNSEEN} s for the agent to close the sessions, which isn't observed",
         }
     return result
 

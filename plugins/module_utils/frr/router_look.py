@@ -71,9 +71,9 @@ class Router:
 
     def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
         """What is forwarded to the node, in the order of the prefixes."""
-        order = pairs(wanted)
+        order = {pair: position for position, pair in enumerate(pairs(wanted))}
         found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
-        return sorted(found, key=lambda entry: order.index((entry["vrf"], entry["prefix"])))
+        return sorted(found, key=lambda entry: order[(entry["vrf"], entry["prefix"])])
 
     def discover(self, vrfs: list[str]) -> set[str]:
         """Link-local addresses over which the router has sessions with the node; they are the node's from now on."""

@@ -42,12 +42,13 @@ def segment(name: str) -> str:
 
 
 def connect(module: AnsibleModule, *, connections: int = 4) -> Client:
-    """The connection that a module's parameters ask for. Says so when nobody checks who answers."""
+    """The connection that a module's parameters ask for. Warns if the server's certificate isn't checked."""
     client = Client(module.params, connections=connections)
     if not client.verified:
         module.warn(
             f"the certificate of {client.url} is not checked (validate_certs or K8S_AUTH_VERIFY_SSL is false, or the "
-            f"kubeconfig says insecure-skip-tls-verify): anybody in between could read the token and change the answers"
+            f"kubeconfig says insecure-skip-tls-verify): a third party on the way could read the token and change the "
+            f"answers"
         )
     return client
 
@@ -120,7 +121,7 @@ class Client:
         raise AssertionError("unreachable")
 
     def pages(self, path: str, *, accept: str = "application/json", **query: Any) -> Iterator[dict[str, Any]]:
-        """The answers that make up a list, one page at a time: who only counts needs no memory for all of them."""
+        """The answers that make up a list, one page at a time: a caller that only counts needs little memory."""
         page = {"limit": PAGE, **query}
         while True:
             answer = self.get(path, accept=accept, **page)

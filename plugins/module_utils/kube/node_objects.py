@@ -44,7 +44,7 @@ def near_misses(name: str, names: Iterable[str]) -> list[str]:
 def read(client: Client, name: str) -> dict[str, Any]:
     """The Node; raises UnknownNode, with the names that were probably meant."""
     if not name:
-        raise UnknownNode(f"no node is named: option name is empty (cluster {client.url})")
+        raise UnknownNode(f"no node is named: node_name is empty (cluster {client.url})")
     # What can't be a name isn't sent: a server might take a/../b for another path.
     node = client.find(path(name)) if NAME.fullmatch(name) else None
     if node is not None:

@@ -15,7 +15,8 @@ from ..base.errors import HitlessError
 from .api_errors import Conflict
 from .client import Client
 
-# Ten rounds against kubelet's status writes (one in 10 s) are more than enough; more means that somebody fights us.
+# Ten rounds against kubelet's status writes (one in 10 s) are more than enough. More means that another writer works
+# against us.
 ATTEMPTS = 10
 
 

@@ -29,8 +29,8 @@ Leaving = dict[str, dict[str, Any]]
 def addresses(service: dict[str, Any]) -> list[str]:
     """The addresses of a Service that can be announced: of its load balancer, external ones, its own."""
     spec = service.get("spec") or {}
-    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    found = [entry.get("ip") for entry in ingress]
+    load_balancer = (service.get("status") or {}).get("loadBalancer") or {}
+    found = [entry.get("ip") for entry in load_balancer.get("ingress") or []]
     found += spec.get("externalIPs") or []
     found += spec.get("clusterIPs") or [spec.get("clusterIP")]
     return [address for address in found if address and address != "None"]
@@ -84,7 +84,7 @@ def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
     except Forbidden as exc:
         return {}, [
             f"whether the others that announce its VIPs are on their way out is unknown, since Nodes can't be listed "
-            f"({exc.msg}): give that right, or say min_announcers 0 to go on without knowing"
+            f"({exc.msg}): give that right, or set claim_min_announcers=0 to go on without knowing"
         ]
     problems = []
     for node in nodes:
@@ -132,19 +132,25 @@ def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], go
 def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Leaving) -> list[str]:
     """One line for each VIP that would be left with fewer announcers than the minimum; its Services are named."""
     lines = []
-    claimed = ", ".join(f"{name}, claimed by {record['holder']}" for name, record in sorted(gone.items()))
-    uncounted = f"; not counted: {claimed}" if claimed else ""
+    uncounted = _uncounted(gone)
     for prefix, services in found.items():
         numbers = {place: by_vip[prefix] for place, by_vip in counts.items() if prefix in by_vip}
-        short = {place: number for place, number in numbers.items() if number < minimum}
-        if short or not numbers:
-            where = ", ".join(f"{number} on {place}" for place, number in sorted(short.items())) or "unknown"
-            what = "its last announcer is this node" if 0 in short.values() else "too few others announce it"
-            lines.append(
-                f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; "
-                f"min_announcers: {minimum}{uncounted})"
-            )
+        short = [(place, number) for place, number in sorted(numbers.items()) if number < minimum]
+        if numbers and not short:
+            continue
+        where = ", ".join(f"{number} on {place}" for place, number in short) or "unknown"
+        what = "its last announcer is this node" if 0 in numbers.values() else "too few others announce it"
+        lines.append(
+            f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; "
+            f"claim_min_announcers={minimum}{uncounted})"
+        )
     return lines
+
+
+def _uncounted(gone: Leaving) -> str:
+    """Which other nodes don't count, in words."""
+    claimed = ", ".join(f"{name}, claimed by {record['holder']}" for name, record in sorted(gone.items()))
+    return f"; not counted: {claimed}" if claimed else ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,7 @@ def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
     except Forbidden as exc:
         return [], [
             f"whether other nodes announce its VIPs is unknown, since Services can't be listed ({exc.msg}): give that "
-            f"right, or say min_announcers 0 to go on without knowing"
+            f"right, or set claim_min_announcers=0 to go on without knowing"
         ]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from ..base.errors import HitlessError
 from ..base.polling import Limits, SliceOver, TimedOut, Unfinished, patiently, poll
@@ -28,7 +28,11 @@ STATUS_PERIOD = 5.0
 
 
 class NotKnown(HitlessError):  # noqa: N818 - reads as what it is
-    """Cilium doesn't say what was waited for, with what it said last."""
+    """Cilium doesn't report what was waited for; the message has what it reported last."""
+
+
+# Why a wait ended: it is gone for long enough, it isn't known to be gone in time, or a report is due.
+End = Literal["gone", "late", "pause"]
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,11 @@ def wait_gone(
     interval: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[Gone, float, bool]:
-    """How far it is, at which second of the wait, and whether that is all: gone for as long as the bound.
+) -> tuple[Gone, float, End]:
+    """How far it is, at which second of the wait, and why it ended.
 
-    look() says why it isn't known to be gone, None if it is. limits.timeout is how long it may be otherwise at a time;
-    after that NotKnown is raised.
+    look() says why it isn't known to be gone, None if it is. bound: for how long it has to be gone. limits.timeout: for
+    how long at a time it may be otherwise.
     """
     started = clock()
     while True:
@@ -75,12 +79,12 @@ def wait_gone(
         if gone.since is not None:
             left = bound - (now - gone.since)
             if left <= 0:
-                return gone, now, True
+                return gone, now, "gone"
             pause = min(interval, left)
         if gone.lost is not None and now - gone.lost >= limits.timeout:
-            raise NotKnown(gone.reason)
+            return gone, now, "late"
         if limits.slice is not None and used >= limits.slice:
-            return gone, now, False
+            return gone, now, "pause"
         sleep(pause)
 
 
@@ -123,7 +127,8 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         records.ensure_ours(name, record, params["_run"])
         if record is None or "cilium" not in record["before"]:
             raise NotKnown(
-                f"{name}: what Cilium announced before isn't recorded: claim the node with evidence cilium or estimate"
+                f"{name}: what Cilium announced before isn't recorded: claim it with evidence=cilium or "
+                f"evidence=estimate"
             )
         return record, objects.configs(client).api_version
 
@@ -151,27 +156,30 @@ def _withdrawn(
         return {"seconds": 0.0, "remaining": [reason] if reason else []}
     earlier = params["_state"] or {}
     begin = Gone(**earlier["gone"]) if "gone" in earlier else Gone()
-    try:
-        gone, now, done = wait_gone(
-            node.left, limits=limits, gone=begin, bound=bound["seconds"], interval=params["interval"]
-        )
-    except NotKnown as exc:
+    gone, now, end = wait_gone(
+        node.left, limits=limits, gone=begin, bound=bound["seconds"], interval=params["interval"]
+    )
+    if end == "late":
         raise NotKnown(
-            f"{node.name}: its sessions aren't known to be closed after {params['timeout']:.0f} s: {exc.msg}; what "
+            f"{node.name}: its sessions aren't known to be closed after {params['timeout']:.0f} s: {gone.reason}; what "
             f"isn't known to be withdrawn counts as still in use",
-            remaining=[exc.msg],
-        ) from exc
-    if not done:
-        since = gone.since
-        words = (
-            gone.reason
-            if since is None
-            else f"{_closed(node)}, {bound['seconds'] - (now - since):.0f} s left of the {bound['seconds']} s that "
-            f"routers may go on sending to it (estimated, not observed)"
+            remaining=[gone.reason],
         )
-        raise Unfinished(node.name, words, state={"gone": vars(gone)})
+    if end == "pause":
+        raise Unfinished(node.name, _progress(node, gone, bound["seconds"], now), state={"gone": vars(gone)})
     words = f"estimated, not observed: taken as withdrawn {bound['seconds']} s after {_closed(node)}; {bound['reason']}"
     return {"seconds": round(now, 3), "remaining": [], "msg": f"{node.name}: {words}"}
+
+
+def _progress(node: _Node, gone: Gone, bound: float, now: float) -> str:
+    """One line on what is waited for."""
+    if gone.since is None:
+        return gone.reason
+    left = bound - (now - gone.since)
+    return (
+        f"{_closed(node)}, {left:.0f} s left of the {bound} s that routers may go on sending to it (estimated, not "
+        f"observed)"
+    )
 
 
 def _closed(node: _Node) -> str:

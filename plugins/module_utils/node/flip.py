@@ -51,7 +51,7 @@ def _flip(
         if is_there != way.before:
             raise HopError(
                 f"{name}: label {words(key, way.before)} became {words(key, is_there)} while it was to be flipped, by "
-                f"{field_manager(current, key) or 'somebody else'}: find out who manages it, and run again"
+                f"{field_manager(current, key) or 'another writer'}: find out who manages it, and run again"
             )
         patch: dict[str, Any] = {"metadata": {"labels": {key: way.value}}}
         if record is not None:
@@ -68,7 +68,7 @@ def _start_problems(
 ) -> tuple[str, list[str]]:
     """Why the label mustn't be flipped now (empty: it may), and warnings: who follows it must be there.
 
-    What a claim has looked at is looked at here for a node that nobody claimed.
+    What a claim has looked at is looked at here for a node that isn't claimed.
     """
     if way.key is None or (objects.labels(node) or {}).get(way.key) == way.value:
         return "", []
@@ -141,7 +141,7 @@ class _Look:
     def _refuse_in_vain(
         self, found: list[Hop], cilium_node: dict[str, Any] | None, node_config: dict[str, Any] | None
     ) -> None:
-        """Raises HopError for a label that somebody has set back, and for a node that another config has taken over."""
+        """Raises HopError for a label that was set back, and for a node that another config has taken over."""
         states = {hop["hop"]: hop for hop in found}
         if "Node" in states and not states["Node"]["ok"]:
             hop = states["Node"]
@@ -219,7 +219,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     flipped_at: str = earlier.get("flipped_at") or records.rfc3339(datetime.now(UTC))
 
     def read() -> tuple[dict[str, Any], objects.Configs, dict[str, Any] | None]:
-        """The Node, after a check that nobody else holds it, all that selects nodes, and the CiliumNode."""
+        """The Node, after a check that no other run holds it, all that selects nodes, and the CiliumNode."""
         found = node_objects.read(client, name)
         record = records.parse(found)
         records.ensure_ours(name, record, run)

@@ -76,7 +76,8 @@ def _node_hop(node: dict[str, Any], key: str, value: str | None) -> Hop:
         "Node",
         is_there == value,
         words(key, is_there),
-        f"somebody has set the label again{by}: stop whatever manages it (GitOps?) for the time of the maintenance",
+        f"another writer has set the label again{by}: stop whatever manages it (GitOps?) for the time of the "
+        f"maintenance",
     )
 
 
@@ -97,7 +98,7 @@ def _node_config_hop(node_config: dict[str, Any] | None, *, wanted: bool) -> Hop
     if node_config is not None:
         references = (node_config.get("metadata") or {}).get("ownerReferences") or []
         owners = [f"{owner.get('kind')} {owner.get('name')}" for owner in references]
-        found = f"there, of {' and '.join(owners) or 'nobody'}"
+        found = f"there, of {' and '.join(owners) or 'no owner'}"
     return _hop(
         "NodeConfig",
         (node_config is not None) == wanted,

@@ -42,19 +42,24 @@ class Expected:
 def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
     kept = (record or {}).get("before") or {}
-    old_boot_id, since = None, None
+    addresses = frozenset(kept.get("addresses") or ())
     rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
-    if rebooted:
-        old_boot_id = params["boot_id"] or kept.get("boot_id")
-        if not old_boot_id:
-            raise NotBack(
-                f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
-                f"give the old one with option boot_id, or set rebooted to false"
-            )
-        # An agent that runs since before the node went off is a container that kubelet hasn't looked at yet.
-        stamps = [entry["at"] for entry in (record or {}).get("history") or [] if entry.get("phase") == "off"]
-        since = moment(stamps[-1] if stamps else (record or {}).get("since"))
-    return Expected(old_boot_id, frozenset(kept.get("addresses") or ()), params["agent"], since)
+    if not rebooted:
+        return Expected(None, addresses, params["agent"], None)
+    old_boot_id = params["boot_id"] or kept.get("boot_id")
+    if not old_boot_id:
+        raise NotBack(
+            f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
+            f"give the old one with power_boot_id, or set power_rebooted=false"
+        )
+    # An agent that runs since before the node went off is a container that kubelet hasn't looked at yet.
+    return Expected(old_boot_id, addresses, params["agent"], _went_off(record or {}))
+
+
+def _went_off(record: dict[str, Any]) -> datetime | None:
+    """When the node went off, or when it was claimed if that isn't noted."""
+    stamps = [entry["at"] for entry in record.get("history") or [] if entry.get("phase") == "off"]
+    return moment(stamps[-1] if stamps else record.get("since"))
 
 
 def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, Any]], want: Expected) -> list[str]:
@@ -70,9 +75,9 @@ def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, A
     if lost:
         lacking.append(f"its addresses {', '.join(lost)} (it has {', '.join(addresses) or 'none'})")
     if want.agent:
-        words_ = agent_missing(agents, want.agent_since)
-        if words_:
-            lacking.append(f"Cilium's agent ({words_})")
+        without = agent_missing(agents, want.agent_since)
+        if without:
+            lacking.append(f"Cilium's agent ({without})")
     return lacking
 
 

@@ -70,7 +70,7 @@ def way_out(
             key = selection.flip.key
         value = labels.get(key) if key else None
         return Way(key, value, config_wanted, value)
-    # A claim has judged the whole; a node that nobody claimed is judged here.
+    # A claim has judged the whole; a node that isn't claimed is judged here.
     if selection.flip is None or (record is None and selection.problems):
         raise SelectionError(f"{name}: {'; '.join(selection.problems)}", problems=list(selection.problems))
     flip = selection.flip

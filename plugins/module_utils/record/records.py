@@ -107,7 +107,7 @@ def advances(record: dict[str, Any], phase: str | None) -> bool:
 
 
 def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | None:
-    """The label that this maintenance has set and somebody else has set otherwise since, None if it is as it was set.
+    """The label that this maintenance has set and another writer has changed since, None if it is as it was set.
 
     {key, wanted, found}; None also for a node of which no label was flipped.
     """
@@ -139,12 +139,19 @@ def age(since: str, now: datetime) -> str:
 
 
 def objection(
-    name: str, record: dict[str, Any], run: dict[str, Any], lives: bool | None, now: datetime, *, takeover: bool
+    name: str,
+    record: dict[str, Any],
+    run: dict[str, Any],
+    lives: bool | None,
+    now: datetime,
+    *,
+    takeover: bool,
+    variable: str = "claim_takeover",
 ) -> str | None:
-    """Why this run may not continue a record, None if it may.
+    """Why this run may not continue a record, None if it may. variable: by which the user sets takeover.
 
     The same run may. So may the same user on the same machine once the process that wrote it is gone: that is how an
-    interrupted playbook is resumed. Everybody else has to say takeover, and nobody gets past a process that is seen
+    interrupted playbook is resumed. All others have to set takeover, and nobody gets past a process that is seen
     alive.
     """
     theirs = record["run"]
@@ -157,7 +164,7 @@ def objection(
         return None
     return (
         f"{held}, last sign of life {age(record.get('heartbeat', ''), now)} ago from {theirs.get('host')}: "
-        f"if that run is certainly over, go on in its place with takeover: true"
+        f"if that run is certainly over, go on in its place with {variable}=true"
     )
 
 

@@ -29,8 +29,8 @@ def summary_lines(summary: Part, files: Iterable[str] = ()) -> list[str]:
     if summary["plan"]:
         lines += [f"  would {step}" for step in summary["plan"]]
     else:
-        lines += [_phase_line(phase) for phase in summary["phases"]]
-    lines += [f"  router {router['router']}: {_router_words(router)}" for router in summary["routers"]]
+        lines += map(_phase_line, summary["phases"])
+    lines += map(_router_line, summary["routers"])
     for title, words in (
         ("routes:  ", estimated_words(summary["evidence"])),
         ("agent: ", _agent_words(summary.get("agent"))),
@@ -82,13 +82,13 @@ def _phase_line(phase: Part) -> str:
     return f"  {phase['at'][11:23]}  {phase['phase']:<11}{took}".rstrip()
 
 
-def _router_words(router: Part) -> str:
+def _router_line(router: Part) -> str:
     words = []
     if router["withdrawn"]:
         words.append(f"routes gone {measured(router['withdrawn'])} after the label changed")
     if router["announced"]:
         words.append(f"back {measured(router['announced'])} after it was restored")
-    return ", ".join(words)
+    return f"  router {router['router']}: {', '.join(words)}"
 
 
 def _agent_words(agent: Part | None) -> str:

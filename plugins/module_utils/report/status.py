@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..base.task_results import failure_reason
-from .words import table
+from .words import kept, table
 
 # The loop variable of the task that goes over the routers.
 ROUTER = "__router"
 HEAD = ("node", "router", "session", "state", "up", "graceful restart", "accepted", "installed", "stale", "by others")
 UNKNOWN = "unknown"
+SESSION_KEYS = ("vrf", "address", "state", "established", "uptime_seconds", "hold_time")
 
 
 def bgp_status(reads: Iterable[Mapping[str, Any]], at: str) -> dict[str, Any]:
@@ -44,15 +45,19 @@ def _node(read: Mapping[str, Any]) -> dict[str, Any]:
         "unschedulable": node["unschedulable"],
         "selected": bgp["selected"],
         "label": bgp["label"],
-        "record": {key: record[key] for key in ("holder", "phase", "since")} if record else None,
+        "record": kept(record, ("holder", "phase", "since")) if record else None,
         "cilium": _cilium(cilium),
         "routers": routers,
         "problems": [
             *(f"{node['name']}: {problem}" for problem in bgp["problems"]),
             *_unknown(node["name"], cilium),
-            *(f"router {router['router']}: {router['problem']}" for router in routers if router["problem"]),
+            *_router_problems(routers),
         ],
     }
+
+
+def _router_problems(routers: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [f"router {router['router']}: {router['problem']}" for router in routers if router["problem"]]
 
 
 def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:
@@ -95,7 +100,7 @@ def _router(answer: Mapping[str, Any]) -> dict[str, Any]:
 def _session(neighbor: Mapping[str, Any], routes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     own = [route for route in routes if (route["vrf"], route["from"]) == (neighbor["vrf"], neighbor["address"])]
     return {
-        **{key: neighbor[key] for key in ("vrf", "address", "state", "established", "uptime_seconds", "hold_time")},
+        **kept(neighbor, SESSION_KEYS),
         "graceful_restart": dict(neighbor["graceful_restart"]),
         "accepted": dict(neighbor["accepted"]),
         "installed": sum(bool(route["installed"]) for route in own),

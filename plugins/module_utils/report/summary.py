@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .words import seconds_between
+from .words import kept, seconds_between
 
 Entry = Mapping[str, Any]
 
@@ -92,11 +92,11 @@ def maintenance_summary(
         "routers": _routers(history),
         "evidence": _evidence(history),
         "agent": _agent(history),
-        "before": {key: before[key] for key in ("unschedulable", "label", "addresses") if key in before},
+        "before": kept(before, ("unschedulable", "label", "addresses")),
         "restored": dict(_first(told, "restored")),
         "failure": dict(failure) if failure else None,
         "plan": list(plan),
-        "loss": {key: probe[key] for key in LOSS_KEYS if key in probe} if probe else None,
+        "loss": kept(probe, LOSS_KEYS) if probe else None,
         "history": [dict(entry) for entry in history],
     }
 

@@ -72,8 +72,10 @@ def timeline(summary: Part) -> dict[str, Any]:
         return {"width": WIDTH, "height": 0, "left": LEFT, "bar": BAR, "bottom": 0, "ticks": [], "rows": []}
     origin = moment(summary["started"]).timestamp()
     losses = _losses(summary["loss"], origin)
-    begin = min([0.0, *(at for at, _count in losses)])
-    end = max([summary["seconds"], 0.1, *(at + 1 for at, _count in losses)])
+    begin, end = 0.0, max(summary["seconds"], 0.1)
+    if losses:
+        # A prober may have begun before, and ended after.
+        begin, end = min(begin, losses[0][0]), max(end, losses[-1][0] + 1)
     axis = Axis(origin, begin, end)
     rows = [_row("phases", _phase_bars(axis, summary["phases"]))]
     rows += [_row(router["router"], _router_bars(axis, router)) for router in summary["routers"]]

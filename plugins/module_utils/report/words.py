@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The words that reports share: durations, labels, lists that are cut short, and tables."""
+"""The words that reports share: durations, labels, lists and dicts cut short, and tables."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ def measured(router: Mapping[str, Any]) -> str:
 def label(key: str | None, value: str | None) -> str:
     """A label of a Node, or that it is absent."""
     return f"{key} (absent)" if value is None else f"{key}={value}"
+
+
+def kept(source: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Those of the keys that the source has."""
+    return {key: source[key] for key in keys if key in source}
 
 
 def some(names: Iterable[str]) -> str:

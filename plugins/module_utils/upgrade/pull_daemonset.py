@@ -114,7 +114,13 @@ def ensure_free(daemonset: dict[str, Any], params: dict[str, Any]) -> None:
     record = {**note, "phase": "pulling images", "heartbeat": note["since"]}
     lives = runs.process_lives(note["run"])
     objection = records.objection(
-        name, record, params["_run"], lives, datetime.now(UTC), takeover=params["takeover"] or lives is False
+        name,
+        record,
+        params["_run"],
+        lives,
+        datetime.now(UTC),
+        takeover=params["takeover"] or lives is False,
+        variable="agent_pull_takeover",
     )
     if objection:
         raise records.HeldError(objection, record=record)

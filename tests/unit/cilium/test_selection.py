@@ -138,11 +138,11 @@ def test_judge_does_not_guess_the_way_back_among_several():
         ([config(match_labels(enable_bgp="true", rack="r1"))], r"several labels \(enable-bgp, rack\): set bgp_label"),
         (
             [config(match_labels(enable_bgp="true"), "a"), config(match_labels(rack="r1"), "b")],
-            "CiliumBGPClusterConfig a and CiliumBGPClusterConfig b select the node both",
+            "CiliumBGPClusterConfig a and CiliumBGPClusterConfig b both select the node",
         ),
         (
             [config(match_labels(enable_bgp="true")), config({}, "all")],
-            "select the node both",
+            "both select the node",
         ),
         (
             [config(match_labels(enable_bgp="true")), config(expression("enable-bgp", "NotIn", "true"), "rest")],
@@ -153,7 +153,7 @@ def test_judge_does_not_guess_the_way_back_among_several():
                 config(match_labels(enable_bgp="true")),
                 config(match_labels(rack="r1"), "old", kind="CiliumBGPPeeringPolicy"),
             ],
-            "CiliumBGPClusterConfig rack-1 and CiliumBGPPeeringPolicy old select the node both",
+            "CiliumBGPClusterConfig rack-1 and CiliumBGPPeeringPolicy old both select the node",
         ),
         (
             [

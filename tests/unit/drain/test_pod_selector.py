@@ -37,5 +37,5 @@ def test_parse(text, requirements):
     "text", ["app=web,", ",app", "app=web tier", "app in web", "app in (a b)", "-app", "app>1", "a=b=c", "app=we b"]
 )
 def test_parse_refuses_what_is_no_selector(text):
-    with pytest.raises(SelectorError, match="option pod_selector is"):
+    with pytest.raises(SelectorError, match="drain_pod_selector is"):
         parse(text)

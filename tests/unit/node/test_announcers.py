@@ -58,13 +58,13 @@ def lines(minimum: int, *, gone: announcers.Leaving | None = None, **answers: An
 def test_fault_31_the_last_announcer_is_refused_and_the_services_are_named() -> None:
     assert lines(1, tor_1=answer("192.0.2.11"), tor_2=answer()) == [
         f"VIP {VIP} of Service shop/web and shop/web-2: its last announcer is this node (others: 0 on tor-2; "
-        "min_announcers: 1)"
+        "claim_min_announcers=1)"
     ]
 
 
 def test_fault_31_fewer_than_wanted_is_refused_on_the_router_that_has_fewest() -> None:
     (line,) = lines(2, tor_1=answer("192.0.2.11", "192.0.2.12"), tor_2=answer("192.0.2.11"))
-    assert "too few others announce it (others: 1 on tor-2; min_announcers: 2)" in line
+    assert "too few others announce it (others: 1 on tor-2; claim_min_announcers=2)" in line
 
 
 def test_enough_others_on_every_router_are_enough() -> None:
@@ -92,7 +92,7 @@ def test_fault_31_a_node_that_is_claimed_is_no_other_announcer() -> None:
     both = answer("192.0.2.11", "192.0.2.12")
     assert lines(1, tor_1=both, gone={"worker-1": record()}) == []
     (line,) = lines(1, tor_1=answer("192.0.2.11"), gone={"worker-1": record()})
-    assert line.endswith("(others: 0 on tor-1; min_announcers: 1; not counted: worker-1, claimed by bob@laptop)")
+    assert line.endswith("(others: 0 on tor-1; claim_min_announcers=1; not counted: worker-1, claimed by bob@laptop)")
 
 
 def test_fault_31_a_node_that_is_claimed_is_known_by_its_link_local_sessions_too() -> None:

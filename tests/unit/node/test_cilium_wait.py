@@ -9,9 +9,13 @@ from collections.abc import Iterable
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.api_errors import Unreachable
-from ansible_collections.hitless.nodes.plugins.module_utils.node.cilium_wait import Gone, NotKnown, wait_gone
+from ansible_collections.hitless.nodes.plugins.module_utils.node.cilium_wait import Gone, wait_gone
 
 UP = "its agent still has sessions"
+
+
+class LateError(Exception):
+    """The wait was given up, for this reason."""
 
 
 class World:
@@ -33,7 +37,7 @@ class World:
         gone = Gone()
         for length in [*slices, None]:
             limits = Limits(timeout, elapsed=self.now, slice=length)
-            gone, now, done = wait_gone(
+            gone, now, end = wait_gone(
                 self.look,
                 limits=limits,
                 gone=Gone(**vars(gone)),
@@ -43,8 +47,10 @@ class World:
                 sleep=self.sleep,
             )
             ends.append(now)
-            if done:
+            if end == "gone":
                 return ends
+            if end == "late":
+                raise LateError(gone.reason)
         raise AssertionError("it never ended")
 
     def sleep(self, seconds: float) -> None:
@@ -67,14 +73,14 @@ def test_what_comes_back_or_is_unknown_begins_it_anew(said: str | Exception) -> 
 @pytest.mark.parametrize("said", [UP, Unreachable("API away")])
 def test_what_stays_otherwise_is_a_failure(said: str | Exception) -> None:
     world = World({0: None, 3: said})
-    with pytest.raises(NotKnown, match=r"API away|still has sessions"):
+    with pytest.raises(LateError, match=r"API away|still has sessions"):
         world.wait()
     assert world.now == 8.0
 
 
 def test_a_deadline_that_is_over_counts_across_slices() -> None:
     world = World({0: UP})
-    with pytest.raises(NotKnown, match=UP):
+    with pytest.raises(LateError, match=UP):
         world.wait(timeout=5, slices=[2, 2, 2])
     assert world.now == 5.0
 

@@ -47,12 +47,12 @@ def test_hops_of_a_label_that_is_to_be_absent():
 @pytest.mark.parametrize(
     ("seen", "hop", "found", "remedy"),
     [
-        (look(IN), "Node", "enable-bgp=true", "somebody has set the label again"),
+        (look(IN), "Node", "enable-bgp=true", "another writer has set the label again"),
         (look(cilium=IN), "CiliumNode", "enable-bgp=true", "exclude-node-label-patterns"),
         (look(cilium={}), "CiliumNode", "enable-bgp (absent)", "the agent on worker-3"),
         (look(cilium=None), "CiliumNode", "no CiliumNode", "the agent on worker-3"),
         (look(config=CONFIG), "NodeConfig", "there, of CiliumBGPClusterConfig rack-1", "cilium-operator"),
-        (look(config=thing()), "NodeConfig", "there, of nobody", "cilium-operator"),
+        (look(config=thing()), "NodeConfig", "there, of no owner", "cilium-operator"),
         (look(IN, IN, None, value="true", wanted=True), "NodeConfig", "not there", "cilium-operator"),
     ],
 )

@@ -119,14 +119,14 @@ OTHER = {**RUN, "pid": 200, "started": 9000}
         (OTHER, True, True, "its process 100 on bastion still runs"),
         # Another user, another boot, another container, another machine: only by takeover.
         ({**OTHER, "holder": "bob@bastion"}, False, False, "held by alice@bastion since 2026-03-02T22:00:01.003Z"),
-        ({**OTHER, "boot_id": "boot-2"}, None, False, "takeover: true"),
-        ({**OTHER, "pid_ns": "pid:[2]"}, None, False, "takeover: true"),
+        ({**OTHER, "boot_id": "boot-2"}, None, False, "claim_takeover=true"),
+        ({**OTHER, "pid_ns": "pid:[2]"}, None, False, "claim_takeover=true"),
         ({**OTHER, "host": "laptop", "boot_id": "boot-9"}, None, False, "last sign of life 3 minutes ago from bastion"),
-        ({**OTHER, "boot_id": None}, None, False, "takeover: true"),
+        ({**OTHER, "boot_id": None}, None, False, "claim_takeover=true"),
         ({**OTHER, "boot_id": "boot-2"}, None, True, None),
         ({**OTHER, "holder": "bob@bastion"}, False, True, None),
         # Whether it lives couldn't be seen, though it looks like the same machine: not resumed.
-        (OTHER, None, False, "takeover: true"),
+        (OTHER, None, False, "claim_takeover=true"),
     ],
 )
 def test_objection(run, lives, takeover, objection):

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
+
+"""What can't be read back once a node is out of service, by routers or by Cilium, and why that isn't enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..cilium import bgp_sessions, node_picture, objects, own_routes
+from ..cilium.agents import Agents
+from ..estimate import per_node
+from ..kube.client import Client
+from ..record.baseline import Baseline, baseline, prefixes
+from . import announcers
+
+
+@dataclass(frozen=True)
+class Before:
+    """What can't be read back later of a node's routes, by the kind of evidence, and why that isn't enough.
+
+    count: of the others that announce its VIPs, None if they don't matter.
+    """
+
+    kept: dict[str, Any]
+    problems: list[str]
+    count: announcers.Count | None
+
+
+def reasons_against(picture: node_picture.Picture, routes: Before) -> list[str]:
+    """Why a node that no run holds mustn't be claimed now; empty if it may."""
+    reasons = list(picture.problems)
+    if not picture.selection.selected:
+        reasons.append("no CiliumBGPClusterConfig selects it, so it announces no routes that could be withdrawn")
+    elif picture.selection.flip is None and not picture.selection.problems:
+        reasons.append("no label takes it out of BGP")
+    if not picture.addresses:
+        reasons.append("it has no InternalIP, by which routers could be asked for it")
+    return [*reasons, *routes.problems]
+
+
+def by_routers(client: Client, params: dict[str, Any]) -> Before:
+    """What the routers have of a node, by their answers."""
+    name, minimum = params["name"], params["min_announcers"]
+    found: Baseline = baseline(name, params["routes"])
+    problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
+    services, unknown = announcers.services(client) if found.routes else ([], [])
+    count = None
+    if minimum > 0:
+        vips = announcers.vips(prefixes(found.routes), services)
+        count = announcers.Count(
+            name, vips, minimum, lambda gone: announcers.by_router(params["routes"], found.routes, vips, gone)
+        )
+        problems += unknown or count.problems(client)
+    local = announcers.local(services).intersection(prefixes(found.routes))
+    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems, count)
+
+
+def _long_lived(found: Baseline, override: int) -> list[str]:
+    """That routers may keep the node's routes for hours or days, unless the user accepts that."""
+    kept = {
+        router
+        for router, sessions in found.sessions.items()
+        for session in sessions
+        if session["established"] and (session["graceful_restart"] or {}).get("long_lived")
+    }
+    if not kept or override > 0:
+        return []
+    return [
+        f"long-lived graceful restart is negotiated with {' and '.join(sorted(kept))}, so there is no bound to how "
+        f"long its stale routes stay: switch it off there, or set claim_estimate_override to try all the same"
+    ]
+
+
+def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, Any]) -> Before:
+    """What Cilium says that the node announces, and the bound to wait for once it doesn't any more."""
+    name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
+    api_version = (picture.api_version or "").rpartition("/")[2] or None
+    backend, gather = per_node.READS[evidence]
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
+    (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
+    facts = bgp_sessions.facts(agents, seen, backend=backend, gather=gather)
+    peers = per_node.peers(client, api_version, seen.node_config, facts["sessions"])
+    found = own_routes.kept(facts)
+    estimate = per_node.estimates("deselected", picture.node, seen, peers)
+    bound = per_node.withdrawal(estimate, evidence, params["estimate_override"])
+    problems = [*own_routes.problems(name, facts, peers), *_unbounded(bound)]
+    services, unknown = announcers.services(client)
+    announced: list[str] | None = found["prefixes"]
+    count = None
+    if minimum > 0 and not problems:
+        problems += _uncounted(announced) or unknown
+    if minimum > 0 and not problems:
+        vips = announcers.vips(announced or [], services)
+        count = announcers.Count(
+            name,
+            vips,
+            minimum,
+            lambda gone: announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum),
+        )
+        problems += count.problems(client)
+    local = announcers.local(services)
+    if announced is not None:
+        # Where only the number of its routes is known, any of them may be among these.
+        local &= set(announced)
+    kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
+    return Before(kept, problems, count)
+
+
+def _unbounded(bound: dict[str, Any]) -> list[str]:
+    """That routers may keep the node's routes for any time, unless the user gives one."""
+    if not bound["unbounded"] or bound["overridden"]:
+        return []
+    return [
+        f"for how long routers may go on sending to it has no bound ({bound['reason']}): let them be asked "
+        f"(evidence=router), or set claim_estimate_override to the seconds that are to be waited"
+    ]
+
+
+def _uncounted(announced: list[str] | None) -> list[str]:
+    """That what the node announces isn't known, so that others can't be counted for it."""
+    if announced is not None:
+        return []
+    return [
+        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: set "
+        "claim_min_announcers=0 to go on without knowing"
+    ]
+
+
+def before(
+    node: dict[str, Any], key: str, picture: node_picture.Picture, evidence: str, routes: Before
+) -> dict[str, Any]:
+    """What has to be true again at the end, and what can't be read back later."""
+    info = node.get("status", {}).get("nodeInfo", {})
+    return {
+        "unschedulable": bool(node["spec"].get("unschedulable")),
+        "label": {"key": key, "value": (objects.labels(node) or {}).get(key)},
+        "boot_id": info.get("bootID"),
+        "system_uuid": info.get("systemUUID"),
+        "addresses": picture.addresses,
+        "evidence": evidence,
+        **routes.kept,
+    }
