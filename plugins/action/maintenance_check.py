@@ -49,9 +49,13 @@ class ActionModule(ActionBase):
             found += self._host_problems(request, variables)
         if found:
             raise AnsibleActionFail("; ".join(found))
+        # What this host's Python lacks is known to the module only.
+        result: dict[str, Any] = self._execute_module(module_args=options, task_vars=variables)
+        if result.get("failed"):
+            return result
         hostvars = variables["hostvars"]
         nodes = [str(hostvars[host].get("node_name", host)) for host in request.hosts]
-        return {"changed": False, "hosts": request.hosts, "nodes": nodes}
+        return {**result, "hosts": request.hosts, "nodes": nodes}
 
     def _request(self, direction: str, variables: Mapping[str, Any]) -> problems.Request:
         """What was asked for, with the values that it has for the run as a whole."""
