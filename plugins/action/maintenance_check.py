@@ -16,9 +16,9 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.drain import pod_selector
 from ansible_collections.hitless.nodes.plugins.module_utils.request import playbook_options, problems
-from ansible_collections.hitless.nodes.plugins.module_utils.request.written import as_written
 from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching, windows
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import asked
+from ansible_collections.hitless.nodes.plugins.plugin_utils._as_written import as_written
 from ansible_collections.hitless.nodes.plugins.plugin_utils._installed import chart_tool_problems, has_collection
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
@@ -49,9 +49,13 @@ class ActionModule(ActionBase):
             found += self._host_problems(request, variables)
         if found:
             raise AnsibleActionFail("; ".join(found))
+        # What this host's Python lacks is known to the module only.
+        result: dict[str, Any] = self._execute_module(module_args=options, task_vars=variables)
+        if result.get("failed"):
+            return result
         hostvars = variables["hostvars"]
         nodes = [str(hostvars[host].get("node_name", host)) for host in request.hosts]
-        return {"changed": False, "hosts": request.hosts, "nodes": nodes}
+        return {**result, "hosts": request.hosts, "nodes": nodes}
 
     def _request(self, direction: str, variables: Mapping[str, Any]) -> problems.Request:
         """What was asked for, with the values that it has for the run as a whole."""
@@ -66,7 +70,9 @@ class ActionModule(ActionBase):
         tasks = run.get("maintenance_tasks")
         if isinstance(tasks, str) and tasks:
             run["maintenance_tasks"] = str(Path(tasks).expanduser().resolve())
-        return problems.Request(direction, target, hosts, groups, run, frozenset(load_extra_vars(self._loader)))
+        return problems.Request(
+            direction, target, pattern, hosts, groups, run, frozenset(load_extra_vars(self._loader))
+        )
 
     def _host_problems(self, request: problems.Request, variables: Mapping[str, Any]) -> list[str]:
         """What is wrong with the variables of the nodes, and of the routers where they have their own."""

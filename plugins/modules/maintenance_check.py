@@ -16,13 +16,14 @@ description:
   - A variable that begins like one of this collection's, and that no playbook or role has, is refused with the nearest
     name that there is. One of the inventory is only refused if it is nearly the same as one of ours.
   - All that is wrong is said at once, in one line.
-  - Runs on the controller only.
+  - Says so, too, if the Python of the host that it runs on lacks the package C(kubernetes), which all modules about
+    nodes need.
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
 attributes:
   action:
-    description: Is an action plugin, so all of it runs on the controller.
+    description: Has an action plugin of the same name, so most of it runs on the controller.
     support: full
 options:
   direction:
@@ -57,3 +58,29 @@ nodes:
   returned: success
   sample: [worker-3.example.org]
 """
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+DIRECTIONS = ["maintenance", "out", "in", "probe", "upgrade", "doctor", "status"]
+
+
+def work(_module: AnsibleModule) -> dict[str, Any]:
+    """Nothing but that the packages are there; the action plugin has the result."""
+    if importlib.util.find_spec("kubernetes") is None:
+        raise HitlessError(adapter.missing("kubernetes"))
+    return {"changed": False}
+
+
+def main() -> None:
+    adapter.run(work, {"direction": {"type": "str", "choices": DIRECTIONS, "required": True}})
+
+
+if __name__ == "__main__":
+    main()

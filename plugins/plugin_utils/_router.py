@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.validation import check_type_list
 from ansible_collections.hitless.nodes.plugins.module_utils.record import questions
 from ansible_collections.hitless.nodes.plugins.plugin_utils import _reach
 from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction
@@ -36,7 +37,7 @@ class RouterAction(SlicedAction):
         record = args.pop("record", None)
         if record is None:
             return args
-        vrfs = args.pop("vrfs", None) or ["default"]
+        vrfs = check_type_list(args.pop("vrfs", None) or ["default"])
         try:
             return {**self.from_record(record, router, vrfs), **args}
         except (KeyError, TypeError, AttributeError) as exc:

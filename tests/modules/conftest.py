@@ -393,8 +393,10 @@ def selecting(api, names, **options):
     made = Cilium(api, **options)
     made.config()
     api.until(lambda: all(api.client.find(f"{made.bgp}/ciliumbgpnodeconfigs/{name}") for name in names))
-    yield made
-    made.end()
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from .errors import HitlessError
 from .polling import Unfinished
@@ -35,7 +36,7 @@ def run(
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **options)
     for library, failure in (libraries or {}).items():
         if failure:
-            module.fail_json(msg=missing_required_lib(library), exception=failure)
+            module.fail_json(msg=missing(library), exception=failure)
     try:
         result = work(module)
     except Unfinished as pause:
@@ -44,6 +45,14 @@ def run(
     except HitlessError as exc:
         module.fail_json(msg=exc.msg, **_said(module, exc.facts))
     module.exit_json(**_said(module, result))
+
+
+def missing(library: str) -> str:
+    """What to do about a Python package that isn't there."""
+    return (
+        f"the Python package {library} is missing for {sys.executable}: {sys.executable} -m pip install {library}, or "
+        f"set ansible_python_interpreter to a Python that has it"
+    )
 
 
 def _said(module: AnsibleModule, facts: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Axis:
         inside = min(max(seconds, self.begin), self.end)
         return round(LEFT + (inside - self.begin) * (WIDTH - LEFT - 10) / (self.end - self.begin), 1)
 
-    def bar(self, kind: str, first: float, last: float, title: str, label: str = "") -> Bar:
+    def stretch(self, kind: str, first: float, last: float, title: str, label: str = "") -> Bar:
         """A bar from one second to another, with its label if that fits."""
         left = self.x(first)
         width = round(max(self.x(last) - left, 1.0), 1)
@@ -104,7 +104,7 @@ def _phase_bars(axis: Axis, phases: Iterable[Part]) -> list[Bar]:
     for earlier, phase in itertools.pairwise(phases):
         title = f"{phase['activity']}: {duration(phase['seconds'])}, {phase['phase']} at {phase['at']}"
         first, last = axis.since(earlier["at"]), axis.since(phase["at"])
-        bars.append(axis.bar(phase["phase"], first, last, title, phase["activity"]))
+        bars.append(axis.stretch(phase["phase"], first, last, title, phase["activity"]))
     return bars
 
 
@@ -117,13 +117,13 @@ def _router_bars(axis: Axis, router: Part) -> list[Bar]:
         flipped = axis.since(gone["flipped_at"])
         absent_from = flipped + gone["seconds"]
         title = f"gone {measured(gone)} after the label changed"
-        bars.append(axis.bar("routes", 0.0, flipped, "in use", "in use"))
-        bars.append(axis.bar("leaving", flipped, absent_from, title, "leaving"))
+        bars.append(axis.stretch("routes", 0.0, flipped, "in use", "in use"))
+        bars.append(axis.stretch("leaving", flipped, absent_from, title, "leaving"))
     present_from = axis.since(back["flipped_at"]) + back["seconds"] if back else axis.end
-    bars.append(axis.bar("gone", absent_from, present_from, "no path to the node", "no path to the node"))
+    bars.append(axis.stretch("gone", absent_from, present_from, "no path to the node", "no path to the node"))
     if back:
         title = f"back {measured(back)} after the label was restored"
-        bars.append(axis.bar("routes", present_from, axis.end, title, "in use"))
+        bars.append(axis.stretch("routes", present_from, axis.end, title, "in use"))
     return bars
 
 
@@ -148,8 +148,8 @@ def _loss_bars(axis: Axis, losses: Losses) -> list[Bar]:
     bars = []
     for at, count in losses:
         height = round(max(BAR * count / most, 2.0), 1)
-        bar = axis.bar("loss", at, at + 1, f"{count} lost")
-        bars.append({**bar, "height": height, "top": round(BAR - height, 1)})
+        drawn = axis.stretch("loss", at, at + 1, f"{count} lost")
+        bars.append({**drawn, "height": height, "top": round(BAR - height, 1)})
     return bars
 
 

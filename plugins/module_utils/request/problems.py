@@ -19,7 +19,7 @@ from typing import Any
 from ..base.words import some
 from . import unknown, values
 from .playbook_options import ACTIONS, EVIDENCE, OF_A_HOST, OF_THE_RUN, READERS
-from .written import as_written, kind, shown
+from .value_words import kind, shown
 
 Variables = Mapping[str, Any]
 Specs = Mapping[str, Mapping[str, Any]]
@@ -34,12 +34,13 @@ NAMED = 8
 class Request:
     """What a run is asked for.
 
-    target: as given. hosts: that it matches. groups: of the inventory. run: the variables of the run as a whole. typed:
-    the names of those given on the command line.
+    target: as given. pattern: as it was written, "" if that can't be told. hosts: that it matches. groups: of the
+    inventory. run: the variables of the run as a whole. typed: the names of those given on the command line.
     """
 
     direction: str
     target: Any
+    pattern: str
     hosts: list[str]
     groups: Mapping[str, list[str]]
     run: Variables
@@ -82,7 +83,7 @@ def _target_problems(request: Request) -> list[str]:
         needed = "which nodes? Give the inventory name or pattern: -e target=worker-3"
         return [] if request.direction in READERS else [needed]
     problems = []
-    if not as_written(target, every):
+    if not request.pattern:
         problems.append(
             f"target arrived as {target!r} ({kind(target)}), and no single inventory host reads like that: a "
             "name that YAML takes for a number, a boolean or a date can be given as a pattern, such as target='~^0123$'"

@@ -23,7 +23,7 @@ from ansible.module_utils.common.validation import (
     check_type_list,
 )
 
-from .written import kind, shown
+from .value_words import kind, shown
 
 # Numbers of this collection count seconds or things: none is below 0, but for these.
 LEAST: dict[str, float] = {

@@ -31,6 +31,8 @@ SPECS: dict[str, dict[str, Any]] = {
 def request(**changes: Any) -> Request:
     """A good request, with changes. Those of the run's variables have no place of their own in it."""
     own = {"direction": "maintenance", "target": "worker-1", "hosts": ["worker-1"], "groups": GROUPS}
+    target = changes.get("target", own["target"])
+    own["pattern"] = target if isinstance(target, str) else ""
     run = {name: value for name, value in changes.items() if name not in own}
     return Request(**{**own, **{name: value for name, value in changes.items() if name in own}}, run=run)
 

@@ -83,6 +83,17 @@ def test_a_retyped_name_is_taken_back_and_no_cluster_is_one_line(tmp_path: Path)
     assert "0123: " in done.stdout.partition("PLAY RECAP")[0]
 
 
+def test_a_python_without_the_client_of_kubernetes_is_one_line(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    # Without the packages of this environment.
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n', encoding="utf-8")
+    bare.chmod(0o755)
+    done = play(MAINTENANCE, tmp_path, target="worker-1", ansible_python_interpreter=str(bare))
+    refused(done, "the Python package kubernetes is missing for ")
+    # Nothing was asked of the node.
+    assert "Read the node" not in done.stdout
+
+
 def test_the_way_back_checks_only_what_it_uses(tmp_path: Path) -> None:
     done = play(MAINTENANCE.with_name("node_in.yml"), tmp_path, target="worker-1", drain_timeout="5m")
     refused(done, "no Kubernetes cluster is configured")

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.request.written import as_written, kind, shown
+from ansible_collections.hitless.nodes.plugins.plugin_utils._as_written import as_written
 
 NAMES = ["worker-1", "0123", "1.30", "no", "2026-01-02", "null", "tor-1"]
 
@@ -52,26 +52,3 @@ def test_as_written_joins_a_list() -> None:
 
 def test_as_written_survives_names_that_are_not_yaml() -> None:
     assert as_written(83, ["[", "@x", "0123"]) == "0123"
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (True, "a boolean"),
-        (1, "a number"),
-        (1.3, "a number"),
-        (date(2026, 1, 2), "a date"),
-        ("x", "text"),
-        (None, "nothing"),
-        ([], "a list"),
-        ({}, "a mapping"),
-        (b"", "not text"),
-    ],
-)
-def test_what_a_value_is_in_words(value: Any, words: str) -> None:
-    assert kind(value) == words
-
-
-def test_text_is_shown_as_it_is_and_others_with_what_they_are() -> None:
-    assert shown("5m") == "'5m'"
-    assert shown(False) == "False (a boolean)"

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What was written, where YAML or AWX has made something else of it. Pure functions."""
+"""What was written, where YAML or AWX has made something else of it."""
 
 from __future__ import annotations
 
@@ -45,23 +45,3 @@ def _same_value(read: Any, value: Any) -> bool:
     if kind is None or not isinstance(read, kind):
         return False
     return isinstance(read, bool) == isinstance(value, bool) and bool(read == value)
-
-
-def kind(value: Any) -> str:
-    """What a value is, in words."""
-    kinds = (
-        (bool, "a boolean"),
-        (int, "a number"),
-        (float, "a number"),
-        (datetime.date, "a date"),
-        (str, "text"),
-        (type(None), "nothing"),
-        (list, "a list"),
-        (dict, "a mapping"),
-    )
-    return next((words for each, words in kinds if isinstance(value, each)), "not text")
-
-
-def shown(value: Any) -> str:
-    """A value for a message: text as it is, anything else with what it is."""
-    return repr(value) if isinstance(value, str) else f"{value!r} ({kind(value)})"
