@@ -50,7 +50,7 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     if not old_boot_id:
         raise NotBack(
             f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
-            f"give the old one with power_boot_id, or set power_rebooted=false"
+            f"give the old one with option boot_id, or set option rebooted to false"
         )
     # An agent that runs since before the node went off is a container that kubelet hasn't looked at yet.
     return Expected(old_boot_id, addresses, params["agent"], _went_off(record or {}))

@@ -101,5 +101,5 @@ def test_expected_from_the_option():
 
 
 def test_expected_needs_a_boot_id_to_compare_with():
-    with pytest.raises(NotBack, match="give the old one with power_boot_id"):
+    with pytest.raises(NotBack, match="give the old one with option boot_id"):
         expected(None, PARAMS)
