@@ -122,18 +122,7 @@ def test_a_label_that_no_selector_uses(cluster: Cluster) -> None:
     refused(cluster, "colour", bgp_label="colour", claim_label="colour")
 
 
-@pytest.mark.parametrize("value", [1.30, pytest.param(None, marks=pytest.mark.long)])
+@pytest.mark.parametrize("value", [1.30, *(pytest.param(value, marks=pytest.mark.long) for value in (None, False))])
 def test_a_label_value_that_ansible_has_retyped(cluster: Cluster, value: Any) -> None:
     # node_bgp refuses it at the flip; it must be refused before the drain.
     refused(cluster, "label_value", bgp_label_value=value)
-
-
-@pytest.mark.long
-def test_a_boolean_is_written_as_the_text_it_was(cluster: Cluster) -> None:
-    play = cluster.play("node-out.yml", target=cluster.node, bgp_label_value=False, maintenance_action="none")
-
-    assert play.code == 0, play.output
-    assert cluster.state()["label"] == "false"
-    back = cluster.play("node-in.yml", target=cluster.node, maintenance_action="none")
-    assert back.code == 0, back.output
-    assert cluster.state() == IN_SERVICE
