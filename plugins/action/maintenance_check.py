@@ -66,6 +66,8 @@ class ActionModule(ActionBase):
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         hosts = lookup.run([pattern], variables=variables) if pattern else []
         names = [*playbook_options.OF_THE_RUN, *playbook_options.OTHERS, "agent_images", "evidence", "kube_client_cert"]
+        if direction == "in":
+            names = [name for name in names if name not in playbook_options.OF_THE_WAY_OUT]
         run = {name: template(variables[name]) for name in names if name in variables}
         tasks = run.get("maintenance_tasks")
         if isinstance(tasks, str) and tasks:

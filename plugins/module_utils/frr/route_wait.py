@@ -230,7 +230,7 @@ class RouteWait:
             )
         remaining = self.remaining(end.seen)
         advice = (
-            "graceful restart may keep stale paths for the node's restart time: raise timeout above it"
+            "graceful restart may keep stale paths for the node's restart time: raise bgp_withdraw_timeout above it"
             if any(entry["stale"] for entry in remaining)
             else "see 'show bgp' and 'ip route get fibmatch' on the router"
         )

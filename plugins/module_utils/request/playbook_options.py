@@ -31,6 +31,15 @@ OF_THE_RUN: dict[str, dict[str, Any]] = {
     "probe_store": {"type": "bool"},
     "report_dir": {"type": "path"},
 }
+# What the way back does without: a run that only brings a node back isn't refused for them.
+OF_THE_WAY_OUT = (
+    "maintenance_deadline",
+    "maintenance_expected",
+    "maintenance_order",
+    "maintenance_tasks",
+    "maintenance_window",
+    "probe_store",
+)
 # Those that a host can have of its own.
 OF_A_HOST: dict[str, dict[str, Any]] = {
     "node_name": {},

@@ -95,9 +95,13 @@ def test_a_python_without_the_client_of_kubernetes_is_one_line(tmp_path: Path) -
 
 
 def test_the_way_back_checks_only_what_it_uses(tmp_path: Path) -> None:
-    done = play(MAINTENANCE.with_name("node_in.yml"), tmp_path, target="worker-1", drain_timeout="5m")
+    unused = {"drain_timeout": "5m", "maintenance_order": "any", "maintenance_tasks": "nowhere.yml"}
+    done = play(MAINTENANCE.with_name("node_in.yml"), tmp_path, target="worker-1", **unused)
     refused(done, "no Kubernetes cluster is configured")
-    assert "drain_timeout" not in done.stdout + done.stderr
+    assert not [name for name in unused if name in done.stdout + done.stderr]
+    refused(
+        play(MAINTENANCE.with_name("node_in.yml"), tmp_path, target="worker-1", bgp_settle="x"), "bgp_settle is 'x'"
+    )
 
 
 @pytest.mark.parametrize(
