@@ -14,7 +14,7 @@ attributes:
   diff_mode:
     description: Returns what has changed, or would change in C(check_mode), when in diff mode.
   idempotent:
-    description: When run twice in a row with the world unchanged in between, the second time changes nothing.
+    description: A second run changes nothing, if nothing else has changed since the first one.
 """
 
     # For modules that only read (or wait and read).
@@ -24,7 +24,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Only reads. A module that waits looks once in check mode, returns what it saw, and never sleeps.
+      - Only reads. In check mode a module that waits looks once, returns what it saw, and never sleeps.
   diff_mode:
     support: N/A
     details:
@@ -45,55 +45,55 @@ attributes:
     support: full
 """
 
-    # For modules whose action plugin says who runs them. The option is the action plugin's, not people's.
+    # For modules whose action plugin says who runs them. Only the action plugin sets the option.
     HELD = r"""
 options:
   _run:
-    description: What tells this run of ansible-playbook from any other. Set by the action plugin, not for playbooks.
+    description: Identifies this run of ansible-playbook. The action plugin sets it. Not for playbooks.
     type: dict
 attributes:
   action:
-    description: Has an action plugin of the same name, so some of it runs on the controller.
+    description: Has an action plugin of the same name, so a part of it runs on the controller.
     support: full
     details:
-      - The action plugin says who runs the playbook, and cuts waits that take long into slices of about 12 seconds,
-        between which it prints what is still waited for.
+      - The action plugin says who runs the playbook. It cuts long waits into slices of about 12 seconds, and prints
+        between them what is still missing.
 """
 
     # For modules that run on routers.
     ROUTER = r"""
 options: {}
 notes:
-  - In a play the variables C(router_vrfs) and C(router_vtysh) stand in for the options O(vrfs) and O(vtysh), those of
-    the router before those of the node.
+  - In a play the variables C(router_vrfs) and C(router_vtysh) are the defaults of the options O(vrfs) and O(vtysh).
+    Those of the router come before those of the node.
 attributes:
   action:
-    description: Has an action plugin of the same name, so some of it runs on the controller.
+    description: Has an action plugin of the same name, so a part of it runs on the controller.
     support: full
     details:
-      - The action plugin completes the options from the router's variables, and has the SSH connection end when the
+      - The action plugin takes missing options from the router's variables. It makes the SSH connection end if the
         router is silent.
 """
 
-    # For modules whose action plugin runs them in slices. The options are the action plugin's, not people's.
+    # For modules whose action plugin runs them in slices. Only the action plugin sets the options.
     SLICED = r"""
 options:
   _slice:
-    description: Seconds after which to report what is left. Set by the action plugin, not for playbooks.
+    description: Seconds after which to report what is left. The action plugin sets it. Not for playbooks.
     type: float
   _state:
-    description: What the slice before found out. Set by the action plugin, not for playbooks.
+    description: What the previous slice found. The action plugin sets it. Not for playbooks.
     type: dict
 attributes:
   action:
-    description: Has an action plugin of the same name, so some of it runs on the controller.
+    description: Has an action plugin of the same name, so a part of it runs on the controller.
     support: full
     details:
-      - The action plugin cuts a wait that takes long into slices of about 12 seconds,
-        between which it prints what is still waited for.
+      - The action plugin cuts long waits into slices of about 12 seconds, and prints between them what is still
+        missing.
 """
 
-    # For actions that show something to people: they are action plugins only.
+    # For actions that show something to people. They are only action plugins.
     REPORTER = r"""
 options: {}
 attributes:
@@ -104,10 +104,10 @@ attributes:
   diff_mode:
     support: N/A
     details:
-      - Reports are no change of what they report.
+      - A report changes nothing of what it reports.
   idempotent:
     support: full
   action:
-    description: It is an action plugin and runs on the controller only.
+    description: It is an action plugin and runs only on the controller.
     support: full
 """
