@@ -11,13 +11,14 @@ module: agent_chart
 short_description: See what Cilium's Helm chart would do to the agents, and have helm apply it without restarting them
 version_added: 0.1.0
 description:
-  - Has helm render the chart, and refuses it where applying it would restart agents, lose values of the release, or
-    bring other images or another version than was asked for.
-  - Applies it with C(updateStrategy.type=OnDelete) as long as the restarts are driven, and with its own values in the
-    end. Helm neither waits, nor takes anything back by itself.
-  - The collection kubernetes.core and helm must be on the controller. What is missing is said before any change.
+  - Lets helm render the chart. Refuses it if applying it would restart agents or lose values of the release. Also
+    refuses it if it would bring other images or another version than the run asked for.
+  - Applies it with C(updateStrategy.type=OnDelete) while the restarts are driven, and with its own values at the end.
+    Helm neither waits nor rolls back by itself.
+  - The collection kubernetes.core and helm must be on the controller. If one is missing, the module says so before any
+    change.
   - Values may hold secrets. They are neither returned nor logged.
-  - Runs on the controller only.
+  - Runs only on the controller.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -29,19 +30,20 @@ attributes:
   idempotent:
     support: full
   action:
-    description: It is an action plugin and runs on the controller only.
+    description: It is an action plugin and runs only on the controller.
     support: full
 options:
   state:
     description:
       - V(checked) only reads.
-      - V(applied) has helm apply the chart. Check it before.
+      - V(applied) lets helm apply the chart. Check it first.
     type: str
     choices: [checked, applied]
     default: checked
   chart:
     description:
-      - The chart as helm takes it, a folder, an archive, C(repo/name), C(oci://...), or a name beside O(chart_repo).
+      - The chart as helm takes it. That is a folder, an archive, C(repo/name), C(oci://...), or a name together with
+        O(chart_repo).
       - Required unless O(previous) is given.
     type: str
     default: ""
@@ -62,20 +64,20 @@ options:
     default: {}
   values_files:
     description:
-      - Files of YAML with values, the later one wins.
+      - YAML files with values. A later file wins.
     type: list
     elements: str
     default: []
   drop_values:
     description:
-      - Values that the release has and that may go, such as V(hubble.relay), which means all below it, too.
+      - Values of the release that may be lost, such as V(hubble.relay). A name includes everything below it.
     type: list
     elements: str
     default: []
   previous:
     description:
-      - Name and revision of a release, RV(hitless.nodes.agent_rollout#module:release). Its chart and its values are
-        taken, as helm keeps them in the cluster, in the place of O(chart) and O(values).
+      - Name and revision of a release, RV(hitless.nodes.agent_rollout#module:release). The chart and the values that
+        helm keeps of it in the cluster are used instead of O(chart) and O(values).
     type: dict
     default: {}
   release:
@@ -95,13 +97,13 @@ options:
     default: cilium
   images:
     description:
-      - The images that are put on the nodes. By default all images of the chart.
+      - The images to put on the nodes. By default all images of the chart.
     type: list
     elements: str
     default: []
   check_version:
     description:
-      - Whether the versions of the chart and of the agent's image are compared, by the tags of the images.
+      - Whether to compare the versions of the chart and of the agent's image, by the tags of the images.
     type: bool
     default: true
   driven:
@@ -111,7 +113,7 @@ options:
     default: false
   advice:
     description:
-      - What to do if helm fails. It ends the message.
+      - What to do if helm fails. The error message ends with it.
     type: str
     default: ""
   helm:
@@ -134,7 +136,7 @@ EXAMPLES = r"""
     values_files: [cilium-values.yml]
   register: chart
 
-- name: Have helm apply it, without restarting agents
+- name: Let helm apply it, without restarting agents
   hitless.nodes.agent_chart:
     state: applied
     chart: oci://quay.io/cilium/charts/cilium
@@ -163,7 +165,7 @@ agent_images:
   returned: with O(state=checked)
   sample: ["quay.io/cilium/cilium:v1.19.1"]
 applied:
-  description: Whether the release is of this chart with these values already.
+  description: Whether the release already has this chart with these values.
   type: bool
   returned: with O(state=checked)
   sample: false

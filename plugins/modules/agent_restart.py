@@ -10,15 +10,15 @@ module: agent_restart
 short_description: Restart the Cilium agent of one node and time it against the graceful-restart budget
 version_added: 0.1.0
 description:
-  - Deletes the pod of Cilium's agent on a node and waits until the new one, made of the DaemonSet's present template,
-    runs the right image, is Ready, and has the BGP sessions again that there were before.
-  - Just before, a pod of its own proves that the node has the images now. One that was removed meanwhile is pulled
-    again, and where that fails nothing is restarted.
+  - Deletes the pod of Cilium's agent on a node and waits for the new one. It has to be made from the DaemonSet's
+    present template, run the right image, be Ready, and have the same BGP sessions as before.
+  - Just before that, a separate pod proves that the node has the images now. An image that was removed meanwhile is
+    pulled again. If the pull fails, nothing is restarted.
   - Before it deletes the pod, it notes in the node's record that the restart has begun. A node without a record gets
     none.
-  - Does nothing where the agent is of the present template and Ready. So a run that was stopped goes on where it was.
-  - The DaemonSet must have updateStrategy OnDelete, since otherwise its controller restarts agents on other nodes.
-  - Whether the routers have kept the routes only they can tell, see M(hitless.nodes.frr_bgp_wait).
+  - Does nothing if the agent runs the present template and is Ready. So a stopped run continues where it was.
+  - The DaemonSet must have updateStrategy OnDelete. Otherwise its controller restarts agents on other nodes.
+  - Only the routers can tell whether they have kept the routes. See M(hitless.nodes.frr_bgp_wait).
   - Refuses a node that another run holds.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -44,15 +44,16 @@ options:
     default: cilium
   budget:
     description:
-      - Seconds for which the routers keep the node's routes. A restart that takes longer is a failure, after the agent
-        is back.
-      - By default the time is only returned, as for a node that was taken out of BGP before.
+      - Seconds for which the routers keep the node's routes. A restart that takes longer is a failure, but only after
+        the agent is back.
+      - By default the time is only returned. That is for a node that was taken out of BGP before.
     type: float
   sessions:
     description:
-      - Whether the agent must have its BGP sessions again. V(auto) asks the status of its CiliumBGPNodeConfig, or the
-        agent, and warns where neither says it. V(required) asks the agent itself and refuses where it can't be asked.
-        V(ignored) does not look, as for a node that was taken out of BGP before.
+      - Whether the agent must have its BGP sessions again.
+      - V(auto) reads the status of its CiliumBGPNodeConfig, or asks the agent. It warns if neither knows.
+      - V(required) asks the agent itself, and refuses if it can't.
+      - V(ignored) does not look. That is for a node that was taken out of BGP before.
     type: str
     choices: [auto, required, ignored]
     default: auto
@@ -63,12 +64,13 @@ options:
     default: 60.0
   timeout:
     description:
-      - Seconds that all of it may take.
+      - Seconds that the whole restart may take.
     type: float
     default: 600.0
   force:
     description:
-      - Whether to restart an agent that is of the present template and Ready, for instance because of a ConfigMap.
+      - Whether to restart an agent that runs the present template and is Ready, for instance after a change of a
+        ConfigMap.
     type: bool
     default: false
 seealso:
@@ -106,13 +108,13 @@ images:
   sample: ["quay.io/cilium/cilium:v1.19.1"]
 seconds:
   description:
-    - Seconds from the deletion of the pod until the last session was up (or the pod Ready, where sessions are not
-      looked at). V(null) where nothing was restarted.
+    - Seconds from the deletion of the pod until the last session was up. If sessions are ignored, until the pod was
+      Ready. V(null) if nothing was restarted.
   type: float
   returned: success, or when the agent isn't back in time
   sample: 14.2
 steps:
-  description: Seconds from the deletion until each step was seen to be done. V(null) where it wasn't.
+  description: Seconds from the deletion until each step was seen done. V(null) if it wasn't.
   type: dict
   returned: success, or when the agent isn't back in time
   contains:
@@ -130,7 +132,7 @@ steps:
       type: float
   sample: {gone: 1.1, running: 4.0, ready: 11.7, sessions: 14.2}
 proof_seconds:
-  description: Seconds that the proof of the images took. V(null) where nothing was restarted.
+  description: Seconds that the proof of the images took. V(null) if nothing was restarted.
   type: float
   returned: success, or when the agent isn't back in time
   sample: 1.6
@@ -140,7 +142,7 @@ budget:
   returned: success, or when the agent isn't back in time
   sample: 120.0
 exceeded:
-  description: Whether it took longer.
+  description: Whether the restart took longer than O(budget).
   type: bool
   returned: success, or when the agent isn't back in time
   sample: false

@@ -10,12 +10,12 @@ module: agent_rollout
 short_description: Take over the restarts of Cilium's agents from their DaemonSet, and give them back
 version_added: 0.1.0
 description:
-  - Makes the update strategy of the agents' DaemonSet C(OnDelete), so that a change of its template restarts no agent
-    by itself, and puts it back later. An annotation of the DaemonSet keeps the previous strategy and template.
-  - Checks before whether agents should be restarted at all - cilium-operator runs, no condition of a
-    CiliumBGPClusterConfig says that something is wrong, the step is one minor version at most, and no
-    CiliumBGPPeeringPolicy is left where Cilium 1.19 or newer comes.
-  - Returns which agents are of the present template. In check mode it only reads.
+  - Sets the update strategy of the agents' DaemonSet to C(OnDelete), so that a change of its template restarts no agent
+    by itself. Puts the strategy back later. An annotation of the DaemonSet keeps the previous strategy and template.
+  - First checks whether agents should be restarted at all. The cilium-operator has to run. No condition of a
+    CiliumBGPClusterConfig may report a problem. The step may be one minor version at most. For Cilium 1.19 or newer no
+    CiliumBGPPeeringPolicy may be left.
+  - Returns which agents run the present template. In check mode it only reads.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -23,18 +23,18 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(driven) takes the restarts over, and does nothing where they are already.
-      - V(released) gives them back. Refused as long as an agent is of another template, since the DaemonSet's
-        controller would restart it then.
-      - V(rolled_back) puts back the template that the DaemonSet had when its restarts were taken over. That restarts no
+      - V(driven) takes the restarts over. It does nothing if that is already done.
+      - V(released) gives them back. It is refused while an agent runs another template, because the DaemonSet's
+        controller would then restart that agent.
+      - V(rolled_back) puts back the template that the DaemonSet had when its restarts were taken over. This restarts no
         agent.
     type: str
     choices: [driven, released, rolled_back]
     required: true
   images:
     description:
-      - The images of the new version, which were or will be put on the nodes. The one with the name of the agent's
-        image says which version comes.
+      - The images of the new version, which were or will be put on the nodes. The image with the same name as the
+        agent's image says which version comes.
     type: list
     elements: str
     default: []
@@ -50,18 +50,18 @@ options:
     default: cilium
   preconditions:
     description:
-      - Whether a problem found is a failure. Otherwise it is only returned.
+      - Whether a problem is a failure. Otherwise it is only returned.
     type: bool
     default: true
   check_version:
     description:
-      - Whether the versions are compared by the tags of the images.
+      - Whether to compare the versions by the tags of the images.
     type: bool
     default: true
   release:
     description:
-      - The Helm release that the DaemonSet is of, with the revision that is deployed. Kept when the restarts are taken
-        over, for the rollback.
+      - The Helm release that the DaemonSet belongs to, with the deployed revision. It is kept for the rollback when the
+        restarts are taken over.
     type: dict
     suboptions:
       name:
@@ -76,12 +76,13 @@ options:
         required: true
   applied_by:
     description:
-      - What has just changed the DaemonSet, for people. Then it is a failure if the DaemonSet was not C(OnDelete) any
-        more (it is again), or has images that are neither in O(images) nor were there before.
+      - What has just changed the DaemonSet, in words for people.
+      - With it, the module fails if the DaemonSet was no longer C(OnDelete). The module sets it again.
+      - It also fails if the DaemonSet has images that are not in O(images) and were not there before.
     type: str
   expected_images:
     description:
-      - Images that the DaemonSet must have then.
+      - Images that the DaemonSet must have after this change.
     type: list
     elements: str
     default: []
@@ -93,13 +94,13 @@ options:
     default: {}
   batch:
     description:
-      - How many agents are restarted at once, at most.
+      - How many agents are restarted at the same time, at most.
     type: int
     default: 1
   before_change:
     description:
-      - Whether the change of the template is still to come, as in check mode. Then O(images) say which agents it
-        concerns.
+      - Whether the template has still to be changed, as in check mode. Then O(images) decides which agents are
+        concerned.
     type: bool
     default: false
 seealso:
@@ -142,7 +143,7 @@ images_before:
   returned: success
   sample: ["quay.io/cilium/cilium:v1.18.4"]
 not_pulled:
-  description: Images of its present template that are neither in O(images) nor were there before.
+  description: Images of its present template that are not in O(images) and were not there before.
   type: list
   elements: str
   returned: success
@@ -175,7 +176,7 @@ nodes:
       description: Whether it is Ready.
       type: bool
     current:
-      description: Whether it is of the present template.
+      description: Whether it runs the present template.
       type: bool
     planned:
       description:
@@ -197,16 +198,17 @@ nodes:
       planned: true
       restart: true
 outdated:
-  description: Names of the Nodes whose agents are of another template.
+  description: Names of the Nodes whose agents run another template.
   type: list
   elements: str
   returned: success
   sample: [worker-3]
 batches:
   description:
-    - O(hosts) in batches of O(batch) at most. Each batch is of one zone, and a zone is done before the next one begins.
-    - The first agent that is restarted is a batch of its own, since the others are measured by it.
-    - Nodes that say no zone are alone where others say one. Where none does, there are no zones.
+    - O(hosts) in batches of O(batch) at most. A batch has nodes of one zone only. A zone is done before the next one
+      begins.
+    - The first agent to be restarted is a batch of its own, because its time is the measure for the others.
+    - If some nodes have a zone, each node without one is a batch of its own. If no node has one, zones don't count.
   type: list
   elements: list
   returned: success

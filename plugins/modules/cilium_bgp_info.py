@@ -10,14 +10,14 @@ module: cilium_bgp_info
 short_description: Read the BGP sessions of nodes as Cilium knows them
 version_added: 0.1.0
 description:
-  - Reads the sessions of nodes from the status of their CiliumBGPNodeConfigs, in which agents report them every few
-    seconds, or from the agents themselves.
-  - What isn't known is C(unknown), never C(down), and has a reason. A status is not believed when nobody can have
-    written it, because the agent is gone, isn't Ready or was started later than the sessions that it names.
-    Without status reporting (C(bgpControlPlane.statusReport.enabled=false)) there is none.
+  - Reads the sessions of nodes from the status of their CiliumBGPNodeConfigs, or from the agents themselves. Agents
+    write this status every few seconds.
+  - What isn't known is C(unknown), never C(down), and has a reason.
+  - A status counts as stale if the agent is gone, isn't Ready, or was started later than the sessions in the status.
+    Without status reporting (C(bgpControlPlane.statusReport.enabled=false)) there is no status.
     A peer that is missing from an answer is unknown, too.
   - Also reads the routes of the agents, and the route policies with which they announce them.
-  - Whether traffic still reaches a node, routers know better, see M(hitless.nodes.frr_bgp_info).
+  - The routers know better whether traffic still reaches a node. See M(hitless.nodes.frr_bgp_info).
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -32,18 +32,18 @@ options:
   backend:
     description:
       - V(status) reads the status of CiliumBGPNodeConfigs (cilium.io/v2 or v2alpha1).
-      - V(agent) asks each agent by a command in its container, in the form that it knows. These are
+      - V(agent) runs a command in the container of each agent, in a form that this agent knows. The forms are
         C(cilium-dbg bgp peers -o json), C(cilium-dbg shell -- bgp/peers --format json) in newer releases, and
-        C(cilium bgp peers -o json) in older ones. That needs the rights to C(get) and C(create) C(pods/exec) in
+        C(cilium bgp peers -o json) in older ones. This needs the rights to C(get) and C(create) C(pods/exec) in
         O(cilium_namespace).
-      - V(auto) reads the status, and asks the agent where the status leaves something unknown.
+      - V(auto) reads the status, and asks the agent if the status leaves something unknown.
     type: str
     choices: [auto, status, agent]
     default: auto
   gather:
     description:
       - What to read. V(peers) are the sessions.
-      - V(routes) and V(policies) are always read from the agents, whatever O(backend) is.
+      - V(routes) and V(policies) are always read from the agents, with any O(backend).
     type: list
     elements: str
     choices: [peers, routes, policies]
@@ -61,7 +61,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What does Cilium say of the sessions of two nodes?
+- name: Read what Cilium knows of the sessions of two nodes
   hitless.nodes.cilium_bgp_info:
     names:
       - worker-2
@@ -74,7 +74,7 @@ EXAMPLES = r"""
     that: cilium.unknown | length == 0
     fail_msg: "{{ cilium.nodes | rejectattr('known') | map(attribute='reason') | join('; ') }}"
 
-- name: What does worker-3 announce, and to whom?
+- name: Read what worker-3 announces, and to which peers
   hitless.nodes.cilium_bgp_info:
     names: [worker-3]
     gather: [routes, policies]
@@ -83,13 +83,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 unknown:
-  description: Names of the nodes of which something that was asked for isn't known.
+  description: Names of the nodes with something unknown.
   type: list
   elements: str
   returned: success
   sample: []
 nodes:
-  description: One entry for each name, in the order asked for.
+  description: One entry for each name, in the order of O(names).
   type: list
   elements: dict
   returned: success
@@ -105,13 +105,13 @@ nodes:
       type: list
       elements: dict
     source:
-      description: Where the sessions were read, C(status) or C(agent). V(null) if neither knows all of them.
+      description: Where the sessions were read from, C(status) or C(agent). V(null) if neither knows all of them.
       type: str
     known:
       description: Whether everything that was asked for is known.
       type: bool
     reason:
-      description: Why something isn't known, V(null) if all is.
+      description: Why something isn't known. V(null) if everything is.
       type: str
     sessions:
       description: One entry for each peer that the node should have, then one for each other peer of the agent.
@@ -119,7 +119,7 @@ nodes:
       elements: dict
       contains:
         instance:
-          description: BGP instance of the node. V(null) for another peer of an agent that doesn't say it.
+          description: BGP instance of the node. V(null) for such another peer if the agent doesn't say it.
           type: str
         peer:
           description: Name of the peer in Cilium's configuration.
@@ -140,16 +140,16 @@ nodes:
           description: Whether that is C(established), V(null) if it is unknown.
           type: bool
         established_time:
-          description: Since when, as the agent wrote it into the status. V(null) if the agent itself was asked.
+          description: Since when it has been up, as the agent wrote it into the status. V(null) if the agent was asked.
           type: str
         uptime:
-          description: For how many seconds, as the agent itself says. V(null) if its status was read.
+          description: For how many seconds it has been up, as the agent says. V(null) if the status was read.
           type: int
         hold_time:
           description: Negotiated hold time in seconds, V(null) while the session isn't established.
           type: int
         graceful_restart:
-          description: Graceful restart as the agent has it. V(null) if the status was read, which doesn't say it.
+          description: Graceful restart as the agent has it. V(null) if the status was read, because it isn't there.
           type: dict
           contains:
             enabled:
@@ -159,7 +159,7 @@ nodes:
               description: Seconds that the node announces.
               type: int
         peer_config:
-          description: Name of the CiliumBGPPeerConfig. V(null) for a peer that names none or isn't one of Cilium's.
+          description: Name of the CiliumBGPPeerConfig. V(null) if the peer names none or isn't in Cilium's configuration.
           type: str
         routes:
           description: Numbers of routes advertised and received for each address family.
@@ -185,7 +185,7 @@ nodes:
               description: AS number of the instance, where the agent says it.
               type: int
             peer:
-              description: Address of the peer, in newer releases its name. V(null) in the agent's own table.
+              description: Address of the peer, or its name in newer releases. V(null) in the agent's own table.
               type: str
             family:
               description: C(ipv4) or C(ipv6).
@@ -231,7 +231,7 @@ nodes:
           description: C(export) or C(import).
           type: str
         statements:
-          description: What it does with which routes, the first match first.
+          description: What it does with which routes. The first match counts.
           type: list
           elements: dict
   sample:

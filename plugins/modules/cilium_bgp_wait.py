@@ -10,18 +10,18 @@ module: cilium_bgp_wait
 short_description: Wait for a node's withdrawal or return where the routers can't be asked
 version_added: 0.1.0
 description:
-  - The counterpart of M(hitless.nodes.frr_bgp_wait) for those who can't log in to the routers. It knows what Cilium
-    says, and estimates the rest. Its results are estimated, not observed.
+  - Use it instead of M(hitless.nodes.frr_bgp_wait) if you can't log in to the routers. It reads what Cilium says, and
+    estimates the rest. Its results are estimated, not observed.
   - The node has to be claimed with O(hitless.nodes.node_claim#module:evidence=cilium) or
-    O(hitless.nodes.node_claim#module:evidence=estimate). The record says which, for how long routers may go on sending
-    to the node once it is deselected, and what was announced before.
-  - Withdrawn means that the node's CiliumBGPNodeConfig was gone, and (with V(cilium)) the agent itself said that it has
-    no sessions, for as long as that time without a break. What comes back, or can't be told, makes the time begin anew.
-  - Present means that each session that was established before is established again and announces as many routes of
-    each family as before, by the agent's own answer (V(cilium)), or by the status of the CiliumBGPNodeConfig
-    (V(estimate)).
-  - An agent that gives no answer, a status that may be stale and a peer that is missing are unknown, and never good
-    news.
+    O(hitless.nodes.node_claim#module:evidence=estimate). The record keeps this evidence and what was announced before.
+    It also keeps for how long routers may still send traffic to the node after it is deselected.
+  - Withdrawn means that the node's CiliumBGPNodeConfig was gone for that time without a break. With V(cilium) the agent
+    itself must also have said that it has no sessions. The time begins again if something comes back or is unknown.
+  - Present means that each session that was established before is established again. Each must announce as many routes
+    of each family as before. With V(cilium) the agent's own answer counts, and with V(estimate) the status of the
+    CiliumBGPNodeConfig.
+  - An agent that gives no answer, a status that may be stale, and a peer that is missing are unknown. Unknown is never
+    good.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -43,15 +43,15 @@ options:
     required: true
   timeout:
     description:
-      - Seconds for O(state=present) to be reached.
-      - For O(state=withdrawn) the seconds for which it may at a time not be known that the sessions are closed. The
-        estimated time comes on top of it.
+      - With O(state=present), seconds until that state must be reached.
+      - With O(state=withdrawn), the longest time in seconds during which it may be unknown that the sessions are
+        closed. The estimated time is added to it.
     type: float
     default: 300
   settle:
     description:
-      - Seconds for which O(state=present) must hold without a break. With V(estimate) 5 more, for two writes of the
-        status.
+      - Seconds for which O(state=present) must hold without a break. With V(estimate) 5 more are added, for two writes
+        of the status.
     type: float
     default: 2
   interval:
@@ -80,7 +80,7 @@ EXAMPLES = r"""
     sessions: required
   delegate_to: localhost
 
-- name: Wait for as long as routers may go on sending to it
+- name: Wait for as long as routers may send traffic to it
   hitless.nodes.cilium_bgp_wait:
     name: worker-3
     state: withdrawn
@@ -110,7 +110,7 @@ observed:
   returned: success
   sample: false
 estimate:
-  description: The time that was waited for O(state=withdrawn), as RV(hitless.nodes.node_claim#module:withdrawal).
+  description: The time waited for O(state=withdrawn), as in RV(hitless.nodes.node_claim#module:withdrawal).
   type: dict
   returned: success
   sample:
@@ -120,13 +120,13 @@ estimate:
     seconds: 122
     unbounded: false
 remaining:
-  description: What isn't as wanted, in words.
+  description: What isn't in the wanted state, in words.
   type: list
   elements: str
   returned: success, or after the timeout
   sample: []
 seconds:
-  description: Seconds until it was so.
+  description: Seconds until the state was reached.
   type: float
   returned: success
   sample: 122.9

@@ -10,12 +10,12 @@ module: doctor_report
 short_description: Judge where a VIP is lost, and show it in the terminal and in files on the controller
 version_added: 0.1.0
 description:
-  - Judges every stage of the way from a Service to the routers' kernels by what was read of the cluster, of Cilium's
-    agents and of the routers.
-  - Prints the stages and what is wrong, with a remedy each, and writes the same as C(bgp-doctor.json) and as
-    C(bgp-doctor.html), one page without external parts.
-  - What could not be read is unknown, and unknown is never good.
-  - It doesn't fail whatever it finds. RV(diagnosis.verdict) says whether all is well.
+  - Judges every stage of the way from a Service to the routers' kernels. It uses what was read of the cluster, of
+    Cilium's agents and of the routers.
+  - Prints the stages and what is wrong, each with a remedy. Writes the same as C(bgp-doctor.json) and as
+    C(bgp-doctor.html), a single page without external parts.
+  - What could not be read is unknown. Unknown is never good.
+  - It never fails for what it finds. RV(diagnosis.verdict) says whether all is well.
   - The role P(hitless.nodes.doctor#role) uses it.
 extends_documentation_fragment:
   - hitless.nodes.attributes
@@ -23,17 +23,17 @@ extends_documentation_fragment:
 options:
   cluster:
     description:
-      - Result of M(hitless.nodes.vip_info), also of one that failed.
+      - Result of M(hitless.nodes.vip_info). It may have failed.
     type: dict
     required: true
   cilium:
     description:
-      - Result of M(hitless.nodes.cilium_bgp_info), also of one that failed or was skipped.
+      - Result of M(hitless.nodes.cilium_bgp_info). It may have failed or been skipped.
     type: dict
     required: true
   routes:
     description:
-      - Result of a loop of M(hitless.nodes.frr_bgp_info) over the routers with the loop variable C(__router).
+      - Result of a loop of M(hitless.nodes.frr_bgp_info) over the routers. The loop variable is C(__router).
     type: dict
     required: true
   policies:
@@ -43,28 +43,28 @@ options:
     required: true
   answers:
     description:
-      - Result of such a loop of M(hitless.nodes.port_info) over those who tried, also of one that was skipped.
+      - Result of such a loop of M(hitless.nodes.port_info) over the hosts that tried. It may have been skipped.
     type: dict
     required: true
   service:
     description:
-      - The Service that was asked for, as namespace/name. It is named where the cluster could not be read.
+      - The Service that was asked for, as namespace/name. The report names it if the cluster could not be read.
     type: str
     default: ""
   vip:
     description:
-      - The address that was asked for, for the same.
+      - The address that was asked for. The report names it in the same case.
     type: str
     default: ""
   nodes:
     description:
-      - Names of the Nodes that were asked for. These should be selected for BGP.
+      - Names of the Nodes that were asked for. They should be selected for BGP.
     type: list
     elements: str
     default: []
   folder:
     description:
-      - Folder on the controller for the two files, made where it is missing. A relative one starts at the current
+      - Folder on the controller for the two files. It is made if it is missing. A relative path starts at the current
         folder.
       - Empty means that no files are written.
     type: path
@@ -94,7 +94,8 @@ EXAMPLES = r"""
 RETURN = r"""
 diagnosis:
   description:
-    - What is in the JSON file, C(verdict), C(stage), C(reason) and C(remedy), and all C(stages) with their findings.
+    - The content of the JSON file. It has C(verdict), C(stage), C(reason), C(remedy), and all C(stages) with their
+      findings.
   type: dict
   returned: success
   contains:

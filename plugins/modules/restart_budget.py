@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.reader
 attributes:
   action:
-    description: It is an action plugin and runs on the controller only.
+    description: It is an action plugin and runs only on the controller.
     support: full
 options:
   name:

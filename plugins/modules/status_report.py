@@ -46,7 +46,7 @@ options:
     required: true
   folder:
     description:
-      - Folder on the controller for the two files, made where it is missing. A relative one starts at the current
+      - Folder on the controller for the two files. It is made if it is missing. A relative path starts at the current
         folder.
       - Empty means that no files are written.
     type: path
