@@ -159,7 +159,7 @@ nodes:
               description: Seconds that the node announces.
               type: int
         peer_config:
-          description: Name of the CiliumBGPPeerConfig. V(null) if the peer names none or isn't in Cilium's configuration.
+          description: Name of the CiliumBGPPeerConfig. V(null) if the peer names none or Cilium didn't configure it.
           type: str
         routes:
           description: Numbers of routes advertised and received for each address family.

@@ -94,12 +94,12 @@ name:
   returned: success
   sample: worker-3
 evidence:
-  description: By which evidence it was claimed.
+  description: The evidence that it was claimed with.
   type: str
   returned: success
   sample: cilium
 msg:
-  description: For O(state=withdrawn), that it was estimated, and on what that rests.
+  description: With O(state=withdrawn), says that it was estimated, and from what.
   type: str
   returned: success
   sample: "worker-3: estimated, not observed: taken as withdrawn 122 s after its sessions are closed; peer tor-1:

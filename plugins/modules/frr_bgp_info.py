@@ -10,12 +10,12 @@ module: frr_bgp_info
 short_description: Read what an FRR router knows of a node
 version_added: 0.1.0
 description:
-  - Runs on the router and reads its BGP sessions with a node, the BGP paths whose next hop is the node,
-    and whether the kernel forwards to the node.
+  - Runs on the router. Reads its BGP sessions with a node, the BGP paths whose next hop is the node, and whether the
+    kernel forwards to the node.
   - The result is the baseline that M(hitless.nodes.node_claim) stores before a node is taken out of service.
-  - What can't be read is an error, never an empty list. There is no BGP instance, bgpd is down, the answer is cut off,
-    the user has no permission - each fails with a message of its own.
-  - Reads single prefixes only, so that its cost doesn't grow with the size of the routing table.
+  - What can't be read is an error, never an empty list. A missing BGP instance, a stopped bgpd, an answer that is cut
+    off, and a missing permission each fail with their own message.
+  - Reads only single prefixes, so its cost doesn't grow with the routing table.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
   - a user in the group C(frrvty), or C(become)
@@ -28,32 +28,32 @@ options:
     description:
       - The node's addresses, IPv4 and IPv6.
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
-      - Sessions over link-local addresses (unnumbered ones, too) are found by them as well. In such a session the node
-        calls itself by one of them (its BGP identifier), or it has the same hardware address on the same link.
-      - The addresses that M(hitless.nodes.node_info) returns.
+      - They also find sessions over link-local addresses, unnumbered ones included. In such a session the node's BGP
+        identifier is one of them, or the node has the same hardware address on the same link.
+      - Use the addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
     required: true
   prefixes:
     description:
-      - Prefixes to look up besides those that the router has from its sessions with the node.
-      - By default only those of the sessions are looked up. Give the ones that other routers know of the node,
-        to see whether they arrive here too.
+      - More prefixes to look up, besides those that the router has from its sessions with the node.
+      - By default only those of the sessions are looked up. Give the prefixes that other routers have of the node, to
+        see whether they arrive here too.
     type: list
     elements: str
     default: []
   vrfs:
     description:
       - The VRFs to look at. Each must have a BGP instance.
-      - By default the one without a name of its own.
+      - By default the default VRF.
     type: list
     elements: str
     default: [default]
   vtysh:
     description:
-      - The path of C(vtysh), with arguments where the system needs them, for instance C(/usr/bin/vtysh -N blue)
-        for an FRR that runs in a path space.
-      - By default it is searched for in E(PATH).
+      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
+        C(/usr/bin/vtysh -N blue).
+      - By default the module finds it in E(PATH).
     type: str
     default: vtysh
 seealso:
@@ -64,14 +64,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What do the routers know of worker-3?
+- name: Read what the routers know of worker-3
   hitless.nodes.frr_bgp_info:
     addresses: [192.0.2.13, "2001:db8::13"]
   delegate_to: "{{ item }}"
   loop: "{{ groups['routers'] }}"
   register: baseline
 
-- name: Look two prefixes up as well, in a VRF
+- name: Look up two more prefixes, in a VRF
   hitless.nodes.frr_bgp_info:
     addresses: [192.0.2.13]
     prefixes: [198.51.100.10/32, 198.51.100.20/32]
@@ -81,17 +81,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 router:
-  description: The router's host name, as it says itself.
+  description: The host name that the router itself reports.
   type: str
   returned: success
   sample: tor-1
 frr_version:
-  description: FRR's version, V(null) where it doesn't say one.
+  description: FRR's version. V(null) if it doesn't say one.
   type: str
   returned: success
   sample: 8.4.4
 neighbors:
-  description: The router's BGP sessions with the node. Empty where it has none.
+  description: The router's BGP sessions with the node. Empty if it has none.
   type: list
   elements: dict
   returned: success
@@ -101,11 +101,11 @@ neighbors:
       type: str
       sample: default
     address:
-      description: The node's address, a link-local one for a session over it.
+      description: The node's address. For a session over a link-local address, that one.
       type: str
       sample: 192.0.2.13
     router_id:
-      description: What the node calls itself (BGP identifier), C(0.0.0.0) while the session is down.
+      description: The node's BGP identifier. C(0.0.0.0) while the session is down.
       type: str
       sample: 192.0.2.13
     times_established:
@@ -117,7 +117,7 @@ neighbors:
       type: int
       sample: 65432
     state:
-      description: The state as FRR writes it.
+      description: The state in FRR's words.
       type: str
       sample: Established
     established:
@@ -129,11 +129,11 @@ neighbors:
       type: bool
       sample: false
     uptime_seconds:
-      description: How long the session has been up, V(null) while it is down.
+      description: How long the session has been up. V(null) while it is down.
       type: int
       sample: 3600
     hold_time:
-      description: The hold time in seconds, V(null) where it isn't shown.
+      description: The hold time in seconds. V(null) if FRR doesn't show it.
       type: int
       sample: 90
     accepted:
@@ -141,28 +141,28 @@ neighbors:
       type: dict
       sample: {"ipv4": 4}
     graceful_restart:
-      description: What is known of graceful restart. V(null) = unknown, as most of it is while the session is down.
+      description: What is known of graceful restart. V(null) is unknown. Most is unknown while the session is down.
       type: dict
       contains:
         local_mode:
-          description: The router's part in it.
+          description: The router's mode.
           type: str
           sample: Helper
         remote_mode:
-          description: The node's part in it.
+          description: The node's mode.
           type: str
           sample: Restart
         negotiated:
-          description: Whether both sides sent the capability, so that the router keeps the node's paths as stale ones.
+          description: Whether both sides sent the capability. If so, the router keeps the node's paths as stale ones.
           type: bool
           sample: true
         families:
-          description: The families for which the node asks that its paths be kept.
+          description: The families for which the node asks the router to keep its paths.
           type: list
           elements: str
           sample: [ipv4]
         notification:
-          description: Whether the node sent the N bit (RFC 8538), with which stale paths survive a NOTIFICATION.
+          description: Whether the node sent the N bit (RFC 8538). With it, stale paths survive a NOTIFICATION.
           type: bool
           sample: true
         restarted:
@@ -170,11 +170,11 @@ neighbors:
           type: bool
           sample: false
         restart_time:
-          description: For how many seconds the node asks to keep its paths once the session is lost.
+          description: For how many seconds the node asks the router to keep its paths after the session is lost.
           type: int
           sample: 120
         remaining:
-          description: For how many more seconds stale paths are kept, while they are.
+          description: For how many more seconds stale paths are kept, if there are any.
           type: int
           sample: null
         long_lived:
@@ -212,7 +212,7 @@ routes:
       type: str
       sample: 192.0.2.13
     stale:
-      description: Whether it is kept by graceful restart only.
+      description: Whether only graceful restart keeps it.
       type: bool
       sample: false
     valid:
@@ -234,7 +234,7 @@ routes:
 fib:
   description:
     - The routes in the kernel's forwarding table that forward to the node. One entry for each prefix and next hop.
-    - A prefix that is forwarded to other nodes only isn't in the list.
+    - A prefix that is only forwarded to other nodes isn't in the list.
   type: list
   elements: dict
   returned: success
@@ -276,7 +276,7 @@ others:
       type: str
       sample: 198.51.100.10/32
     next_hops:
-      description: The next hops, each once, without the node's.
+      description: The next hops, each once. The node's own are left out.
       type: list
       elements: str
       sample: [192.0.2.11, 192.0.2.12]

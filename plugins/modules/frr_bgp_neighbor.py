@@ -10,14 +10,15 @@ module: frr_bgp_neighbor
 short_description: Drain an FRR router's sessions with a node, flush its stale routes, and undo both
 version_added: 0.1.0
 description:
-  - Runs on the router and changes its running configuration, and there only the settings C(graceful-shutdown) and
-    C(shutdown) of the router's BGP neighbours that are the node. It never writes the configuration to a file.
-  - The running configuration is compared before and after each change. Any difference but the wanted one is a failure.
-  - A neighbour is the node's if its address is one of the node's, whatever its description says. No other one can be
-    changed.
+  - Runs on the router and changes its running configuration. It only changes the settings C(graceful-shutdown) and
+    C(shutdown), and only of BGP neighbours that are the node. It never writes the configuration to a file.
+  - The running configuration is compared before and after each change. Any other difference than the wanted one is a
+    failure.
+  - A neighbour is the node's if its address is one of the node's. Its description doesn't count. No other neighbour can
+    be changed.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router; O(state=graceful_shutdown) needs an
-    FRR with C(neighbor ... graceful-shutdown), which 8.4 hasn't and 10.x has
+    FRR with C(neighbor ... graceful-shutdown), which 10.x has and 8.4 doesn't
   - a user in the group C(frrvty), or C(become)
 extends_documentation_fragment:
   - hitless.nodes.attributes
@@ -26,10 +27,10 @@ extends_documentation_fragment:
 options:
   record:
     description:
-      - The node's record, as M(hitless.nodes.node_claim) returns it, in place of O(addresses), O(drained) and
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses), O(drained) and
         O(prefixes).
-      - The action plugin takes them from it for the router that the task is delegated to. It has to be the record as it
-        is now, since it says what this maintenance has changed on the router.
+      - The action plugin takes them from it for the router that the task is delegated to. Use the record as it is now,
+        because it says what this maintenance has changed on the router.
     type: dict
   addresses:
     description:
@@ -39,27 +40,27 @@ options:
     elements: str
   state:
     description:
-      - V(graceful_shutdown) gives all paths of the node the lowest preference (RFC 8326), so that traffic moves to the
-        other nodes while its paths are still there as a last resort.
+      - V(graceful_shutdown) gives all paths of the node the lowest preference (RFC 8326). Traffic then moves to the
+        other nodes, while this node's paths stay as a last resort.
         O(hitless.nodes.frr_bgp_wait#module:state=unused) waits for that.
-      - V(flushed) removes stale paths of the node, kept by graceful restart, by shutting each neighbour that has some
-        until they are gone, for less than a second as a rule. Refused for a session that is up or has fresh paths.
-      - V(up) undoes V(graceful_shutdown) of the neighbours in O(drained), and the shutdown of a run of V(flushed) that
-        didn't come to its end, which the module knows by the message that it left there.
+      - V(flushed) removes stale paths of the node, which graceful restart keeps. It shuts each neighbour that has some
+        until they are gone, usually for less than a second. It is refused for a session that is up or has fresh paths.
+      - V(up) undoes V(graceful_shutdown) of the neighbours in O(drained). It also undoes the shutdown of a run of
+        V(flushed) that did not finish. The module recognizes that shutdown by the message that it left there.
     type: str
     choices: [up, graceful_shutdown, flushed]
     required: true
   drained:
     description:
-      - The neighbours to undo V(graceful_shutdown) for, RV(drained) of the run that set it, each with its C(address)
-        and, unless it is V(default), its C(vrf).
-      - A neighbour that somebody else had set so before isn't among them, and stays as it was.
+      - The neighbours for which to undo V(graceful_shutdown). Use RV(drained) of the run that set it. Each has its
+        C(address) and, unless it is V(default), its C(vrf).
+      - A neighbour that already had that setting before isn't among them, and stays as it was.
     type: list
     elements: dict
     default: []
   prefixes:
     description:
-      - The prefixes to look at, required for O(state=flushed), as a list or as a dictionary of a list for each VRF.
+      - The prefixes to look at, as a list, or as a dictionary with a list for each VRF. Required for O(state=flushed).
     type: raw
   vrfs:
     description:
@@ -69,14 +70,14 @@ options:
     default: [default]
   timeout:
     description:
-      - Seconds that stale paths may take to go after the shutdown.
+      - Seconds that stale paths may take to disappear after the shutdown.
     type: float
     default: 10
   vtysh:
     description:
-      - The path of C(vtysh), with arguments where the system needs them, for instance C(/usr/bin/vtysh -N blue)
-        for an FRR that runs in a path space.
-      - By default it is searched for in E(PATH).
+      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
+        C(/usr/bin/vtysh -N blue).
+      - By default the module finds it in E(PATH).
     type: str
     default: vtysh
 seealso:
@@ -100,7 +101,7 @@ EXAMPLES = r"""
     drained: "{{ drain.drained }}"
   delegate_to: tor-1
 
-- name: Remove what graceful restart keeps of worker-3
+- name: Remove the stale paths of worker-3 that graceful restart keeps
   hitless.nodes.frr_bgp_neighbor:
     addresses: [192.0.2.13, "2001:db8::13"]
     prefixes: [198.51.100.10/32, "2001:db8:100::10/128"]
@@ -124,7 +125,7 @@ neighbors:
       type: str
       sample: 192.0.2.13
     name:
-      description: What FRR's configuration calls the neighbour, its address or an interface.
+      description: The neighbour's name in FRR's configuration, which is its address or an interface.
       type: str
       sample: 192.0.2.13
     established:
@@ -136,17 +137,17 @@ neighbors:
       type: bool
       sample: false
     graceful_shutdown:
-      description: Whether its paths are a last resort only.
+      description: Whether its paths are only a last resort.
       type: bool
       sample: true
 drained:
-  description: Those that this run has set, or in check mode would set, to V(graceful_shutdown), for O(drained).
+  description: The neighbours that this run has set (in check mode, would set) to V(graceful_shutdown). For O(drained).
   type: list
   elements: dict
   returned: success
   sample: [{address: 192.0.2.13, vrf: default}]
 flushed:
-  description: Those that were shut for a moment, or in check mode would be.
+  description: The neighbours that were shut for a moment (in check mode, would be).
   type: list
   elements: dict
   returned: success

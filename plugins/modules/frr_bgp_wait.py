@@ -11,20 +11,21 @@ short_description: Wait until an FRR router has withdrawn a node's routes, or ha
 version_added: 0.1.0
 description:
   - Runs on the router and waits until no path to the node is left, or until all of them are back.
-  - Judged by next hop, not by session and not by prefix. A session can be down while its routes are still in use
-    (graceful restart), another router can hand on the node's routes with the node as next hop, and a VIP stays,
-    through the other nodes.
-  - Withdrawn means that for every given prefix no BGP path, fresh or stale, and no route in the kernel's forwarding
-    table has the node as next hop, that no accepted prefix is left of the sessions with the node, and that
-    C(show bgp nexthop), where FRR has it (10.x), counts no path over the node.
-  - Present is the mirror. Every given prefix has a fresh and valid path over the node, the kernel forwards it to the
-    node, and the router's sessions with the node that carry a family of the prefixes are up (those that the router's
-    configuration shuts down don't count).
+  - It judges by next hop, not by session and not by prefix. A session can be down while its routes are still in use
+    (graceful restart). Another router can pass the node's routes on, with the node as next hop. A VIP stays, through
+    the other nodes.
+  - Withdrawn means that no BGP path, fresh or stale, and no route in the kernel's forwarding table has the node as next
+    hop, for every given prefix. No accepted prefix may be left of the sessions with the node. C(show bgp nexthop), if
+    FRR has it (10.x), must count no path over the node.
+  - Present is the opposite. Every given prefix has a fresh and valid path over the node, and the kernel forwards it to
+    the node. The router's sessions with the node that carry a family of the prefixes are up. Sessions that the router's
+    configuration shuts don't count.
   - Kept is a watch over a restart of the node's agent. It ends when the sessions have been down and everything is
-    present again, and fails as soon as a prefix has no valid path over the node, stale or fresh, or (in two looks one
-    after the other) isn't forwarded to it. Meant for an asynchronous task that is started before the restart.
-  - What can't be read is unknown and never good news. Inside the wait it is asked again, and in the end reported
-    as unknown.
+    present again. It fails as soon as a prefix has no valid path over the node, stale or fresh. It also fails if the
+    kernel doesn't forward a prefix to the node in two looks in a row. Start it before the restart, as an asynchronous
+    task.
+  - What can't be read is unknown. Unknown is never good. During the wait the module asks again. At the end it reports
+    what is still unknown.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
   - a user in the group C(frrvty), or C(become)
@@ -35,10 +36,10 @@ extends_documentation_fragment:
 options:
   record:
     description:
-      - The node's record, as M(hitless.nodes.node_claim) returns it, in place of O(addresses), O(prefixes),
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses), O(prefixes),
         O(forwarded) and O(sessions).
-      - The action plugin takes them from it for the router that the task is delegated to. It has to be the record as it
-        is now, since what has to be there changes during a maintenance.
+      - The action plugin takes them from it for the router that the task is delegated to. Use the record as it is now,
+        because the routes to expect change during a maintenance.
     type: dict
   addresses:
     description:
@@ -48,53 +49,53 @@ options:
     elements: str
   prefixes:
     description:
-      - The prefixes to wait for, IPv4 and IPv6, as a list or as a dictionary of a list for each VRF.
-      - Those of a baseline that was read with M(hitless.nodes.frr_bgp_info) before, of all routers together.
-        An empty list is an error, since it would prove nothing.
+      - The prefixes to wait for, IPv4 and IPv6, as a list, or as a dictionary with a list for each VRF.
+      - Use those of a baseline that was read before with M(hitless.nodes.frr_bgp_info), of all routers together.
+        An empty list is an error, because it would prove nothing.
       - Required without O(record).
     type: raw
   state:
     description:
-      - V(withdrawn) waits until the router has no path to the node any more.
+      - V(withdrawn) waits until the router has no more path to the node.
       - V(present) waits until all prefixes are forwarded to the node again.
-      - V(unused) waits until the kernel forwards no prefix to the node for which there is a fresh path over somebody
-        else. The node's own paths may stay, as they do after a C(graceful-shutdown).
-      - V(kept) watches the router until the node's agent has been away and all prefixes are present again, and fails as
-        soon as one is lost meanwhile.
+      - V(unused) waits until the kernel forwards a prefix to the node only if there is no fresh path over another next
+        hop. The node's own paths may stay, as they do after a C(graceful-shutdown).
+      - V(kept) watches the router until the node's agent has been away and all prefixes are present again. It fails as
+        soon as a prefix is lost.
     type: str
     choices: [withdrawn, present, unused, kept]
     required: true
   forwarded:
     description:
-      - Of O(prefixes) those that the kernel has to forward to the node for O(state=present), in the same form. The
-        others only have to be in BGP, for instance because they were never installed, as another route was better.
+      - The part of O(prefixes) that the kernel has to forward to the node for O(state=present), in the same form. The
+        others only have to be in BGP. For instance they were never installed, because another route was better.
       - By default all.
     type: raw
   sessions:
     description:
-      - The sessions that have to be up for O(state=present), also if the router doesn't list them now, as FRR doesn't
-        list dynamic neighbours that are down.
-      - Each with its C(address) and, unless it is V(default), its C(vrf), as in
+      - The sessions that have to be up for O(state=present), even if the router doesn't list them now. FRR doesn't list
+        dynamic neighbours that are down.
+      - Each has its C(address) and, unless it is V(default), its C(vrf), as in
         RV(hitless.nodes.frr_bgp_info#module:neighbors).
-      - By default all that the router lists, has not shut, and that carry a family of the prefixes.
+      - By default all sessions that the router lists and has not shut, if they carry a family of the prefixes.
     type: list
     elements: dict
   vrfs:
     description:
-      - The VRFs to look at, where O(prefixes) is a list; otherwise they are the keys of O(prefixes).
+      - The VRFs to look at if O(prefixes) is a list. Otherwise the keys of O(prefixes) are the VRFs.
     type: list
     elements: str
     default: [default]
   timeout:
     description:
       - Seconds after which the wait fails.
-      - Must be longer than the node's graceful-restart time (120 s by default in Cilium) and its hold time together.
+      - Must be longer than the node's graceful-restart time (Cilium's default is 120 s) plus its hold time.
     type: float
     default: 300
   begin:
     description:
-      - Seconds within which a session with the node has to go down for O(state=kept). If none does, whether the routes
-        would have been kept isn't known, which is a failure.
+      - Seconds within which a session with the node has to go down for O(state=kept). If none does, it isn't known
+        whether the routes would have been kept. That is a failure.
     type: float
     default: 120
   settle:
@@ -105,9 +106,9 @@ options:
     default: 2
   held:
     description:
-      - Seconds for which the state is known to have held before, as an earlier wait on the same router saw it, see the
-        filter P(hitless.nodes.held_seconds#filter). They count towards O(settle) if the first look finds it, too.
-      - So that several routers settle at the same time, and all are looked at once more when the last one is done.
+      - Seconds for which an earlier wait on the same router saw the state hold. See the filter
+        P(hitless.nodes.held_seconds#filter). They count towards O(settle) if the first look finds the state, too.
+      - With it, several routers settle at the same time, and each is looked at once more when the last one is done.
     type: float
     default: 0
   interval:
@@ -117,13 +118,13 @@ options:
     default: 0.25
   vtysh:
     description:
-      - The path of C(vtysh), with arguments where the system needs them, for instance C(/usr/bin/vtysh -N blue)
-        for an FRR that runs in a path space.
-      - By default it is searched for in E(PATH).
+      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
+        C(/usr/bin/vtysh -N blue).
+      - By default the module finds it in E(PATH).
     type: str
     default: vtysh
   _names:
-    description: What the inventory calls node and router. Set by the action plugin, not for playbooks.
+    description: The inventory names of node and router. The action plugin sets it. Not for playbooks.
     type: dict
 seealso:
   - module: hitless.nodes.frr_bgp_info
@@ -143,7 +144,7 @@ EXAMPLES = r"""
   ignore_unreachable: true
   register: withdrawal
 
-- name: Stop if a router couldn't be reached, since its routes are unknown then
+- name: Stop if a router couldn't be reached, because its routes are then unknown
   ansible.builtin.fail:
     msg: "Unreachable, so its routes are unknown: {{ item.item }}"
   loop: "{{ withdrawal.results }}"
@@ -216,47 +217,47 @@ remaining:
       type: str
       sample: ipv4
     prefix:
-      description: The prefix. V(*) stands for prefixes outside of O(prefixes), and for a whole session.
+      description: The prefix. V(*) means prefixes outside of O(prefixes), or a whole session.
       type: str
       sample: 198.51.100.10/32
     next_hop:
-      description: The node's address that is the next hop, V(null) where there is none.
+      description: The node's address that is the next hop. V(null) if there is none.
       type: str
       sample: 192.0.2.13
     where:
       description:
         - V(bgp) for a BGP path, V(fib) for the kernel's forwarding table, V(session) for a session that is down,
-          V(unknown) where the router gave no usable answer.
+          V(unknown) if the router gave no usable answer.
       type: str
       sample: bgp
     stale:
-      description: Whether the path is kept by graceful restart only.
+      description: Whether only graceful restart keeps the path.
       type: bool
       sample: true
     from:
-      description: The neighbour that sent the path, where O(state=withdrawn) and it is known.
+      description: The neighbour that sent the path, with O(state=withdrawn) and if it is known.
       type: str
       sample: 192.0.2.13
     paths:
-      description: The number of paths, where RV(remaining[].prefix=*).
+      description: The number of paths, if RV(remaining[].prefix=*).
       type: int
       sample: 4
     state:
-      description: The state of the session, where it isn't up.
+      description: The state of the session, if it isn't up.
       type: str
       sample: Idle
 seconds:
-  description: Seconds until the state first held (then it settled), or that were waited in vain.
+  description: Seconds until the state first held (then it settled). If it never held, the seconds waited.
   type: float
   returned: always
   sample: 20.4
 families:
-  description: Seconds until nothing of each family was in the way any more. Empty in check mode.
+  description: For each family, seconds until nothing of it was left to wait for. Empty in check mode.
   type: dict
   returned: success
   sample: {ipv4: 20.4, ipv6: 20.4}
 settled:
-  description: Whether the state held for O(settle) seconds. Never in check mode, which looks once.
+  description: Whether the state held for O(settle) seconds. Always false in check mode, which looks once.
   type: bool
   returned: always
   sample: true

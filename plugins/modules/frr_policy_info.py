@@ -10,9 +10,9 @@ module: frr_policy_info
 short_description: Read what an FRR router is configured to accept, and what it did with some prefixes
 version_added: 0.1.0
 description:
-  - Runs on the router and reads neighbours, route-maps and prefix-lists of its running configuration, how FRR was
-    started, and of some prefixes all BGP paths and zebra's routes.
-  - A password in the configuration is never returned, only that there is one.
+  - Runs on the router. Reads neighbours, route-maps and prefix-lists of its running configuration, and how FRR was
+    started. For the given prefixes, reads all BGP paths and zebra's routes.
+  - A password in the configuration is never returned. The result only says that there is one.
   - What can't be read is an error, never an empty list.
   - The role P(hitless.nodes.doctor#role) uses it, together with M(hitless.nodes.frr_bgp_info).
 requirements:
@@ -26,22 +26,22 @@ options:
   prefixes:
     description:
       - Prefixes to look up in BGP and in zebra.
-      - By default none is looked up.
+      - By default no prefix is looked up.
     type: list
     elements: str
     default: []
   vrfs:
     description:
       - The VRFs to look in. Each must have a BGP instance.
-      - By default the one without a name of its own.
+      - By default the default VRF.
     type: list
     elements: str
     default: [default]
   vtysh:
     description:
-      - The path of C(vtysh), with arguments where the system needs them, for instance C(/usr/bin/vtysh -N blue)
-        for an FRR that runs in a path space.
-      - By default it is searched for in E(PATH).
+      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
+        C(/usr/bin/vtysh -N blue).
+      - By default the module finds it in E(PATH).
     type: str
     default: vtysh
 seealso:
@@ -52,7 +52,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What do the routers make of a VIP?
+- name: Read what the routers do with a VIP
   hitless.nodes.frr_policy_info:
     prefixes: [198.51.100.10/32]
   delegate_to: "{{ item }}"
@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 router:
-  description: The router's host name, as it says itself.
+  description: The host name that the router itself reports.
   type: str
   returned: success
   sample: tor-1
@@ -73,7 +73,7 @@ addresses:
   returned: success
   sample: [{"address": "192.0.2.1", "interface": "eth0", "network": "192.0.2.0/24"}]
 configuration:
-  description: What its running configuration says of BGP.
+  description: The BGP part of its running configuration.
   type: dict
   returned: success
   contains:
@@ -84,13 +84,13 @@ configuration:
       type: list
       elements: dict
     route_maps:
-      description: Entries of each route-map in their order.
+      description: The entries of each route-map, in order.
       type: dict
     prefix_lists:
-      description: Family, then name, then entries in their order.
+      description: The entries by family and name, in order.
       type: dict
 paths:
-  description: BGP's paths to the prefixes asked for, whatever their next hop.
+  description: BGP's paths to the given prefixes, with any next hop.
   type: list
   elements: dict
   returned: success
@@ -104,7 +104,7 @@ paths:
       valid: true
       vrf: default
 rib:
-  description: Zebra's routes to the prefixes asked for, of all protocols.
+  description: Zebra's routes to the given prefixes, of all protocols.
   type: list
   elements: dict
   returned: success
@@ -116,17 +116,17 @@ rib:
       selected: true
       vrf: default
 listen_port:
-  description: The port on which bgpd listens, V(0) where it doesn't. V(null) where that can't be seen.
+  description: The port on which bgpd listens. V(0) if it doesn't listen. V(null) if that can't be seen.
   type: int
   returned: success
   sample: 179
 v6_rr_semantics:
-  description: Whether zebra was started with C(--v6-rr-semantics). V(null) where that can't be seen.
+  description: Whether zebra was started with C(--v6-rr-semantics). V(null) if that can't be seen.
   type: bool
   returned: success
   sample: true
 unit:
-  description: What systemd starts C(frr.service) after and before. V(null) where there is no such unit.
+  description: What systemd starts C(frr.service) after and before. V(null) if there is no such unit.
   type: dict
   returned: success
   sample: {"after": [network-pre.target], "before": [multi-user.target]}

@@ -10,16 +10,16 @@ module: image_pull
 short_description: Put images on nodes and prove that they are there
 version_added: 0.1.0
 description:
-  - Has nodes pull images by a DaemonSet of its own, O(parallel) nodes at a time. Waits until every node has proven that
-    it has them.
-  - An agent's restart must not wait for its image, since the routers keep the routes for a limited time only.
-  - The proof is the digest in the status of a container that was made of the image. Where a runtime names the image of
-    its platform and the reference names the list of all platforms, the Node's list of images has to have both.
-  - A container of the DaemonSet does nothing. Where the image has no such command, it can't start, but has been given
-    its image all the same.
-  - The DaemonSet runs on the nodes' network and tolerates everything. So it also works where Cilium doesn't.
-  - It is removed at the end, after a failure, too, unless O(hold) keeps it. What a killed run has left is found by its
-    name, and gone on with or removed.
+  - Makes nodes pull images by its own DaemonSet, O(parallel) nodes at a time. Waits until every node has proven that it
+    has them.
+  - An agent's restart must not wait for its image, because the routers keep the routes only for a limited time.
+  - The proof is the digest in the status of a container that was made from the image. A runtime may name the image of
+    its platform while the reference names the list of all platforms. Then the Node's list of images must have both.
+  - A container of the DaemonSet does nothing. If the image lacks O(command), the container can't start, but the node
+    has pulled its image all the same.
+  - The DaemonSet runs on the nodes' network and tolerates everything. So it also works on a node where Cilium doesn't.
+  - The DaemonSet is removed at the end, and also after a failure, unless O(hold) keeps it. The module finds what a
+    killed run has left by its name. It continues with that or removes it.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -29,15 +29,16 @@ extends_documentation_fragment:
 options:
   images:
     description:
-      - The images as pods name them. With a digest, exactly this content is proven. With a tag only, all nodes have to
+      - The images as pods name them. With a digest, exactly this content is proven. With only a tag, all nodes must
         have the same content.
       - Required with O(state=present).
     type: list
     elements: str
   state:
     description:
-      - V(present) puts the images on the nodes, V(absent) removes the DaemonSet and the pods that
-        M(hitless.nodes.agent_restart) may have left. The images themselves stay on the nodes.
+      - V(present) puts the images on the nodes.
+      - V(absent) removes the DaemonSet and the pods that M(hitless.nodes.agent_restart) may have left. The images
+        themselves stay on the nodes.
     type: str
     choices: [present, absent]
     default: present
@@ -48,24 +49,24 @@ options:
     elements: str
   node_selector:
     description:
-      - Label selector of the Nodes, if O(nodes) isn't given. Empty for all.
+      - Label selector of the Nodes, if O(nodes) isn't given. Empty means all Nodes.
     type: str
     default: kubernetes.io/os=linux
   allow_missing:
     description:
-      - Names of Nodes on which a failure is a warning only.
+      - Names of Nodes on which a failure is only a warning.
     type: list
     elements: str
     default: []
   hold:
     description:
-      - Whether the DaemonSet stays afterwards. As long as it does, the images are in use, and no kubelet removes them
-        to make room. Run it with O(state=absent) in the end.
+      - Whether the DaemonSet stays afterwards. While it is there, the images are in use, and no kubelet removes them to
+        make room. Run the module with O(state=absent) at the end.
     type: bool
     default: false
   namespace:
     description:
-      - Namespace for the DaemonSet. It has to allow pods on the nodes' network, as that of Cilium's agents does.
+      - Namespace for the DaemonSet. It must allow pods on the nodes' network, as the namespace of Cilium's agents does.
     type: str
     default: kube-system
   name:
@@ -87,17 +88,17 @@ options:
     default: [sleep, "86400"]
   parallel:
     description:
-      - How many nodes pull at the same time. Nodes whose list has all images already don't count.
+      - How many nodes pull at the same time. Nodes whose list already has all images don't count.
     type: int
     default: 20
   retries:
     description:
-      - How often a pull that failed is tried again, by a new pod.
+      - How often a failed pull is tried again, by a new pod.
     type: int
     default: 2
   retry_delay:
     description:
-      - Seconds between a failed pull and the next try. The kubelet tries by itself meanwhile.
+      - Seconds between a failed pull and the next try. Meanwhile the kubelet also tries by itself.
     type: float
     default: 10.0
   node_timeout:
@@ -107,12 +108,12 @@ options:
     default: 600.0
   timeout:
     description:
-      - Seconds that all of it may take.
+      - Seconds that all pulls together may take.
     type: float
     default: 3600.0
   takeover:
     description:
-      - Whether to go on in the place of another run, on another machine, that is certainly over.
+      - Whether to continue in place of another run on another machine. Only if that run is certainly over.
     type: bool
     default: false
 seealso:
@@ -138,16 +139,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The images, with what was proven of them.
+  description: The images, each with its proof.
   type: list
   elements: dict
   returned: success, or when nodes don't have the images
   contains:
     image:
-      description: As it was asked for.
+      description: The image as in O(images).
       type: str
     digests:
-      description: The digests that the nodes have. More than one only where a tag is another image for each platform.
+      description: The digests that the nodes have. There is more than one only if a tag has an image for each platform.
       type: list
       elements: str
     nodes:
@@ -155,8 +156,9 @@ images:
       type: int
     proven_by:
       description:
-        - On how many of them it was the status of the C(pod), the list of the C(node), or the C(reference) alone (a
-          container that could not even be made, of an image named by its digest).
+        - The number of nodes by kind of proof. C(pod) is the status of the pod, and C(node) is the Node's list.
+          C(reference) is the reference alone. That is a container that could not even be made, from an image that is
+          named by its digest.
       type: dict
   sample:
     - image: quay.io/cilium/cilium:v1.19.1
@@ -164,7 +166,7 @@ images:
       nodes: 500
       proven_by: {pod: 500}
 nodes:
-  description: What became of each node. In check mode what would.
+  description: The result for each node. In check mode, what would happen.
   type: list
   elements: dict
   returned: success, or when nodes don't have the images
@@ -177,10 +179,10 @@ nodes:
       type: str
     result:
       description:
-        - V(pulled), V(present) (it was there before), V(failed), or V(missing) (failed, and in O(allow_missing)).
+        - V(pulled), V(present) (it was there before), V(failed), or V(missing) (failed, but in O(allow_missing)).
       type: str
     present_before:
-      description: Whether the Node's list had all images before. V(null) where it may be cut off.
+      description: Whether the Node's list had all images before. V(null) if the list may be cut off.
       type: bool
     seconds:
       description: How long it took.
@@ -212,7 +214,7 @@ missing_nodes:
   returned: success, or when nodes don't have the images
   sample: []
 daemonset:
-  description: The DaemonSet that was kept, V(null) if none was.
+  description: The DaemonSet that was kept. V(null) if none was.
   type: str
   returned: success
   sample: kube-system/hitless-image-pull

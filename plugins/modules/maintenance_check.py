@@ -10,14 +10,14 @@ module: maintenance_check
 short_description: Check all that a playbook of this collection was asked for, before it changes anything
 version_added: 0.1.0
 description:
-  - Checks the variables of the run, and those of each node that C(target) matches, by the specifications of every role
-    that the run will use. Types, choices, ranges, paths, label selectors, windows, and rules that concern several
+  - Checks the variables of the run and of each node that C(target) matches. It uses the specifications of every role
+    that the run will use. It checks types, choices, ranges, paths, label selectors, windows, and rules over several
     variables.
-  - A variable that begins like one of this collection's, and that no playbook or role has, is refused with the nearest
-    name that there is. One of the inventory is only refused if it is nearly the same as one of ours.
-  - All that is wrong is said at once, in one line.
-  - Says so, too, if the Python of the host that it runs on lacks the package C(kubernetes), which all modules about
-    nodes need.
+  - Refuses a variable that begins like one of this collection's, but that no playbook or role has. The message has the
+    nearest real name. A variable of the inventory is only refused if it is nearly the same as a real one.
+  - Reports all problems at once, in one line.
+  - Also reports if the Python of the host that it runs on lacks the package C(kubernetes). All modules about nodes need
+    it.
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
@@ -28,7 +28,7 @@ attributes:
 options:
   direction:
     description:
-      - What the run is for. It decides which roles' variables are checked.
+      - The purpose of the run. It decides which roles' variables are checked.
       - V(doctor) and V(status) need no C(target).
     type: str
     choices: [maintenance, out, in, probe, upgrade, doctor, status]
@@ -52,7 +52,7 @@ hosts:
   returned: success
   sample: [worker-3]
 nodes:
-  description: The names of the Nodes of these hosts, C(node_name) of each or its inventory name.
+  description: The names of the Nodes of these hosts. That is C(node_name) of each host, or its inventory name.
   type: list
   elements: str
   returned: success

@@ -11,10 +11,9 @@ short_description: Report what happened to a node, in the terminal and in files 
 version_added: 0.1.0
 description:
   - Says what happened to a node, with phases, durations, routers, what was restored, and what a prober lost.
-  - Prints a summary, and writes the same as JSON and as one HTML page without external parts. A file is there as a
-    whole or not at all.
-  - Of a node that was refused, or was never claimed, there is nothing to report. RV(line) says why it failed in any
-    case.
+  - Prints a summary. Writes the same as JSON and as one HTML page without external parts. A file is written completely
+    or not at all.
+  - There is no report for a node that was refused or never claimed. RV(line) always says why it failed.
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reporter
@@ -22,8 +21,7 @@ options:
   state:
     description:
       - With V(written), reports what happened to O(node).
-      - With V(redrawn), reports once more what the JSON file O(report) says, with the figures of a prober that ended
-        later.
+      - With V(redrawn), reports again what the JSON file O(report) says, with the figures of a prober that ended later.
       - With V(writable), only makes sure that a report can be written to O(folder), before there is one.
     type: str
     choices: [written, redrawn, writable]
@@ -39,76 +37,77 @@ options:
     choices: [maintenance, out, in, probe, upgrade]
   sources:
     description:
-      - Results of M(hitless.nodes.node_claim) and records. The one with the longest history counts.
+      - Results of M(hitless.nodes.node_claim), or records. The one with the longest history counts.
     type: list
     elements: dict
     default: []
   failure:
     description:
-      - What failed. Empty where nothing did. C(task) and C(reason) say what and why.
-      - C(end) says how the node was left. V(refused) means that nothing was changed, V(put back) that it is as it was,
-        V(left) that putting it back failed, with the reason as C(left), V(stopped) that it stays out of service,
-        V(held) that its agent's restart had begun, V(lost) that its record is gone or another run's, and V(unread) that
-        how far it came could not be read, with the reason as C(left).
+      - What failed. Empty if nothing did. C(task) and C(reason) say what and why.
+      - C(end) says how the node was left. V(refused) means that nothing was changed. V(put back) means that it is as it
+        was before. V(left) means that it could not be put back. V(stopped) means that it stays out of service. V(held)
+        means that its agent's restart had begun. V(lost) means that its record is gone or belongs to another run.
+        V(unread) means that its progress could not be read.
+      - With V(left) and V(unread), C(left) has the reason.
     type: dict
     default: {}
   undone:
     description:
-      - Which routes are not back although the node was put back, in words.
+      - The routes that are not back although the node was put back, in words.
     type: str
     default: ""
   target:
     description:
-      - What the run was asked for, for the command in the last line of an upgrade that failed.
+      - The target of the run. The last line of a failed upgrade has it in its command.
     type: str
     default: ""
   untouched:
     description:
-      - The hosts after this one whose nodes were not claimed, for the last line of an upgrade that failed.
+      - The hosts after this one whose nodes were not claimed. For the last line of a failed upgrade.
     type: list
     elements: str
     default: []
   claimed:
     description:
-      - Result of M(hitless.nodes.node_claim). Check mode tells from it what would be done.
+      - Result of M(hitless.nodes.node_claim). In check mode it shows what would be done.
     type: dict
     default: {}
   info:
     description:
-      - Result of M(hitless.nodes.node_info), for the same.
+      - Result of M(hitless.nodes.node_info), for the same purpose.
     type: dict
     default: {}
   drained:
     description:
-      - Result of M(hitless.nodes.node_drain), for the same. Not needed on the way back.
+      - Result of M(hitless.nodes.node_drain), for the same purpose. Not needed on the way back.
     type: dict
     default: {}
   action:
     description:
-      - What happens to the node while it is out of service, for the same.
+      - What happens to the node while it is out of service, for the same purpose.
     type: str
     choices: [poweroff, reboot, none, pause]
     default: poweroff
   estimates:
     description:
       - Two estimates of M(hitless.nodes.node_claim) and M(hitless.nodes.node_estimate), each with C(seconds),
-        C(unbounded) and C(reason), to be printed beside what was measured on the routers. By default that isn't printed
-        by family.
+        C(unbounded) and C(reason). They are printed beside what was measured on the routers for each family.
+      - By default the times of each family are not printed.
     type: dict
     suboptions:
       routers:
         description:
-          - The one from what the routers had negotiated.
+          - The estimate from what the routers had negotiated.
         type: dict
         required: true
       cilium:
         description:
-          - The one from what Cilium alone knows.
+          - The estimate from what Cilium alone knows.
         type: dict
         required: true
   probe:
     description:
-      - Path, on the controller, of the JSON file of a prober that ran meanwhile. Empty where none did.
+      - Path, on the controller, of the JSON file of a prober that ran during the maintenance. Empty if none did.
     type: path
     default: ""
   report:
@@ -125,7 +124,7 @@ options:
     default: ""
   name:
     description:
-      - Name of the two files, without extension. Empty means the node and the time at which it began.
+      - Name of the two files, without extension. Empty means the node's name and the time when its maintenance began.
     type: str
     default: ""
 seealso:
@@ -166,7 +165,7 @@ EXAMPLES = r"""
   ansible.builtin.fail:
     msg: "{{ maintenance_reported.line }}"
 
-- name: Report once more, with what a prober has lost
+- name: Report again, with what a prober has lost
   hitless.nodes.maintenance_report:
     state: redrawn
     report: reports/worker-3-20260302T220001Z.json
@@ -177,7 +176,7 @@ EXAMPLES = r"""
 RETURN = r"""
 summary:
   description:
-    - What is in the JSON file. Empty where there is nothing to report, and with O(state=writable).
+    - The content of the JSON file. Empty if there is nothing to report, and with O(state=writable).
     - L(docs/variables.md, https://github.com/hitless/nodes/blob/main/docs/variables.md) names the keys.
   type: dict
   returned: success
@@ -188,7 +187,7 @@ summary:
     seconds: 62.9
     failure:
 line:
-  description: What failed and why, how the node was left, and what now, in one line. Empty if nothing failed.
+  description: What failed and why, how the node was left, and what to do now, in one line. Empty if nothing failed.
   type: str
   returned: success
   sample: "worker-3: 2 of 14 prefixes are still on router tor-1 after 300 s; the node was put back as it was"

@@ -10,36 +10,36 @@ module: maintenance_window
 short_description: Say whether there is time for one more node
 version_added: 0.1.0
 description:
-  - Compares a window and a deadline with the clock, and what is left of them with the longest time that a node has
-    taken.
-  - Where there is no more time, prints which nodes are done and the command for the rest.
-  - In check mode there is always time, since nothing is begun.
+  - Compares a window and a deadline with the clock. Compares the time that is left with the longest time that a node
+    has taken.
+  - If there is no more time, prints which nodes are done and the command for the rest.
+  - In check mode there is always time, because nothing is begun.
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reporter
 options:
   window:
     description:
-      - When nodes may be begun, with C(start) and C(end) (times of day), C(days) (those on which it begins) and C(tz),
-        or a list of such windows. By default at any time.
+      - When nodes may be begun, or a list of such windows. By default at any time.
+      - C(start) and C(end) are times of day. C(days) are the days on which the window begins. C(tz) is the time zone.
     type: raw
   deadline:
     description:
-      - A moment (RFC 3339, with time zone) by which a node must have ended. By default there is none.
+      - The moment (RFC 3339, with time zone) by which a node must be finished. By default there is none.
     type: raw
   expected:
     description:
-      - Seconds that a node takes, as long as none was measured. V(0) means that it isn't known.
+      - Seconds that a node takes. Used until a node was measured. V(0) means that it isn't known.
     type: float
     default: 0
   hosts:
     description:
-      - Inventory names of all nodes of the run, to say which of them are done. By default nothing is printed.
+      - Inventory names of all nodes of the run, to print which of them are done. By default nothing is printed.
     type: list
     elements: str
   results:
     description:
-      - Of each of O(hosts) the result of M(hitless.nodes.maintenance_report), empty where there is none yet.
+      - For each of O(hosts), the result of M(hitless.nodes.maintenance_report). Empty if there is none yet.
     type: list
     elements: dict
     default: []
@@ -49,7 +49,7 @@ options:
     type: str
   resume_options:
     description:
-      - What else has to be said on its command line.
+      - More options for its command line.
     type: str
     default: ""
 seealso:

@@ -10,20 +10,20 @@ module: node_bgp
 short_description: Take a node out of Cilium's BGP control plane by its label, and put it back
 version_added: 0.1.0
 description:
-  - Flips the label by which a CiliumBGPClusterConfig (or a legacy CiliumBGPPeeringPolicy) selects the node, and
-    waits until Cilium has acted on it inside Kubernetes.
-  - The label travels hop by hop. The Node has it; the agent on the node copies it to the CiliumNode; the operator
-    deletes or creates the node's CiliumBGPNodeConfig; the agent closes or opens its sessions. Each hop has its own
+  - Flips the label by which a CiliumBGPClusterConfig (or a legacy CiliumBGPPeeringPolicy) selects the node. Then waits
+    until Cilium has acted on it inside Kubernetes.
+  - The label travels hop by hop. The Node has it. The agent on the node copies it to the CiliumNode. The operator
+    deletes or creates the node's CiliumBGPNodeConfig. The agent closes or opens its sessions. Each hop has its own
     deadline.
-  - Whether the routers have withdrawn the routes is asked on the routers, see M(hitless.nodes.frr_bgp_wait).
-  - Which label that is, is computed from all selectors. See RV(hitless.nodes.node_info#module:bgp.problems) for what
-    is refused.
-  - A label that doesn't arrive is a failure that names the hop (Node, CiliumNode, NodeConfig, sessions), its cause and
-    its remedy.
-  - Somebody who sets the label back during the wait (GitOps) is noticed, and named where the API server knows the name.
-    So is another config that takes the node over after the flip.
-  - Refuses to take a node out while cilium-operator is down, since nobody would follow the label. One that was evicted
-    from the node a moment ago has O(timeout) to be back elsewhere.
+  - Only the routers can say whether they have withdrawn the routes. See M(hitless.nodes.frr_bgp_wait).
+  - The module computes from all selectors which label to flip. See RV(hitless.nodes.node_info#module:bgp.problems) for
+    what is refused.
+  - If the label doesn't arrive, the failure names the hop (Node, CiliumNode, NodeConfig, sessions), its cause and its
+    remedy.
+  - If somebody sets the label back during the wait (GitOps), the failure names who did, if the API server knows it.
+    It also names another config that takes the node over after the flip.
+  - Refuses to take a node out while cilium-operator is down, because nothing would follow the label. An operator that
+    was just evicted from the node has O(timeout) to be back on another node.
   - Refuses a node that another run holds.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -39,45 +39,47 @@ options:
     required: true
   state:
     description:
-      - V(withdrawn) gives the label the value with which nothing selects the node. A label that has it is left alone.
-      - V(announced) gives it back exactly what it had before the claim, be that a value or absence. A node without a
-        record
-        gets the value that selects it.
+      - V(withdrawn) gives the label the value with which nothing selects the node. A label that already has it is left
+        alone.
+      - V(announced) restores exactly what was there before the claim, a value or no label. A node without a record gets
+        the value that selects it.
     type: str
     choices: [withdrawn, announced]
     required: true
   label:
     description:
       - Name of the label.
-      - By default it is the record's, and without a record it is computed. Say it where several labels would do,
-        or where a selector asks only that the label exists and it is therefore to be removed.
+      - By default it is the record's. Without a record it is computed. Set it if several labels would do, or if a
+        selector only asks that the label exists, so that it has to be removed.
     type: str
   label_value:
     description:
-      - The value that takes the node out. It is tried on the selectors first, and refused if one of them still selects.
-      - By default V(false) where the selector wants V(true), and otherwise the label is removed.
-      - Booleans become C(true) and C(false). Numbers, dates and lists are refused, because nobody knows how they
+      - The value that takes the node out. It is first tried on the selectors, and refused if one of them still selects
+        the node.
+      - By default it is V(false) if the selector wants V(true). Otherwise the label is removed.
+      - Booleans become C(true) and C(false). Numbers, dates and lists are refused, because YAML doesn't keep how they
         were written.
     type: raw
   sessions:
     description:
-      - How the last hop, the agent's own sessions, is looked at. On the way out only the agent can say that it has
-        closed them. It is asked by a command in its container, for which the rights to C(get) and C(create)
-        C(pods/exec) in O(cilium_namespace) are needed. On the way in the status of the CiliumBGPNodeConfig is asked
-        first.
-      - V(auto) asks. An agent that can't be asked is passed, after some seconds if it may be only busy, since the
-        routers have the last word; the hop then says why it is unknown. On the way in the hop isn't waited for, because
-        routers may take their time.
-      - With V(required), what is unknown or isn't as wanted at the hop's deadline is a failure, on both ways.
-      - With V(ignored), nobody is asked.
+      - How to check the last hop, the agent's own sessions.
+      - On the way out only the agent can say that it has closed them. It is asked by a command in its container. This
+        needs the rights to C(get) and C(create) C(pods/exec) in O(cilium_namespace).
+      - On the way in, the status of the CiliumBGPNodeConfig is read first.
+      - V(auto) asks the agent. If it can't be asked, the hop is passed, because the routers have the last word. The hop
+        then says why it is unknown. An agent that may only be busy gets some seconds. On the way in the hop isn't
+        waited for, because routers may take their time.
+      - With V(required) it is a failure, on both ways, if the sessions are unknown or not as wanted at the hop's
+        deadline.
+      - With V(ignored) the hop isn't checked.
     type: str
     choices: [auto, required, ignored]
     default: auto
   evidence:
     description:
-      - What is going to prove that the routes are gone or back. A node that was claimed with another one is refused,
-        because its record holds what was before by one kind of evidence only.
-      - By default whatever the record was made for.
+      - What will prove that the routes are gone or back. A node that was claimed with other evidence is refused,
+        because its record has the previous state by one kind of evidence only.
+      - By default the evidence of the record.
     type: str
     choices: [router, cilium, estimate]
   cilium_namespace:
@@ -87,7 +89,7 @@ options:
     default: kube-system
   timeout:
     description:
-      - Seconds that each hop may take, from when the one before was passed. Cilium takes a few for all of them.
+      - Seconds that each hop may take after the previous one. Cilium takes a few seconds for all of them.
     type: float
     default: 30.0
 seealso:
@@ -110,7 +112,7 @@ EXAMPLES = r"""
     state: announced
   delegate_to: localhost
 
-- name: Take it out with a value of our own
+- name: Take it out with another value
   hitless.nodes.node_bgp:
     name: worker-3
     state: withdrawn
@@ -125,7 +127,7 @@ name:
   returned: success
   sample: worker-3
 label:
-  description: The label that was flipped. V(null) values mean that it is absent.
+  description: The label that was flipped. A value of V(null) means that it is absent.
   type: dict
   returned: success, or when the label didn't arrive
   contains:
@@ -133,7 +135,7 @@ label:
       description: Its name, V(null) if there was nothing to flip and no label could be told.
       type: str
     before:
-      description: Its value when the module came.
+      description: Its value when the module began.
       type: str
     after:
       description: Its value now (in check mode, what it would be).
@@ -151,14 +153,14 @@ routers_before:
   returned: success
   sample: [tor-1, tor-2]
 routers_changed:
-  description: The routers whose configuration this maintenance has changed, or was about to, and has not put back.
+  description: The routers whose configuration this maintenance has changed or was about to change, and not put back.
   type: list
   elements: str
   returned: success
   sample: []
 record:
   description:
-    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - The maintenance record as this module has just read or written it. V(null) if there is none.
     - Its keys are those of RV(hitless.nodes.node_claim#module:record).
   type: dict
   returned: success
@@ -187,7 +189,7 @@ hops:
       description: C(Node), C(CiliumNode), C(NodeConfig) or C(sessions).
       type: str
     ok:
-      description: Whether it is as wanted, V(null) if that is unknown.
+      description: Whether it is as wanted. V(null) if that is unknown.
       type: bool
     found:
       description: What is there.

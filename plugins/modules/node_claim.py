@@ -10,17 +10,16 @@ module: node_claim
 short_description: Claim a node for maintenance, note how far it is, and release it
 version_added: 0.1.0
 description:
-  - Keeps the maintenance record, one annotation on the Node. It says who holds the node, since when and how far,
-    and what was true before the first change (cordoned or not, the label's value or absence, the routes that each
-    router had), so that exactly that can be restored and an interrupted run can be continued.
-  - Every write carries the Node's resourceVersion. Of two runs that claim a node at once, one is refused.
-  - A record of the same run, or of the same user on the same machine whose process is gone, is continued.
-    Any other is left alone, unless O(takeover=true).
-  - The first claim is refused, with every reason found and before anything is written, when the node is unknown, when
-    Cilium's objects don't select it or no single label takes it out, when a router's answer is missing, when no
-    router has an established session with it, or when no router has a route to it.
-  - It is also refused when too few others announce one of its VIPs, or when O(evidence) rests on an estimate that has
-    no bound.
+  - Keeps the maintenance record, one annotation on the Node. It says who holds the node, since when, and in which
+    phase. It also says what was true before the first change. That is the cordon, the label's value or absence, and the
+    routes that each router had. So exactly that can be restored, and an interrupted run can continue.
+  - Every write carries the Node's resourceVersion. If two runs claim a node at once, one is refused.
+  - A record of the same run is continued. So is one of the same user on the same machine whose process is gone.
+    Any other record is left alone, unless O(takeover=true).
+  - The first claim is refused before anything is written, with all reasons at once. It is refused if the node is
+    unknown, if Cilium's objects don't select it, or if no single label takes it out. It is also refused if a router's
+    answer is missing, if no router has an established session with it, or if no router has a route to it.
+  - It is also refused if too few others announce one of its VIPs, or if O(evidence) uses an estimate that has no bound.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -35,65 +34,65 @@ options:
   state:
     description:
       - V(claimed) writes the record, or continues one.
-      - V(released) removes it. Refused unless the node is cordoned or not, and its label set or absent, as before
-        the claim.
+      - V(released) removes it. It is refused unless the cordon and the label are as they were before the claim.
     type: str
     choices: [claimed, released]
     default: claimed
   phase:
     description:
-      - How far the maintenance is now, noted in a record that exists.
-      - A phase that the record is past already is not noted again.
-      - V(withdrawn) and V(off) are refused when the label, which M(hitless.nodes.node_bgp) has set, was set otherwise
-        since then.
+      - The phase that the maintenance has reached now. It is noted in a record that exists.
+      - A phase that the record has already passed is not noted again.
+      - V(withdrawn) and V(off) are refused if somebody has changed the label after M(hitless.nodes.node_bgp) set it.
       - V(off) is noted before the power command. It is refused unless the record says that the node's routes are
         withdrawn, proven by O(evidence) or better.
-      - By default the phase stays what it is.
+      - By default the phase doesn't change.
     type: str
     choices: [claimed, drained, withdrawn, "off", "on", restarted, announced, schedulable, released]
   routes:
     description:
-      - What each router has of the node, as name of the router and result of M(hitless.nodes.frr_bgp_info).
-      - Required for the first claim. Ignored when there is a record, which has its own from before the first change.
+      - What each router has of the node. Each key is the name of a router, and each value its result of
+        M(hitless.nodes.frr_bgp_info).
+      - Required for the first claim. Ignored if there is a record, because that has them from before the first change.
     type: dict
   evidence:
     description:
-      - What is going to prove that the node's routes are gone and back, and therefore what a first claim has to keep.
+      - What will prove that the node's routes are gone and back. This decides what a first claim has to keep.
       - V(router) needs the routers' answers, O(routes).
-      - V(cilium) asks the node's agent by a command in its container what it announces (rights to C(get) and C(create)
-        C(pods/exec) in O(cilium_namespace)), and estimates for how long routers may keep that.
-      - V(estimate) is the same without the agent. Its sessions and numbers of routes come from the status of the
-        CiliumBGPNodeConfig, or where that is unknown from the agent.
-      - By default V(router) for a first claim. A record that was claimed with another one is not continued.
-      - With O(phase=off), the least that has to prove the withdrawal. By default what the node was claimed with.
+      - V(cilium) asks the node's agent what it announces, by a command in its container. This needs the rights to
+        C(get) and C(create) C(pods/exec) in O(cilium_namespace). It estimates for how long routers may keep the routes.
+      - V(estimate) does the same without that question. The sessions and numbers of routes come from the status of the
+        CiliumBGPNodeConfig, or from the agent if the status is unknown.
+      - By default V(router) for a first claim. A record that was claimed with other evidence is not continued.
+      - With O(phase=off), the weakest proof of the withdrawal that is accepted. By default the evidence of the claim.
     type: str
     choices: [router, cilium, estimate]
   estimate_override:
     description:
-      - Seconds to wait for where the estimate has no bound, which otherwise is refused. A bound is never made shorter.
-      - With O(evidence=router), where nothing is waited for by estimate, any number above 0 allows a claim although
-        long-lived graceful restart is negotiated.
+      - Seconds to wait if the estimate has no bound. Without it such a claim is refused. A bound is never made shorter.
+      - With O(evidence=router) no estimate is waited for. Any number above 0 then allows a claim although long-lived
+        graceful restart is negotiated.
     type: int
     default: 0
   min_announcers:
     description:
-      - How many others must announce each VIP that the node announces, as the routers (or, with O(evidence=cilium), the
-        agents of other nodes) have it now. A VIP is a prefix that holds an address of a Service.
+      - How many others must announce each VIP that the node announces. They are counted on the routers, or with
+        O(evidence=cilium) by the agents of other nodes. A VIP is a prefix that holds an address of a Service.
       - Other nodes that are claimed don't count until their agent has been restarted or they are announced again.
-      - A VIP that would be left with fewer, or with an unknown number, is refused and its Services are named.
-      - With V(0) nobody is counted.
+      - If a VIP would have fewer, or if their number is unknown, the claim is refused, and the message names its
+        Services.
+      - With V(0) nothing is counted.
     type: int
     default: 1
   label:
     description:
-      - Name of the label that is going to be flipped.
-      - By default it is computed from what selects the node. Say it where several labels would do,
-        or where a selector asks only that the label exists and it is therefore to be removed.
+      - Name of the label that will be flipped.
+      - By default it is computed from what selects the node. Set it if several labels would do, or if a selector only
+        asks that the label exists, so that it has to be removed.
     type: str
   takeover:
     description:
-      - Whether a record of somebody else is continued. Only for runs that are certainly over.
-      - A run whose process is seen alive on this machine is never taken over.
+      - Whether to continue the record of somebody else's run. Set it to V(true) only if that run is certainly over.
+      - A run that is alive on this machine is never taken over.
     type: bool
     default: false
   cilium_namespace:
@@ -103,7 +102,7 @@ options:
     default: kube-system
   note:
     description:
-      - What to keep beside phase and time in the record's history.
+      - What to keep in the record's history, besides phase and time.
     type: dict
 seealso:
   - module: hitless.nodes.node_info
@@ -160,7 +159,7 @@ resumed:
   sample: false
 record:
   description:
-    - The maintenance record on the Node, V(null) if there is none.
+    - The maintenance record on the Node. V(null) if there is none.
     - Annotation C(hitless.nodes/record), JSON.
   type: dict
   returned: success
@@ -175,16 +174,16 @@ record:
       description: When the holder last wrote the record.
       type: str
     phase:
-      description: How far the maintenance is.
+      description: The phase that the maintenance has reached.
       type: str
     before:
-      description: What was true before the first change, and is true again at the end.
+      description: What was true before the first change, and must be true again at the end.
       type: dict
     run:
-      description: Which process the holder is.
+      description: The process of the holder.
       type: dict
     history:
-      description: What happened, each with phase and time.
+      description: What happened, each entry with phase and time.
       type: list
       elements: dict
     version:
@@ -222,7 +221,7 @@ routers_before:
   returned: success
   sample: [tor-1, tor-2]
 routers_changed:
-  description: The routers whose configuration this maintenance has changed, or was about to, and has not put back.
+  description: The routers whose configuration this maintenance has changed or was about to change, and not put back.
   type: list
   elements: str
   returned: success
@@ -235,17 +234,17 @@ addresses:
   sample: [192.0.2.13, "2001:db8::13"]
 prefixes:
   description:
-    - The prefixes that any router had of the node when it was claimed, or that its agent announced. Empty with
-      O(evidence=estimate), if nobody named them.
+    - The prefixes that any router had of the node when it was claimed, or that its agent announced. They can be empty
+      with O(evidence=estimate).
   type: list
   elements: str
   returned: success
   sample: [198.51.100.10/32, "2001:db8:100::10/128"]
 withdrawal:
   description:
-    - For how long the routers may keep the node's routes once it is deselected, by what each session had negotiated
-      before the claim, or (O(evidence=cilium) and O(evidence=estimate)) by what Cilium knows. Estimated, not observed,
-      and often longer than what happens. V(null) for a node without a record.
+    - For how long the routers may keep the node's routes after it is deselected. It comes from what each session had
+      negotiated before the claim, or with O(evidence=cilium) and O(evidence=estimate) from what Cilium knows.
+    - It is estimated, not observed, and often longer than the real time. V(null) for a node without a record.
   type: dict
   returned: success
   contains:
@@ -253,10 +252,10 @@ withdrawal:
       description: The bound, V(null) where there is none.
       type: int
     unbounded:
-      description: Whether there is none, as with long-lived graceful restart of unknown length.
+      description: Whether there is no bound, as with long-lived graceful restart of unknown length.
       type: bool
     reason:
-      description: Which session it is of, and why.
+      description: Which session it comes from, and why.
       type: str
     overridden:
       description: Whether the seconds are those of O(estimate_override).
@@ -273,7 +272,7 @@ before:
   returned: success
   sample: {label: {key: enable-bgp, value: "true"}, unschedulable: false}
 history:
-  description: What happened, each with phase and time. When released, the whole of it.
+  description: What happened, each entry with phase and time. When released, the whole history.
   type: list
   elements: dict
   returned: success

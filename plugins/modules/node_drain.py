@@ -177,7 +177,7 @@ unschedulable:
   sample: true
 record:
   description:
-    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - The maintenance record as this module has just read or written it. V(null) if there is none.
     - Its keys are those of RV(hitless.nodes.node_claim#module:record).
   type: dict
   returned: success

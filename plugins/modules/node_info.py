@@ -181,7 +181,7 @@ bgp:
     selected: true
 record:
   description:
-    - The maintenance record on the Node, V(null) if there is none.
+    - The maintenance record on the Node. V(null) if there is none.
     - Annotation C(hitless.nodes/record), JSON.
   type: dict
   returned: success
@@ -196,16 +196,16 @@ record:
       description: When the holder last wrote the record.
       type: str
     phase:
-      description: How far the maintenance is.
+      description: The phase that the maintenance has reached.
       type: str
     before:
-      description: What was true before the first change, and is true again at the end.
+      description: What was true before the first change, and must be true again at the end.
       type: dict
     run:
-      description: Which process the holder is.
+      description: The process of the holder.
       type: dict
     history:
-      description: What happened, each with phase and time.
+      description: What happened, each entry with phase and time.
       type: list
       elements: dict
     version:

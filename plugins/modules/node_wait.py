@@ -113,7 +113,7 @@ node:
     unschedulable: false
 record:
   description:
-    - The maintenance record as this module has just read or written it, V(null) if there is none.
+    - The maintenance record as this module has just read or written it. V(null) if there is none.
     - Its keys are those of RV(hitless.nodes.node_claim#module:record).
   type: dict
   returned: success
