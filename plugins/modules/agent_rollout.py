@@ -180,13 +180,13 @@ nodes:
       type: bool
     planned:
       description:
-        - Whether it has an image of which O(images) has another version; with O(state=rolled_back), whether it is of
-          another template than the previous one. So, which agents a change that is still to come concerns.
+        - Whether a change that is still to come concerns the agent. It does if O(images) has another version of one of
+          its images. With O(state=rolled_back), it does if the agent runs another template than the previous one.
       type: bool
     restart:
       description:
-        - Whether it is to be restarted, because it isn't of the present template or not Ready, or (O(before_change))
-          because the change concerns it.
+        - Whether to restart it. The reason is that it runs another template than the present one, or isn't Ready. With
+          O(before_change), the reason is that the change concerns it.
       type: bool
   sample:
     - name: worker-3

@@ -20,8 +20,8 @@ description:
     what is refused.
   - If the label doesn't arrive, the failure names the hop (Node, CiliumNode, NodeConfig, sessions), its cause and its
     remedy.
-  - If somebody sets the label back during the wait (GitOps), the failure names who did, if the API server knows it.
-    It also names another config that takes the node over after the flip.
+  - The module notices if somebody sets the label back during the wait (GitOps). It names who did, if the API server
+    knows. It also notices another config that takes the node over after the flip.
   - Refuses to take a node out while cilium-operator is down, because nothing would follow the label. An operator that
     was just evicted from the node has O(timeout) to be back on another node.
   - Refuses a node that another run holds.
@@ -132,7 +132,7 @@ label:
   returned: success, or when the label didn't arrive
   contains:
     key:
-      description: Its name, V(null) if there was nothing to flip and no label could be told.
+      description: Its name. V(null) if there was nothing to flip and the label isn't known.
       type: str
     before:
       description: Its value when the module began.

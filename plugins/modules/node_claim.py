@@ -249,7 +249,7 @@ withdrawal:
   returned: success
   contains:
     seconds:
-      description: The bound, V(null) where there is none.
+      description: The bound. V(null) if there is none.
       type: int
     unbounded:
       description: Whether there is no bound, as with long-lived graceful restart of unknown length.

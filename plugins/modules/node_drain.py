@@ -11,18 +11,19 @@ short_description: Drain, cordon or uncordon a node
 version_added: 0.1.0
 description:
   - Evicts the pods of a node by the rules of C(kubectl drain), and waits until they are gone.
-  - Pods that mustn't be evicted are named all at once, with the option that would allow it, before anything is changed.
-  - Before the first change it looks ahead, see RV(forecast). In check mode that is the result. A pod that its
-    PodDisruptionBudget can never let go as it stands is a warning, and no refusal, since operators such as KubeVirt's
-    lift such a budget once an eviction is asked for.
-  - Evictions run concurrently. Behind a PodDisruptionBudget no more are asked for than it lets go; the next one follows
-    as soon as its status allows, which a watch tells. No pod is asked for more than once a second.
-  - A refusal that may pass (a budget, flow control, an admission webhook, a namespace that is being deleted) is tried
-    again until O(timeout). One that won't (a missing right) ends the drain when nothing else is left to do.
-  - A pod is gone when it is deleted or another one has its name. One watch tells; it survives restarts of the API
+  - Before any change it names all pods that must not be evicted, with the option that would allow it.
+  - Before the first change it looks ahead, see RV(forecast). In check mode that is the result. If a
+    PodDisruptionBudget can never allow the eviction of a pod as it is, that is a warning, not a refusal. Operators such
+    as KubeVirt's lift such a budget after an eviction was requested.
+  - Evictions run at the same time. The module requests no more evictions than a PodDisruptionBudget allows. The next
+    one follows as soon as the budget's status allows it, which a watch shows. No pod's eviction is requested more than
+    once a second.
+  - A refusal that may end (a budget, flow control, an admission webhook, a namespace that is being deleted) is tried
+    again until O(timeout). A refusal that won't end (a missing right) ends the drain when nothing else is left to do.
+  - A pod is gone when it is deleted or another one has its name. One watch shows this. It survives restarts of the API
     server.
-  - While it runs, there is a line every few seconds. The Node gets Events (C(DrainStarted), C(DrainBlocked) for each
-    PodDisruptionBudget, C(DrainFinished), C(DrainFailed)), which C(kubectl describe node) shows; without the right to
+  - While it runs, it prints a line every few seconds. The Node gets Events (C(DrainStarted), C(DrainBlocked) for each
+    PodDisruptionBudget, C(DrainFinished), C(DrainFailed)), which C(kubectl describe node) shows. Without the right to
     write them there is a warning.
   - A node that was cordoned before it was claimed is never uncordoned.
   - Refuses a node that another run holds. A node that nobody holds (M(hitless.nodes.node_claim)) may be drained.
@@ -48,56 +49,57 @@ options:
     default: drained
   ignore_daemonsets:
     description:
-      - Whether pods of DaemonSets are left where they are. By default they are a reason to refuse, as with kubectl,
-        since their DaemonSet would start them again at once.
+      - Whether pods of DaemonSets are left alone. By default they are a reason to refuse, as with kubectl, because
+        their DaemonSet would start them again at once.
     type: bool
     default: false
   delete_emptydir_data:
     description:
-      - Whether pods with emptyDir volumes are evicted. Their data is lost then. By default they are a reason to refuse.
+      - Whether pods with emptyDir volumes may be evicted. Their data is lost. By default they are a reason to refuse.
     type: bool
     default: false
   force:
     description:
-      - Whether pods without a controller are evicted. Nothing starts them elsewhere. By default they are a reason to
+      - Whether pods without a controller may be evicted. Nothing starts them again. By default they are a reason to
         refuse.
     type: bool
     default: false
   disable_eviction:
     description:
-      - Whether pods are deleted rather than evicted, which passes PodDisruptionBudgets over. Only for emergencies.
+      - Whether to delete pods instead of evicting them. This bypasses PodDisruptionBudgets. Only for emergencies.
     type: bool
     default: false
   grace_period:
     description:
       - Seconds that each pod gets to end. V(0) kills at once.
-      - By default what each pod asks for.
+      - By default each pod gets the time in its own spec.
     type: int
   timeout:
     description:
-      - Seconds that the whole drain may take. A timeout is a failure, which names what is left and why.
+      - Seconds that the whole drain may take. A timeout is a failure. It names which pods are left and why.
     type: float
     default: 300.0
   on_timeout:
     description:
-      - What becomes of the cordon when pods are left, at the timeout or because they can't be evicted at all.
+      - What happens to the cordon if pods are left, at the timeout or because they can't be evicted at all.
       - V(fail) leaves it.
-      - V(uncordon_and_fail) uncordons the node, but only if this drain has cordoned it, or the claim that the record
-        tells of found it schedulable.
+      - V(uncordon_and_fail) uncordons the node, but only if this drain has cordoned it, or if the record says that it
+        was schedulable at the claim.
     type: str
     choices: [fail, uncordon_and_fail]
     default: fail
   skip_wait_for_delete_timeout:
     description:
-      - Seconds. A pod that should have ended longer ago than that is passed by. For nodes whose kubelet is dead, and
-        only when the machine is certainly off.
+      - A pod that should have ended more than this many seconds ago is not waited for. Use it for a node whose kubelet
+        is dead, and only if the machine is certainly off.
       - By default (V(0)) every pod is waited for.
     type: int
     default: 0
   pod_selector:
     description:
-      - Label selector as for C(kubectl -l), such as V(app=web,tier in (front, back)). Other pods are left alone.
-      - By default all pods.
+      - Label selector of the pods to evict, as for C(kubectl -l), such as V(app=web,tier in (front, back)). Other pods
+        are left alone.
+      - By default all pods are evicted.
     type: str
     default: ''
   exclude_namespaces:
@@ -109,13 +111,13 @@ options:
   order:
     description:
       - V(any) evicts all pods at once.
-      - V(priority) goes by the pods' priority, the least important first; the next ones follow when these are gone.
+      - V(priority) evicts the least important pods first, and the next ones when these are gone.
     type: str
     choices: [any, priority]
     default: any
   max_parallel:
     description:
-      - How many evictions are asked for at the same time. Lower it to spare the API server.
+      - How many evictions are in progress at the same time. Lower it to spare the API server.
     type: int
     default: 20
 seealso:
@@ -134,7 +136,7 @@ EXAMPLES = r"""
     timeout: 600
   delegate_to: localhost
 
-- name: Look at what a drain of worker-3 would meet
+- name: See what a drain of worker-3 would meet
   hitless.nodes.node_drain:
     name: worker-3
     ignore_daemonsets: true
@@ -142,7 +144,7 @@ EXAMPLES = r"""
   delegate_to: localhost
   register: ahead
 
-- name: Drain worker-3 but for storage, the least important pods first, and let pods on it again if that fails
+- name: Drain worker-3 except storage, the least important pods first, and uncordon it if that fails
   hitless.nodes.node_drain:
     name: worker-3
     ignore_daemonsets: true
@@ -193,12 +195,12 @@ record:
     since: "2026-03-02T22:00:01.003Z"
     version: 1
 kept_cordoned:
-  description: Whether O(state=schedulable) left the node cordoned, because it was so before it was claimed.
+  description: Whether O(state=schedulable) left the node cordoned, because it was cordoned before the claim.
   type: bool
   returned: success
   sample: false
 pods:
-  description: What became of each pod of the node.
+  description: What happened to each pod of the node.
   type: list
   elements: dict
   returned: success, or when it wasn't drained
@@ -236,7 +238,7 @@ pending:
   returned: success, or when it wasn't drained
   sample: []
 budgets:
-  description: The PodDisruptionBudgets that kept pods for a while, or still do.
+  description: The PodDisruptionBudgets that delayed evictions, or still do.
   type: list
   elements: dict
   returned: success, or when it wasn't drained
@@ -257,13 +259,13 @@ budgets:
       description: How many of its pods are healthy.
       type: int
     desired_healthy:
-      description: How many have to be.
+      description: How many have to be healthy.
       type: int
     pods:
       description: How many pods it counts in all.
       type: int
     allowed:
-      description: How many may go now.
+      description: How many may be evicted now.
       type: int
     refusals:
       description: How many evictions it refused.
@@ -276,18 +278,18 @@ budgets:
        allowed: 0, refusals: 1, blocked_seconds: 9.82}
 forecast:
   description:
-    - What the drain met before its first change. The lists are empty for other states.
+    - What the drain found before its first change. The lists are empty for other states.
   type: dict
   returned: success, or when it wasn't drained
   contains:
     budgets:
       description:
-        - The PodDisruptionBudgets of pods that have to go, with the numbers as in RV(budgets), C(pods_here) (their
-          names), C(never) (whether it can let none go as it stands), and C(why).
+        - The PodDisruptionBudgets of the pods to evict, with the numbers as in RV(budgets). C(pods_here) has the names
+          of these pods. C(never) says whether the budget can allow no eviction as it is, and C(why) gives the reason.
       type: list
       elements: dict
     never:
-      description: The pods that can never go as things stand, each with C(namespace), C(name), C(budget), C(why).
+      description: The pods that can never be evicted as it is, each with C(namespace), C(name), C(budget), C(why).
       type: list
       elements: dict
     bare:
@@ -316,7 +318,7 @@ forecast:
     all_replicas_here:
       - {what: ReplicaSet kube-system/coredns-5d4b, pods: [kube-system/coredns-5d4b-x1, kube-system/coredns-5d4b-x2]}
 refused:
-  description: The pods that mustn't be evicted.
+  description: The pods that must not be evicted.
   type: list
   elements: str
   returned: when pods mustn't be evicted

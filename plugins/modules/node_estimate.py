@@ -10,11 +10,12 @@ module: node_estimate
 short_description: Estimate for how long routers may go on sending to a node, and keep what was measured once
 version_added: 0.1.0
 description:
-  - Estimates, from what Cilium alone knows, for how long routers may keep a node's routes after each kind of end. An
-    upper bound, or the word that there is none.
-  - Keeps what was measured on the routers once, as an annotation of the Node (C(hitless.nodes/measured)). Later
-    estimates of the same event are never shorter. As long as Cilium's image, the node's peers and their
-    CiliumBGPPeerConfigs are those of the measurement, the measured time counts in the place of the worst case.
+  - Estimates, from what Cilium alone knows, for how long routers may keep a node's routes after each kind of end. The
+    result is an upper bound, or that there is none.
+  - Keeps what was once measured on the routers, as an annotation of the Node (C(hitless.nodes/measured)). Later
+    estimates of the same event are never shorter.
+  - The measured time replaces the worst case as long as Cilium's image, the node's peers and their CiliumBGPPeerConfigs
+    are those of the measurement.
   - The playbook C(hitless.nodes.probe) measures it.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -29,7 +30,7 @@ options:
     required: true
   measured:
     description:
-      - What was measured, to be kept. The router and family that took longest count. One measurement is kept.
+      - The measurement to keep. The router and family that took longest count. Only one measurement is kept.
     type: dict
     suboptions:
       event:
@@ -45,8 +46,8 @@ options:
         required: true
       routers:
         description:
-          - For each router the C(seconds) until it had no path to the node, and the same by C(families) where they are
-            known, as in the history of a maintenance record.
+          - For each router, the C(seconds) until it had no path to the node. C(families) has the same for each family
+            that is known. The form is that of the history of a maintenance record.
         type: dict
         required: true
   cilium_namespace:
@@ -62,7 +63,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: For how long may routers go on sending to worker-3?
+- name: Estimate for how long routers may send traffic to worker-3
   hitless.nodes.node_estimate:
     name: worker-3
   delegate_to: localhost
@@ -86,7 +87,7 @@ name:
   returned: success
   sample: worker-3
 estimates:
-  description: The bound for each event, with what was measured. C(deselected) is that of a maintenance.
+  description: The bound for each event, with what was measured. C(deselected) is the event of a maintenance.
   type: dict
   returned: success
   sample:
@@ -97,7 +98,7 @@ estimates:
       seconds: 3
       unbounded: false
 unmeasured:
-  description: The same as if nothing had been measured.
+  description: The bounds as if nothing had been measured.
   type: dict
   returned: success
   sample:

@@ -13,8 +13,7 @@ description:
   - Reads a Node, its CiliumNode, the objects of Cilium's BGP control plane that select nodes, and the maintenance
     record.
   - Computes which label selects the node for BGP, and which change of it takes the node out.
-    What is in the way of that is listed in RV(bgp.problems); M(hitless.nodes.node_claim) refuses a node that has
-    problems.
+    RV(bgp.problems) lists what prevents that. M(hitless.nodes.node_claim) refuses a node that has problems.
   - Run it where the Kubernetes API can be reached, usually with C(delegate_to=localhost).
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -29,8 +28,8 @@ options:
     required: true
   label:
     description:
-      - The label to look at, where several select the node.
-      - By default the one that the record names, and without a record the only one that takes the node out.
+      - The label to look at, if several select the node.
+      - By default the label that the record names. Without a record, the only label that takes the node out.
     type: str
   cilium_namespace:
     description:
@@ -45,7 +44,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What is known of worker-3?
+- name: Read what is known of worker-3
   hitless.nodes.node_info:
     name: worker-3
   delegate_to: localhost
@@ -70,17 +69,17 @@ node:
       description: UID of the Node object.
       type: str
     addresses:
-      description: Its addresses, IPv4 and IPv6, that routers may have as next hop.
+      description: Its addresses, IPv4 and IPv6, that routers may use as next hop.
       type: list
       elements: str
     boot_id:
-      description: Boot id of its kernel, another one after each boot.
+      description: Boot id of its kernel. It changes with each boot.
       type: str
     system_uuid:
-      description: UUID of the machine, to be compared with what a BMC says.
+      description: UUID of the machine, to compare with the UUID in the BMC.
       type: str
     ready:
-      description: What its kubelet says; V(null) when nothing was heard of it.
+      description: Whether its kubelet reports it as Ready. V(null) if the kubelet is silent.
       type: bool
     unschedulable:
       description: Whether it is cordoned.
@@ -103,27 +102,27 @@ bgp:
   returned: success
   contains:
     api_version:
-      description: Version in which the cluster serves CiliumBGPClusterConfigs, V(null) if it has legacy policies only.
+      description: Version in which the cluster serves CiliumBGPClusterConfigs. V(null) if it only has legacy policies.
       type: str
     cluster_configs:
       description: The CiliumBGPClusterConfigs (and legacy CiliumBGPPeeringPolicies) that select the node.
       type: list
       elements: str
     label:
-      description: The label to flip, V(null) if there is none that can be.
+      description: The label to flip. V(null) if there is none.
       type: dict
       contains:
         key:
           description: Its name.
           type: str
         value:
-          description: Its value now, V(null) if it is absent.
+          description: Its value now. V(null) if it is absent.
           type: str
         selected_value:
           description: Its value with which the node is selected.
           type: str
         deselect_value:
-          description: Its value with which the node isn't selected, V(null) means that the label has to be absent.
+          description: Its value with which the node isn't selected. V(null) means that the label has to be absent.
           type: str
     selected:
       description: Whether the Node's labels select it.
@@ -164,10 +163,10 @@ bgp:
     problems:
       description:
         - Every reason why the node's routes can't be withdrawn by flipping a label, each with a remedy.
-        - Among them that cilium-operator is down, which shows in its Lease C(cilium-operator-resource-lock), and
-          conditions that say C(True). C(cilium.io/MissingAuthSecret) is only a warning when the sessions concerned are
+        - One is that cilium-operator is down, which its Lease C(cilium-operator-resource-lock) shows. Others are
+          conditions that say C(True). C(cilium.io/MissingAuthSecret) is only a warning if the sessions concerned are
           established.
-        - What couldn't be checked for want of a right is a warning.
+        - What couldn't be checked because a right is missing is a warning.
       type: list
       elements: str
   sample:
@@ -236,7 +235,7 @@ record:
     since: "2026-03-02T22:00:01.003Z"
     version: 1
 ours:
-  description: Whether the record is of the run that asks.
+  description: Whether the record belongs to this run.
   type: bool
   returned: success
   sample: true
@@ -247,9 +246,9 @@ way:
   sample: out
 after_failure:
   description:
-    - What a failure of the run that asks leads to. C(put back) while the node is on its way out and was not switched
-      off, C(stopped) afterwards, C(held) once the restart of its agent has begun, C(lost) if the record isn't of this
-      run or is gone.
+    - What a failure of this run leads to. C(put back) while the node is on its way out and was not switched off.
+      C(stopped) afterwards. C(held) after the restart of its agent has begun. C(lost) if the record is gone or belongs
+      to another run.
   type: str
   returned: success
   sample: put back

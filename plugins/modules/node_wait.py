@@ -10,9 +10,8 @@ module: node_wait
 short_description: Wait until a node that was away is back
 version_added: 0.1.0
 description:
-  - Waits until the node has booted anew (its boot id is another one), is Ready, has all the addresses that it had
-    when it was
-    claimed, and has a Cilium agent that is Ready and was started since the node went off.
+  - Waits until the node has booted again (its boot id has changed) and is Ready. It must have all the addresses that it
+    had at the claim. Its Cilium agent must be Ready and must have started after the node went off.
   - Notes the phase C(on) in the record, if the node has one.
   - Refuses a node that another run holds.
 extends_documentation_fragment:
@@ -29,16 +28,16 @@ options:
     required: true
   rebooted:
     description:
-      - Whether the node has to have booted anew. The record's boot id is the old one.
+      - Whether the node must have booted again. The record has the old boot id.
       - By default V(true) if the record says that the node was switched off or rebooted.
     type: bool
   boot_id:
     description:
-      - The boot id before. By default the record's.
+      - The boot id before. By default the one in the record.
     type: str
   agent:
     description:
-      - Whether Cilium's agent on the node has to be Ready.
+      - Whether Cilium's agent on the node must also be Ready.
     type: bool
     default: true
   cilium_namespace:
@@ -48,7 +47,7 @@ options:
     default: kube-system
   timeout:
     description:
-      - Seconds until it has to be back. Servers can take minutes before they boot.
+      - Seconds that the node may take to be back. Servers can take minutes before they boot.
     type: float
     default: 600.0
 seealso:
@@ -64,7 +63,7 @@ EXAMPLES = r"""
     timeout: 900
   delegate_to: localhost
 
-- name: Wait until it is Ready, booted or not
+- name: Wait until it is Ready, rebooted or not
   hitless.nodes.node_wait:
     name: worker-3
     rebooted: false
@@ -84,17 +83,17 @@ node:
       description: UID of the Node object.
       type: str
     addresses:
-      description: Its addresses, IPv4 and IPv6, that routers may have as next hop.
+      description: Its addresses, IPv4 and IPv6, that routers may use as next hop.
       type: list
       elements: str
     boot_id:
-      description: Boot id of its kernel, another one after each boot.
+      description: Boot id of its kernel. It changes with each boot.
       type: str
     system_uuid:
-      description: UUID of the machine, to be compared with what a BMC says.
+      description: UUID of the machine, to compare with the UUID in the BMC.
       type: str
     ready:
-      description: What its kubelet says; V(null) when nothing was heard of it.
+      description: Whether its kubelet reports it as Ready. V(null) if the kubelet is silent.
       type: bool
     unschedulable:
       description: Whether it is cordoned.

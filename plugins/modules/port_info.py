@@ -10,8 +10,8 @@ module: port_info
 short_description: See whether addresses answer on a port
 version_added: 0.1.0
 description:
-  - Tries each address once, from the host that it runs on. By TCP it connects and closes, by UDP it sends one line.
-  - That an address doesn't answer is a result, not a failure.
+  - Tries each address once, from the host that it runs on. With TCP it connects and closes. With UDP it sends one line.
+  - If an address doesn't answer, that is a result, not a failure.
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
@@ -30,13 +30,13 @@ options:
   protocol:
     description:
       - The protocol.
-      - From a UDP port that sends nothing back nothing can be concluded, unless the other side says that it is closed.
+      - If a UDP port sends nothing back, the answer is unknown, unless the other side says that the port is closed.
     type: str
     choices: [tcp, udp]
     default: tcp
   vrf:
     description:
-      - The VRF of this host to try from. Others than the default one need rights, and C(become) for them.
+      - The VRF of this host to try from. Another VRF than the default one needs rights, usually by C(become).
     type: str
     default: default
   timeout:
@@ -49,7 +49,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Do the VIPs answer, as the router sees it?
+- name: See whether the VIPs answer the router
   hitless.nodes.port_info:
     addresses: [198.51.100.10, "2001:db8:100::10"]
     port: 443
@@ -78,10 +78,10 @@ answers:
       description: The protocol.
       type: str
     answers:
-      description: Whether it answers, V(null) if that can't be told.
+      description: Whether it answers. V(null) if that is unknown.
       type: bool
     reason:
-      description: How that showed.
+      description: How the module knows.
       type: str
 """
 

@@ -10,11 +10,11 @@ module: release_chart
 short_description: Write the chart of a revision of a Helm release into a folder
 version_added: 0.1.0
 description:
-  - Helm keeps the chart and the values of each revision in a Secret. This module writes the chart into a folder from
-    which helm can apply it again, and returns the values.
-  - The playbook C(hitless.nodes.cilium_upgrade) rolls back by it. C(helm rollback) would give Cilium's DaemonSet the
-    update strategy of that revision at once, and all agents would be restarted by its controller.
-  - A chart with other charts in it can't be had in this way, since helm doesn't keep those.
+  - Helm keeps the chart and the values of each revision in a Secret. This module writes the chart into a folder, and
+    returns the values. Helm can apply the chart again from that folder.
+  - The playbook C(hitless.nodes.cilium_upgrade) uses it to roll back. C(helm rollback) would at once give Cilium's
+    DaemonSet the update strategy of that revision. Its controller would then restart all agents.
+  - It doesn't work for a chart that contains other charts, because helm doesn't keep those.
 extends_documentation_fragment:
   - hitless.nodes.client
   - hitless.nodes.attributes
@@ -37,7 +37,7 @@ options:
     default: kube-system
   path:
     description:
-      - The folder, on the host that the task runs on. It is made if it isn't there.
+      - The folder, on the host that the task runs on. It is made if it is missing.
     type: path
     required: true
 author:
@@ -66,7 +66,7 @@ chart:
   returned: success
   sample: {name: cilium, version: 1.18.4}
 values:
-  description: The values that were given for that revision.
+  description: The user's values of that revision.
   type: dict
   returned: success
   sample: {bgpControlPlane: {enabled: true}}

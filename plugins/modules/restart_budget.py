@@ -11,12 +11,12 @@ module: restart_budget
 short_description: Compare the restart of a node's agent with the time for which its routers keep its routes
 version_added: 0.1.0
 description:
-  - Routers keep a node's routes while its agent is away, for the restart time that they received, if graceful restart
-    was negotiated. The shortest one of all routers and families is the budget.
-  - The longest restart so far, and a margin, must fit into it. What isn't known is a problem.
-  - Fails where the agent mustn't be restarted as it is. Prints what else is to be known, such as a
-    C(connectRetryTimeSeconds) that is too long.
-  - Runs on the controller only, over what other tasks have read.
+  - If graceful restart was negotiated, routers keep a node's routes while its agent is away. They keep them for the
+    restart time that they received. The shortest time of all routers and families is the budget.
+  - The longest restart so far, plus a margin, must fit into the budget. What isn't known is a problem.
+  - Fails if the agent must not be restarted as it is. Prints other findings, such as a C(connectRetryTimeSeconds) that
+    is too long.
+  - Runs only on the controller, with what other tasks have read.
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
@@ -32,13 +32,13 @@ options:
     required: true
   record:
     description:
-      - The record of the claim, RV(hitless.nodes.node_claim#module:record). It has the sessions that each router had
-        with the node.
+      - The record of the claim, RV(hitless.nodes.node_claim#module:record). It has each router's sessions with the
+        node.
     type: dict
     required: true
   routers:
     description:
-      - Inventory names of the routers. One that the record doesn't know is a problem.
+      - Inventory names of the routers. A router that isn't in the record is a problem.
     type: list
     elements: str
     required: true
@@ -50,19 +50,19 @@ options:
     default: []
   measured:
     description:
-      - Seconds of restarts so far.
+      - Seconds that the restarts so far took.
     type: list
     elements: float
     default: []
   margin:
     description:
-      - How much longer than the longest of them the next one may take, as a part.
+      - How much longer than the longest of them the next one may take, as a fraction.
     type: float
     default: 0.25
   without_gr:
     description:
-      - What to do where the routers would not keep the routes for long enough. With V(drain) the node is to be taken
-        out of service for its restart.
+      - What to do if the routers would not keep the routes for long enough. With V(drain), the node has to be taken out
+        of service for the restart.
     type: str
     choices: [refuse, drain]
     default: refuse
@@ -73,7 +73,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Stop unless the routers would keep its routes for long enough
+- name: Stop unless the routers would keep the node's routes for long enough
   hitless.nodes.restart_budget:
     name: worker-3
     record: "{{ claim_result.record }}"
@@ -84,17 +84,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 way:
-  description: V(restart), or V(drain) where the node has to be taken out of service before.
+  description: V(restart), or V(drain) if the node has to be taken out of service before.
   type: str
   returned: success
   sample: restart
 available:
-  description: For how many seconds the routers keep the routes. V(null) where it isn't known.
+  description: For how many seconds the routers keep the routes. V(null) if it isn't known.
   type: int
   returned: success
   sample: 120
 needed:
-  description: Seconds that the restart may take, with the margin. V(null) where none was measured.
+  description: Seconds that the restart may take, with the margin. V(null) if none was measured.
   type: float
   returned: success
   sample: 17.8
@@ -104,7 +104,7 @@ measured:
   returned: success
   sample: 14.2
 problems:
-  description: Why the agent may not be restarted as long as the node is in service.
+  description: Why the agent may not be restarted while the node is in service.
   type: list
   elements: str
   returned: success

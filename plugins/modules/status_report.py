@@ -10,10 +10,10 @@ module: status_report
 short_description: Show nodes by routers, in the terminal and in files on the controller
 version_added: 0.1.0
 description:
-  - Puts together what was read of nodes, of Cilium and of routers, a line for each node, a table of nodes by routers,
-    and what is wrong.
-  - Prints it, and writes it as C(bgp-status.json) and as C(bgp-status.html), one page without external parts.
-  - What could not be read is unknown, and a problem.
+  - Combines what was read of nodes, of Cilium and of routers. The report has a line for each node, a table of nodes by
+    routers, and what is wrong.
+  - Prints it, and writes it as C(bgp-status.json) and as C(bgp-status.html), a single page without external parts.
+  - What could not be read is unknown, and it is a problem.
   - The role P(hitless.nodes.status#role) uses it.
 extends_documentation_fragment:
   - hitless.nodes.attributes
@@ -27,20 +27,20 @@ options:
     required: true
   info:
     description:
-      - Of each of O(hosts) the result of M(hitless.nodes.node_info), empty where it was not read.
+      - For each of O(hosts), the result of M(hitless.nodes.node_info). Empty if it was not read.
     type: list
     elements: dict
     required: true
   cilium:
     description:
-      - Of each of O(hosts) the result of M(hitless.nodes.cilium_bgp_info) for this node, empty where it was not read.
+      - For each of O(hosts), the result of M(hitless.nodes.cilium_bgp_info) for this node. Empty if it was not read.
     type: list
     elements: dict
     required: true
   routes:
     description:
-      - Of each of O(hosts) the result of a loop of M(hitless.nodes.frr_bgp_info) over the routers, empty where they
-        were not read. The loop variable is C(__router).
+      - For each of O(hosts), the result of a loop of M(hitless.nodes.frr_bgp_info) over the routers. Empty if they were
+        not read. The loop variable is C(__router).
     type: list
     elements: dict
     required: true
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 summary:
-  description: What is in the JSON file, C(nodes) with their C(problems) and C(routers), and on these the C(sessions).
+  description: The content of the JSON file. C(nodes) have their C(problems) and C(routers), and these have C(sessions).
   type: dict
   returned: success
   sample:

@@ -10,10 +10,11 @@ module: vip_info
 short_description: Read what the cluster has of the way from a Service to the announcement of its addresses
 version_added: 0.1.0
 description:
-  - Reads a Service (or all of type LoadBalancer) with its endpoints, the pools of addresses, Cilium's BGP configuration
-    (cilium.io/v2 or v2alpha1) and the nodes that it selects, and the lines of Cilium's logs that matter.
-  - A kind that can't be read is V(null) and has its reason in RV(unread). It doesn't stop the others.
-  - Of Secrets only metadata is asked for, which names their keys. Their values aren't even sent.
+  - Reads a Service (or all of type LoadBalancer) with its endpoints, and the pools of addresses. Reads Cilium's BGP
+    configuration (cilium.io/v2 or v2alpha1), the nodes that it selects, and the relevant lines of Cilium's logs.
+  - A kind that can't be read is V(null) and has its reason in RV(unread). The others are still read.
+  - Of Secrets only metadata is requested, which has the names of their keys. The API server doesn't even send their
+    values.
   - The role P(hitless.nodes.doctor#role) uses it.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -27,7 +28,7 @@ options:
     type: str
   vip:
     description:
-      - An address, of whatever kind, of the Services to look for.
+      - An address of the Services to look for, of any kind.
     type: str
   nodes:
     description:
@@ -43,13 +44,13 @@ options:
   secrets_namespace:
     description:
       - Namespace in which Cilium looks for the Secrets of BGP sessions.
-      - By default what the ConfigMap C(cilium-config) says (C(bgp-secrets-namespace)), or else O(cilium_namespace).
+      - By default C(bgp-secrets-namespace) of the ConfigMap C(cilium-config), or else O(cilium_namespace).
     type: str
   log_lines:
     description:
-      - How many lines to read of each agent's and operator's log, of those about BGP and addresses of the last hour.
-        What sounds like a secret is left out of them.
-      - V(0) reads no logs. Others need the right to C(get) C(pods/log) in O(cilium_namespace).
+      - How many relevant lines to read of each agent's and operator's log. Relevant are the lines of the last hour
+        about BGP and addresses. What looks like a secret is left out.
+      - V(0) reads no logs. Any other number needs the right to C(get) C(pods/log) in O(cilium_namespace).
     type: int
     default: 0
 seealso:
@@ -60,7 +61,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What does the cluster know of a Service's addresses?
+- name: Read what the cluster knows of a Service's addresses
   hitless.nodes.vip_info:
     service: shop/web
     log_lines: 5
@@ -102,7 +103,7 @@ pools:
   sample: [{blocks: [{cidr: 198.51.100.0/24}], conditions: [], disabled: false, name: blue, selector: null}]
 advertisements:
   description:
-    - The CiliumBGPAdvertisements. Virtual routers of legacy policies are among them, in the same form and C(legacy).
+    - The CiliumBGPAdvertisements. Virtual routers of legacy policies are among them, in the same form, with C(legacy).
   type: list
   elements: dict
   returned: success
@@ -114,7 +115,7 @@ configs:
   sample: [{conditions: [], kind: CiliumBGPClusterConfig, name: rack-1, selector: {matchLabels: {enable-bgp: "true"}}}]
 peer_configs:
   description:
-    - The CiliumBGPPeerConfigs. Neighbors of legacy policies are among them, in the same form and C(legacy).
+    - The CiliumBGPPeerConfigs. Neighbors of legacy policies are among them, in the same form, with C(legacy).
   type: list
   elements: dict
   returned: success
@@ -126,7 +127,7 @@ nodes:
   returned: success
 secrets:
   description:
-    - The Secrets that PeerConfigs refer to. Whether each exists, the names of its keys, and where else there is one.
+    - The Secrets that PeerConfigs name. Each says whether it exists, which keys it has, and where else there is one.
   type: list
   elements: dict
   returned: success
@@ -144,13 +145,13 @@ prefixes:
   returned: success
   sample: [198.51.100.10/32]
 addresses:
-  description: The addresses of all these nodes.
+  description: The addresses of all RV(nodes).
   type: list
   elements: str
   returned: success
   sample: [192.0.2.13, "2001:db8::13"]
 logs:
-  description: The lines that matter, by pod.
+  description: The relevant lines, by pod.
   type: list
   elements: dict
   returned: success
