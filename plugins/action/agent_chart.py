@@ -25,8 +25,8 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._values import value
 
 display = Display()
 
-# How helm reaches the cluster, by the names of kubernetes.core's options. It takes client certificates out of a
-# kubeconfig only.
+# How helm reaches the cluster, by the names of kubernetes.core's options. It takes client certificates only from a
+# kubeconfig.
 HELM_CLUSTER = ("kubeconfig", "context", "host", "api_key", "validate_certs", "ca_cert")
 STRINGS = {"type": "list", "elements": "str", "default": []}
 SPEC: dict[str, dict[str, Any]] = {
@@ -52,7 +52,7 @@ SPEC: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as helm finds it, with the values that it gets."""
+    """A chart as helm finds it, with its values."""
 
     ref: str
     repo: str
@@ -61,7 +61,7 @@ class Chart:
 
     @property
     def arguments(self) -> list[str]:
-        """What tells helm which chart."""
+        """The arguments that name the chart for helm."""
         found = [self.ref]
         if self.version:
             found += ["--version", self.version]
@@ -71,7 +71,7 @@ class Chart:
 
 
 class ActionModule(ActionBase):
-    """What a chart would do to Cilium's agents, and having it applied, by helm on the controller."""
+    """Says what a chart would do to Cilium's agents, or applies it, with helm on the controller."""
 
     TRANSFERS_FILES = False
 
@@ -98,14 +98,14 @@ class ActionModule(ActionBase):
     # Which chart
 
     def _given(self) -> Chart:
-        """The chart that was named. What is no folder or file here is the name of a chart elsewhere."""
+        """The chart that was named. If no folder or file here has the name, it is a chart elsewhere."""
         ref, options = self._options["chart"], self._options
         path = Path(ref).expanduser()
         values = values_of(options["values"], options["values_files"])
         return Chart(str(path.resolve()) if path.exists() else ref, options["chart_repo"], options["version"], values)
 
     def _previous(self, folder: str) -> Chart:
-        """The chart and the values of an earlier revision, from what helm keeps of it in the cluster."""
+        """The chart and the values of an earlier revision, as helm keeps them in the cluster."""
         previous = self._options["previous"]
         arguments = {
             **self._cluster(tuple(_reach.CLUSTER.values())),
@@ -134,7 +134,7 @@ class ActionModule(ActionBase):
             namespace=options["namespace"],
             values=chart.values,
             version=chart.version,
-            # For the previous revision those of its chart, whatever was given for the version that is left.
+            # For the previous revision, the images of its chart. Those given for the other version don't count.
             images=[] if is_previous else options["images"],
             drop_values=options["drop_values"],
             daemonset=options["daemonset"],
@@ -171,10 +171,10 @@ class ActionModule(ActionBase):
         return found
 
     def _rendered(self, chart: Chart, capabilities: list[str]) -> chart_findings.Rendered:
-        """What helm renders, with OnDelete and as it is wanted.
+        """What helm renders, with OnDelete and with the wanted strategy.
 
-        kubernetes.core.helm_template would leave a file with the values behind, and can't say what the cluster serves,
-        by which charts decide what they render.
+        kubernetes.core.helm_template would leave a file with the values behind. It also can't say what the cluster
+        serves, and charts decide by that what they render.
         """
         shown = yaml.safe_load(self._helm(["show", "chart", *chart.arguments])) or {}
         where = ["--namespace", self._options["namespace"], "--is-upgrade", "--values", "-"]
@@ -211,7 +211,7 @@ class ActionModule(ActionBase):
     # Running helm and modules
 
     def _cluster(self, names: Sequence[str]) -> dict[str, Any]:
-        """How to reach the cluster, as far as it was said."""
+        """How to reach the cluster, as far as the options say it."""
         return {name: self._options[name] for name in names if self._options[name] is not None}
 
     def _helm_arguments(self) -> dict[str, Any]:
@@ -219,7 +219,7 @@ class ActionModule(ActionBase):
         return {**self._cluster(HELM_CLUSTER), "binary_path": self._options["helm"] or None}
 
     def _helm(self, arguments: Sequence[str], values: dict[str, Any] | None = None) -> str:
-        """What helm prints; values are those of its `--values -`. Raises HitlessError with what it says."""
+        """What helm prints. values: for its `--values -`. Raises HitlessError with helm's message."""
         done = subprocess.run(
             [self._options["helm"] or "helm", *arguments],
             input=None if values is None else json.dumps(values),
@@ -232,7 +232,7 @@ class ActionModule(ActionBase):
         return done.stdout
 
     def _module(self, name: str, arguments: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-        """A module's result; raises HitlessError. Values may hold secrets, so the arguments are not logged."""
+        """A module's result; raises HitlessError. The arguments are not logged, because values may hold secrets."""
         task = self._task
         before = task.no_log, task.check_mode
         task.no_log, task.check_mode = True, check_mode

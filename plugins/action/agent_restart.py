@@ -8,4 +8,4 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class ActionModule(SlicedAction):
-    """agent_restart, told who runs it, in slices with a progress line between them."""
+    """Runs agent_restart in slices, with progress lines between, and tells it who runs the playbook."""

@@ -8,7 +8,7 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class ActionModule(SlicedAction):
-    """cilium_bgp_info, told how to reach the cluster."""
+    """Runs cilium_bgp_info, and tells it how to reach the cluster."""
 
     SENDS_RUN = False
     WAITS = False

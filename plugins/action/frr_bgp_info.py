@@ -8,4 +8,4 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._router import Route
 
 
 class ActionModule(RouterAction):
-    """frr_bgp_info on a router, reached as the inventory says."""
+    """Runs frr_bgp_info on a router, which it reaches as the inventory says."""

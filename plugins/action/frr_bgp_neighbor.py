@@ -11,10 +11,10 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._router import Route
 
 
 class ActionModule(RouterAction):
-    """frr_bgp_neighbor, told what the record says of the node and of what was changed on the router."""
+    """Runs frr_bgp_neighbor, and tells it what the record says of the node and of changes on the router."""
 
     def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
-        """The node's addresses; to flush, all its prefixes; to put back, what this maintenance has drained."""
+        """The node's addresses. To flush, also all its prefixes. To undo, also what this maintenance has drained."""
         found: dict[str, Any] = {"addresses": questions.addresses_on(record, router), "vrfs": vrfs}
         if self._task.args.get("state") == "flushed":
             found["prefixes"] = questions.prefixes_anywhere(record, vrfs)

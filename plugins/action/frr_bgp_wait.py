@@ -13,24 +13,24 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._router import Route
 
 
 class ActionModule(RouterAction):
-    """frr_bgp_wait, in slices with a progress line between them, told what the record says of the router."""
+    """Runs frr_bgp_wait in slices, with progress lines between, and tells it what the record says of the router."""
 
     WAITS = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The module's result, with times by the controller's clocks, since routers' clocks differ."""
+        """The module's result, with times by the controller's clocks, because routers' clocks differ."""
         asked_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         result = super().run(tmp, task_vars)
         stale = any(entry.get("stale") for entry in result.get("remaining") or [])
         return result | {"asked_at": asked_at, "ended_at": time.monotonic(), "stale": stale}
 
     def arguments(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """The arguments, with what the inventory calls node and router."""
+        """The arguments, with the inventory's names of node and router."""
         node = variables["inventory_hostname"] if self._task.delegate_to else None
         return super().arguments(variables) | {"_names": {"node": node, "router": self.router(variables)}}
 
     def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
-        """On the way out, all that any router had must be gone. On the way back, what this one had must be there."""
+        """On the way out, what any router had must be gone. On the way back, what this router had must be there."""
         addresses = questions.addresses_on(record, router)
         if self._task.args.get("state") in ("withdrawn", "unused"):
             return {"addresses": addresses, "prefixes": questions.prefixes_anywhere(record, vrfs)}

@@ -23,18 +23,18 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._installed import ch
 from ansible_collections.hitless.nodes.plugins.plugin_utils._values import values_of
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
-# What the status shows without a target.
+# The status shows these hosts without a target.
 EVERY_NODE = "all:!routers:!localhost"
 Specs = dict[str, dict[str, Any]]
 
 
 class ActionModule(ActionBase):
-    """Checks all that a run was asked for, before any change, by the specs of every role that it will use."""
+    """Checks the whole input of a run before any change, by the specs of every role that it will use."""
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The hosts that the target matches, and their Nodes; fails with every problem that was found."""
+        """The hosts that the target matches, and their Nodes; fails with all problems at once."""
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={"direction": {"choices": list(playbook_options.ACTIONS), "required": True}},
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             found += self._host_problems(request, variables)
         if found:
             raise AnsibleActionFail("; ".join(found))
-        # What this host's Python lacks is known to the module only.
+        # Only the module knows what this host's Python lacks.
         result: dict[str, Any] = self._execute_module(module_args=options, task_vars=variables)
         if result.get("failed"):
             return result
@@ -58,7 +58,7 @@ class ActionModule(ActionBase):
         return {**result, "hosts": request.hosts, "nodes": nodes}
 
     def _request(self, direction: str, variables: Mapping[str, Any]) -> problems.Request:
-        """What was asked for, with the values that it has for the run as a whole."""
+        """The input, with the values for the run as a whole."""
         template = self._templar.template
         target = template(variables.get("target", EVERY_NODE if direction == "status" else ""))
         groups = {name: list(hosts) for name, hosts in variables["groups"].items()}
@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
         )
 
     def _host_problems(self, request: problems.Request, variables: Mapping[str, Any]) -> list[str]:
-        """What is wrong with the variables of the nodes, and of the routers where they have their own."""
+        """What is wrong with the variables of the nodes, and of the routers that have their own."""
         hostvars = variables["hostvars"]
         known = _every_option()
         given = {host: list(hostvars[host]) for host in (*request.hosts, *request.routers)}
@@ -92,14 +92,14 @@ class ActionModule(ActionBase):
         drains = variables.get("bgp_router_drain") not in (None, False, "", "false", "False", "no")
         specs = _options(playbook_options.entry_points(request.direction, str(request.action), router_drain=drains))
         if request.direction == "doctor":
-            # Problems name the variables that people set.
+            # Problems name the variables that the user sets.
             specs |= {own: specs.pop(option) for own, option in playbook_options.OF_THE_DOCTOR.items()}
         values: dict[str, Any] = {}
         for name in (*playbook_options.OF_A_HOST, *specs, "evidence"):
             if name not in variables:
                 continue
             try:
-                # Those of a host come evaluated, those of this task don't.
+                # The values of a host are already evaluated. Those of this task are not.
                 values[name] = variables[name] if host else self._templar.template(variables[name])
             except AnsibleError as exc:
                 where = f"{host}: " if host else ""
@@ -133,7 +133,7 @@ def _every_option() -> set[str]:
 
 
 def _parse_problems(run: Mapping[str, Any]) -> list[str]:
-    """What is wrong with values that have a form of their own."""
+    """What is wrong with values that have a special form."""
     rules: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         ("maintenance_window", windows.parse, "maintenance_"),
         ("maintenance_deadline", windows.deadline, "maintenance_"),
@@ -151,7 +151,7 @@ def _parse_problems(run: Mapping[str, Any]) -> list[str]:
 
 
 def _upgrade_problems(run: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the variables of an upgrade, and what is missing here of what applies a chart."""
+    """What is wrong with the variables of an upgrade, and what is missing here to apply a chart."""
     found = asked.problems(run)
     if not run.get("agent_chart") or asked.is_true(run.get("agent_rollback")):
         return found

@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """{summary, files, line}; never changed, since it is about a report and not about what it reports."""
+        """{summary, files, line}; never changed, because a report changes nothing of what it reports."""
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC, required_if=REQUIRED_IF)
         host = (task_vars or {}).get("inventory_hostname", options["node"])
@@ -74,12 +74,12 @@ class ActionModule(ActionBase):
             summary = redrawn(options) if options["state"] == "redrawn" else written(options, self._task.check_mode)
             files = self._show(summary, options) if summary else []
         except HitlessError as exc:
-            # Why the node failed is not to be lost because of the report.
+            # The reason why the node failed must not be lost because of the report.
             raise AnsibleActionFail("; ".join(each for each in (line, exc.msg) if each)) from exc
         return {"changed": False, "summary": summary, "files": files, "line": line}
 
     def _show(self, summary: dict[str, Any], options: dict[str, Any]) -> list[str]:
-        """Prints the summary, and writes it; the paths of the files."""
+        """Prints and writes the summary; returns the paths of the files."""
         lines = summary_lines(summary)
         if options["estimates"]:
             lines = measured_lines(summary, options["estimates"]["routers"], options["estimates"]["cilium"]) + lines
@@ -98,7 +98,7 @@ class ActionModule(ActionBase):
 
 
 def failure_line(options: dict[str, Any], host: str) -> str:
-    """The last line of a run that failed, "" for one that didn't."""
+    """The last line of a run that failed, "" if it didn't fail."""
     failure, direction = options["failure"], options["direction"]
     if not failure:
         return ""
@@ -122,7 +122,7 @@ def written(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def redrawn(options: dict[str, Any]) -> dict[str, Any]:
-    """The summary of an earlier report, with what the prober's file says now."""
+    """The summary of an earlier report, with the prober's file as it is now."""
     path = options["report"]
     if not path or not Path(path).is_file():
         example = "hitless-reports/worker-3-20260302T220001Z.json"
@@ -136,7 +136,7 @@ def redrawn(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_probe(path: str) -> dict[str, Any]:
-    """What a prober wrote, or that its file tells nothing; {} if none was named."""
+    """What a prober wrote, or that its file is of no use; {} if no file was named."""
     if not path:
         return {}
     if not Path(path).is_file():
@@ -149,6 +149,6 @@ def read_probe(path: str) -> dict[str, Any]:
 
 
 def file_name(summary: dict[str, Any]) -> str:
-    """The node and when it was begun, or what came out where nothing was."""
+    """The node and when it was begun. If it was not begun, the result instead."""
     began = re.sub(r"[-:]|\.[0-9]+", "", summary["started"] or "")
     return f"{summary['node']}-{began or summary['outcome'].replace(' ', '-')}"

@@ -19,7 +19,7 @@ ARGUMENT_SPEC = {
     "window": {"type": "raw"},
     "deadline": {"type": "raw"},
     "expected": {"type": "float", "default": 0},
-    # No default: with one, required_by would ask for a playbook in any case.
+    # It has no default, because required_by would then always ask for a playbook.
     "hosts": {"type": "list", "elements": "str"},
     "results": {"type": "list", "elements": "dict", "default": []},
     "playbook": {"type": "str"},
@@ -28,7 +28,7 @@ ARGUMENT_SPEC = {
 
 
 class ActionModule(ActionBase):
-    """Says whether one more node may be begun, and where none may, how to go on later."""
+    """Says whether one more node may be begun, and if not, how to continue later."""
 
     TRANSFERS_FILES = False
 
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         hosts, results = options["hosts"] or [], options["results"]
         if len(results) != len(hosts):
             raise AnsibleActionFail("results must have an item for each of the hosts")
-        # Check mode says at any time what would be done.
+        # In check mode it is always allowed to say what would be done.
         if self._task.check_mode:
             return {"changed": False, "open": True, "problem": "", "line": ""}
         done = progress.seconds_of_done(hosts, results)

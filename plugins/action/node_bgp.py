@@ -8,4 +8,4 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class ActionModule(SlicedAction):
-    """node_bgp, told who runs it, in slices with a progress line between them."""
+    """Runs node_bgp in slices, with progress lines between, and tells it who runs the playbook."""

@@ -8,6 +8,6 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class ActionModule(SlicedAction):
-    """node_estimate, told who runs it: it takes no time, so it is not cut into slices."""
+    """Runs node_estimate, and tells it who runs the playbook. It takes little time, so it needs no slices."""
 
     WAITS = False

@@ -8,6 +8,6 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class ActionModule(SlicedAction):
-    """node_info, told who runs it, so that it can say whose record it is."""
+    """Runs node_info, and tells it who runs the playbook. So it can say whether the record belongs to this run."""
 
     WAITS = False

@@ -8,6 +8,6 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._router import Route
 
 
 class ActionModule(RouterAction):
-    """port_info on a router, reached as the inventory says."""
+    """Runs port_info on a router, which it reaches as the inventory says."""
 
     OPTIONS: dict[str, str] = {}

@@ -8,7 +8,7 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class ActionModule(SlicedAction):
-    """release_chart, told how to reach the cluster."""
+    """Runs release_chart, and tells it how to reach the cluster."""
 
     SENDS_RUN = False
     WAITS = False

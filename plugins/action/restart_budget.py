@@ -21,7 +21,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The budget, and what is done with the node; fails where its agent mustn't be restarted."""
+        """The budget, and what to do with the node; fails if its agent must not be restarted."""
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(
             argument_spec={

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What was written, where YAML or AWX has made something else of it."""
+"""The text that the user wrote, if YAML or AWX has changed it to another type."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import yaml
 
 
 def as_written(value: Any, names: Iterable[str]) -> str:
-    """The text that a value was before YAML read it as something else, "" if that can't be told.
+    """The text of a value before YAML read it as another type, "" if it isn't known.
 
-    AWX hands variables over such that '0123' arrives as 83, '1.30' as 1.3 and 'no' as False. Of the names that can be
-    meant, the one that YAML reads as this value is taken back, unless several are.
+    AWX passes variables so that '0123' arrives as 83, '1.30' as 1.3 and 'no' as False. The result is the one possible
+    name that YAML reads as this value. If there are several, the result is "".
     """
     if isinstance(value, str):
         return str(value)
@@ -39,7 +39,7 @@ def _read(name: str) -> Any:
 
 
 def _same_value(read: Any, value: Any) -> bool:
-    # True == 1 and 83 == 83.0 in Python, but no text is both.
+    # In Python True == 1 and 83 == 83.0, but no text is both.
     kinds = (bool, int, float, datetime.datetime, datetime.date, type(None))
     kind = next((each for each in kinds if isinstance(value, each)), None)
     if kind is None or not isinstance(read, kind):

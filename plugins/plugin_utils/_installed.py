@@ -16,12 +16,12 @@ def has_collection(name: str) -> bool:
     """Whether a collection (namespace.name) is installed."""
     try:
         return importlib.util.find_spec(f"ansible_collections.{name}") is not None
-    except ModuleNotFoundError:  # there isn't even another collection of that namespace
+    except ModuleNotFoundError:  # no collection of that namespace is installed
         return False
 
 
 def chart_tool_problems(helm: str) -> list[str]:
-    """What is missing of what applies charts, one line each; helm: its path, "" for the one in PATH."""
+    """What is missing to apply charts, one line each. helm: its path, "" for the one in PATH."""
     problems = []
     if not has_collection("kubernetes.core"):
         problems.append("a chart is applied by kubernetes.core: ansible-galaxy collection install kubernetes.core")

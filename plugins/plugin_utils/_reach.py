@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How tasks reach the cluster and the routers: what the inventory says once, for every task of the collection."""
+"""How tasks reach the cluster and the routers. The inventory says it once for every task of the collection."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CLUSTER = {
 }
 # Variable of the user -> option of every module that asks a router.
 ROUTER = {"router_vrfs": "vrfs", "router_vtysh": "vtysh"}
-# A router that dies in silence would otherwise hang the connection that is kept open to it, and the run with it.
+# Otherwise a router that dies silently would hang the open connection to it, and the whole run.
 KEEPALIVE = "-o ServerAliveInterval=5 -o ServerAliveCountMax=3"
 
 
 def options(
     names: Mapping[str, str], args: Mapping[str, Any], variables: Mapping[str, Any], template: Callable[[Any], Any]
 ) -> dict[str, Any]:
-    """A task's arguments, completed by the variables that names maps to options. What the task says itself counts."""
+    """A task's arguments, completed by the variables that names maps to options. The task's own arguments win."""
     found = {
         option: template(variables[variable])
         for variable, option in names.items()
@@ -42,15 +42,15 @@ def options(
 
 
 def keep_alive(connection: Any, variables: Mapping[str, Any]) -> None:
-    """Has a connection to a router end when the router is silent, and carry a module in one round trip where it may.
+    """Makes a connection to a router end if the router is silent, and carry a module in one round trip if allowed.
 
-    variables: those of the router. Connections of other kinds than SSH have no such options and stay as they are.
+    variables: those of the router. Other connections than SSH have no such options and are not changed.
     """
     if connection.transport != "ssh":
         return
     extra = connection.get_option("ssh_extra_args") or ""
     if KEEPALIVE not in extra:
         connection.set_option("ssh_extra_args", f"{extra} {KEEPALIVE}".strip())
-    # One round trip instead of five for each look, unless the inventory says that this router's sudo doesn't allow it.
+    # This makes one round trip instead of five for each look. The inventory can say that a router's sudo forbids it.
     if "ansible_pipelining" not in variables and "ansible_ssh_pipelining" not in variables:
         connection.set_option("pipelining", True)

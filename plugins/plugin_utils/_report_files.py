@@ -24,9 +24,9 @@ PAGES = Path(__file__).with_name("pages")
 def write_report(
     folder: str, name: str, data: Mapping[str, Any], page: tuple[str, Mapping[str, Any]], *, check_mode: bool
 ) -> list[str]:
-    """The paths of NAME.html and NAME.json; none without a folder, or in check mode.
+    """The paths of NAME.html and NAME.json; none without a folder or in check mode.
 
-    page: the name of a template, and its content. A relative folder starts at the current one.
+    page: the name of a template, and its content. A relative folder starts at the current folder.
     """
     if not folder or check_mode:
         return []
@@ -56,12 +56,12 @@ def make_writable(folder: str, *, check_mode: bool) -> None:
 
 
 def write(path: Path, content: str) -> str:
-    """The path of a file that is there as a whole, or not at all."""
+    """The path of a file that is written completely or not at all."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
-        # mkstemp makes files for one user only; a report is for all who may see the folder.
+        # mkstemp makes files for one user only. A report is for everybody who may see the folder.
         Path(part).chmod(0o644)
         Path(part).replace(path)
     except OSError:

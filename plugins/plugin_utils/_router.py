@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Tasks on routers: how to reach one, what the inventory calls it, and what a node's record says that it must show."""
+"""Tasks on routers: how to reach a router, its name in the inventory, and what it must show by a node's record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import Slice
 
 
 class RouterAction(SlicedAction):
-    """Runs the module of the action's name on a router. Delegated, the play's host is the node."""
+    """Runs the module of the action's name on a router. If the task is delegated, the play's host is the node."""
 
     SENDS_RUN = False
     WAITS = False
@@ -29,7 +29,7 @@ class RouterAction(SlicedAction):
         """The task's arguments, completed by the router's variables and by option record."""
         router = self.router(variables)
         hostvars = variables["hostvars"]
-        # A router that the inventory doesn't have is reached by the variables of the task.
+        # If the inventory doesn't have the router, the variables of the task say how to reach it.
         own = hostvars[router] if router in hostvars else {}  # noqa: SIM401 - 2.18 has no KeyError
         _reach.keep_alive(self._connection, own)
         args = _reach.options(self.OPTIONS, self._task.args, own, lambda value: value)

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What needs the controller: saying who runs this playbook, and showing what a long wait is waiting for."""
+"""What needs the controller: who runs this playbook, and what a long wait is waiting for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLICE_SECONDS = 12.0
 
 
 def _user() -> str:
-    """The login name, or the number where the user has none (containers with an arbitrary uid)."""
+    """The login name, or the uid if there is no name (containers with an arbitrary uid)."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -42,20 +42,20 @@ def holder(task_vars: dict[str, Any], host: str) -> str:
 
 
 def run_identity(task_vars: dict[str, Any]) -> dict[str, Any]:
-    """What tells this ansible-playbook from every other one; called in a worker, whose parent it is."""
+    """What identifies this ansible-playbook. Called in a worker, whose parent it is."""
     run = runs.identity(os.getppid())
     return {"holder": holder(task_vars, run["host"]), **run}
 
 
 class SlicedAction(ActionBase):
-    """Runs the module of the action's name, in slices as long as it is unfinished, with progress lines between.
+    """Runs the module of the action's name in slices until it is finished, with progress lines between.
 
-    A module that has nothing to wait for has no slices; it comes here for the way to the cluster.
+    A module that doesn't wait has no slices. It only needs the way to the cluster from here.
     """
 
     TRANSFERS_FILES = False
     _supports_async = True
-    # A module that writes Nodes wants to know who runs it; one that only reads has no such option.
+    # A module that writes Nodes has to know who runs it. A module that only reads has no such option.
     SENDS_RUN = True
     WAITS = True
 

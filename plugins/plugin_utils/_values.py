@@ -18,7 +18,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.helm_chart i
 
 
 def values_of(values: Mapping[str, Any], files: Iterable[str]) -> dict[str, Any]:
-    """The values of files of YAML, the later one wins, and then these, put together as helm does."""
+    """The values of YAML files and then the given values, merged as helm does. A later one wins."""
     return merged([*(_file(file) for file in files), values])
 
 

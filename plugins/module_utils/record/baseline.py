@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What the routers say of a node before anything is changed: what a claim keeps of it, and why it may not be enough.
+"""What the routers say of a node before any change: what a claim keeps of it, and why it may not be enough.
 
 The withdrawal of routes that were never seen can't be verified. Pure functions over the results of frr_bgp_info.
 """
@@ -27,7 +27,7 @@ class Baseline:
 
 
 def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
-    """What to remember of the routers' answers (router -> result of frr_bgp_info). No answer is no good news."""
+    """What to remember of the routers' answers (router -> result of frr_bgp_info). No answer is never good."""
     routes: Routes = {}
     sessions: dict[str, list[dict[str, Any]]] = {}
     problems = []
@@ -50,7 +50,7 @@ def _routes(answer: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
     for table, key in (("bgp", "routes"), ("fib", "fib")):
         for entry in answer[key]:
             tables = found.setdefault(entry.get("vrf") or "default", {"bgp": set(), "fib": set()})
-            # One that a route to something larger covers has no route of its own, which a return would wait for.
+            # A prefix that a larger route covers has no route of its own. A return would wait for one.
             if entry.get("matched", entry["prefix"]) == entry["prefix"]:
                 tables[table].add(entry["prefix"])
     routes = {}
@@ -66,7 +66,7 @@ def _sessions(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _lacking(name: str, routes: Routes, sessions: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """What the routers that answered don't have."""
+    """What is missing on the routers that answered."""
     asked = ", ".join(routes)
     problems = []
     if not any(session["established"] for found in sessions.values() for session in found):
@@ -77,7 +77,7 @@ def _lacking(name: str, routes: Routes, sessions: dict[str, list[dict[str, Any]]
 
 
 def is_answer(answer: Any) -> bool:
-    """Whether a router's answer is one: not failed, not unreachable, not skipped, with all its lists."""
+    """Whether a router's answer is usable: not failed, not unreachable, not skipped, with all its lists."""
     return (
         isinstance(answer, dict)
         and not any(answer.get(bad) for bad in ("failed", "unreachable", "skipped"))
@@ -86,7 +86,7 @@ def is_answer(answer: Any) -> bool:
 
 
 def _reason(answer: Any) -> str:
-    """Why a router's answer isn't one."""
+    """Why a router's answer isn't usable."""
     if not isinstance(answer, dict):
         return "no answer"
     return str(answer.get("msg") or ("unreachable" if answer.get("unreachable") else "not an answer of frr_bgp_info"))

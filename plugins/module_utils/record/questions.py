@@ -6,7 +6,7 @@
 
 """What the record of a node answers: which way to go, what a failure leads to, what the routers must show.
 
-Pure functions over the record as it is now. Nothing here may be asked of a copy that was read before the last change.
+Pure functions over the record as it is now. Don't call them with a copy that was read before the last change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .records import RANK
 Record = dict[str, Any]
 ByVrf = dict[str, list[str]]
 
-# Phases in which the node was not switched off yet.
+# The phases before the node is switched off.
 BEFORE_OFF = ("claimed", "drained", "withdrawn")
 # From the weakest proof of a withdrawal to the strongest.
 PROOFS = ("estimate", "cilium", "router")
@@ -29,9 +29,9 @@ PROOFS = ("estimate", "cilium", "router")
 
 
 def way(node: dict[str, Any], record: Record | None) -> str:
-    """Which half of a maintenance comes next, "out" or "in". What can be seen of a node left in the middle decides.
+    """Which half of a maintenance comes next, "out" or "in". For a node left in the middle, its present state decides.
 
-    node: as node_info returns it. A node that has come back with a new boot id after it was off isn't taken off again.
+    node: as node_info returns it. A node that has come back with a new boot id after it was off isn't taken out again.
     """
     if not record:
         return "out"
@@ -44,7 +44,7 @@ def way(node: dict[str, Any], record: Record | None) -> str:
 
 
 def noted_way(record: Record) -> str:
-    """The way that the record says was begun last: out, in, or restart (of the agent)."""
+    """The way that was begun last, by the record: out, in, or restart (of the agent)."""
     noted = [entry["way"] for entry in record.get("history") or [] if "way" in entry]
     return str(noted[-1]) if noted else "out"
 
@@ -52,9 +52,9 @@ def noted_way(record: Record) -> str:
 def after_failure(node: dict[str, Any], record: Record | None, *, ours: bool) -> str:
     """What a failure of a claimed node leads to: "put back", "stopped", "held" or "lost".
 
-    A node is put back only on its way out, and only before the power command: to announce the routes of a node that is
-    off, or at work, loses traffic. "off" is noted before the command, so the record alone decides. "held" is what a
-    failure after the restart of the node's agent has begun leads to. "lost": the record isn't this run's any more.
+    A node is put back only on its way out, and only before the power command. If you announce the routes of a node that
+    is off or being worked on, you lose traffic. "off" is noted before the command, so the record alone decides. "held":
+    the restart of the node's agent had begun. "lost": the record no longer belongs to this run.
     """
     if not record or not ours:
         return "lost"
@@ -72,16 +72,16 @@ def was_off(record: Record | None) -> bool:
 
 
 def proven_by(record: Record) -> str:
-    """By which evidence the routes are withdrawn, as noted last; "" if the record doesn't say."""
+    """The evidence for the withdrawal of the routes, as noted last; "" if the record doesn't say."""
     noted = [entry["evidence"] for entry in record.get("history") or [] if "evidence" in entry]
     return str(noted[-1]) if noted else ""
 
 
 def why_not_off(name: str, record: Record, evidence: str) -> str:
-    """Why the node mustn't be switched off, in one line; "" if its routes are proven to be withdrawn.
+    """Why the node must not be switched off, in one line; "" if its routes are proven to be withdrawn.
 
-    evidence: the least that has to prove it. Routers that were asked prove more than an agent and an estimate, and that
-    more than an estimate alone.
+    evidence: the weakest proof that is accepted. Answers of routers prove more than an agent and an estimate. These
+    prove more than an estimate alone.
     """
     found = proven_by(record)
     proven = found in PROOFS and PROOFS.index(found) >= PROOFS.index(evidence)
@@ -98,7 +98,7 @@ def why_not_off(name: str, record: Record, evidence: str) -> str:
 
 
 def addresses_on(record: Record, router: str) -> list[str]:
-    """The node's addresses on one router: those it was claimed with, and those of its link-local sessions there."""
+    """The node's addresses on one router: those at the claim, and those of its link-local sessions there."""
     addresses = list(record["before"]["addresses"])
     for session in _sessions(record, router):
         if session["address"] not in addresses:
@@ -113,9 +113,9 @@ def prefixes_on(record: Record, router: str) -> ByVrf:
 
 
 def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
-    """VRF -> all prefixes that any router had of the node before the claim, in whichever VRF.
+    """VRF -> all prefixes that any router had of the node before the claim, in any VRF.
 
-    What is gone has to be gone everywhere. In a VRF where a prefix never was, its absence is seen just as well.
+    What is gone has to be gone everywhere. In a VRF that never had the prefix, its absence is seen in the same way.
     """
     found: set[str] = set()
     for router in record["before"]["routes"]:
@@ -133,7 +133,7 @@ def routers_before(record: Record) -> list[str]:
 
 
 def not_awaited(record: Record) -> set[str]:
-    """The VIPs that the way back doesn't wait for, as host routes: they come back when their pods do.
+    """The VIPs that the way back doesn't wait for, as host routes. They come back when their pods do.
 
     After a drain the pods of a Service with traffic policy Local are elsewhere, and may stay there.
     """
@@ -143,7 +143,7 @@ def not_awaited(record: Record) -> set[str]:
 
 
 def prefixes_back(record: Record, router: str) -> ByVrf:
-    """VRF -> the prefixes that one router has to have of the node again."""
+    """VRF -> the prefixes that one router must have of the node again."""
     left_out = not_awaited(record)
     back = {}
     for vrf, prefixes in prefixes_on(record, router).items():
@@ -152,7 +152,7 @@ def prefixes_back(record: Record, router: str) -> ByVrf:
 
 
 def forwarded_back(record: Record, router: str) -> ByVrf:
-    """VRF -> the prefixes that one router's kernel has to forward to the node again, by routes of their own."""
+    """VRF -> the prefixes that one router's kernel must forward to the node again, by routes of their own."""
     left_out = not_awaited(record)
     vrfs = record["before"]["routes"].get(router) or {}
     return {vrf: sorted(set(tables.get("fib") or []) - left_out) for vrf, tables in sorted(vrfs.items())}
@@ -175,7 +175,7 @@ def _sessions(record: Record, router: str) -> list[dict[str, Any]]:
 
 
 def routers_changed(record: Record) -> dict[str, list[dict[str, str]]]:
-    """Router -> its drained sessions, for the routers whose configuration this maintenance changed and didn't put back.
+    """Router -> its drained sessions, for the routers that this maintenance has changed and not put back.
 
     The record's notes say so (routers_changed, routers_flushed, routers_restored). They are written before the change.
     """

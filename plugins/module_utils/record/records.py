@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The maintenance record: one annotation on the Node; who holds it, since when, how far, and what was before."""
+"""The maintenance record, one annotation on the Node: who holds it, since when, in which phase, and what was before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import runs
 
 ANNOTATION = "hitless.nodes/record"
 VERSION = 1
-# Which phase comes after which. Drain and withdrawal come in either order (and so do the ways back).
+# Which phase comes after which. Drain and withdrawal come in either order. So do their ways back.
 RANK = {
     "claimed": 0,
     "drained": 1,
@@ -40,7 +40,7 @@ class HeldError(HitlessError):
 
 
 def rfc3339(now: datetime) -> str:
-    """A moment as the record writes it: UTC, milliseconds."""
+    """A moment in the form of the record: UTC, milliseconds."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -72,7 +72,7 @@ def annotation(record: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def new(run: dict[str, Any], before: dict[str, Any], note: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The record of a node that was claimed just now."""
+    """The record of a node that was just claimed."""
     at = rfc3339(now)
     return {
         "version": VERSION,
@@ -87,7 +87,7 @@ def new(run: dict[str, Any], before: dict[str, Any], note: dict[str, Any], now: 
 
 
 def stamped(record: dict[str, Any], note: dict[str, Any], now: datetime, *, phase: str | None = None) -> dict[str, Any]:
-    """The record after something was done: heartbeat, history, and the phase if it is a new one."""
+    """The record after a step: heartbeat, history, and the phase if it is new."""
     at = rfc3339(now)
     phase = phase or record["phase"]
     history = [*record.get("history", []), {**note, "phase": phase, "at": at}]
@@ -97,8 +97,8 @@ def stamped(record: dict[str, Any], note: dict[str, Any], now: datetime, *, phas
 def advances(record: dict[str, Any], phase: str | None) -> bool:
     """Whether noting a phase says something new.
 
-    A resumed run goes through phases again that the record is past: these stay unnoted. Only a node that was put back
-    into service (a failure before power-off was undone) begins another round.
+    A resumed run goes again through phases that the record has passed. These are not noted again. Only a node that was
+    put back into service (a failure before power-off was undone) begins another round.
     """
     if phase is None or phase == record["phase"]:
         return False
@@ -107,9 +107,9 @@ def advances(record: dict[str, Any], phase: str | None) -> bool:
 
 
 def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | None:
-    """The label that this maintenance has set and another writer has changed since, None if it is as it was set.
+    """The label that this maintenance set and another writer changed since, None if it is unchanged.
 
-    {key, wanted, found}; None also for a node of which no label was flipped.
+    {key, wanted, found}; None also if no label of the node was flipped.
     """
     labels = [entry.get("label") for entry in record.get("history") or []]
     flips = [label for label in labels if isinstance(label, dict) and label.get("key") and "after" in label]
@@ -121,7 +121,7 @@ def set_again(node: dict[str, Any], record: dict[str, Any]) -> dict[str, Any] | 
 
 
 def taken_over(record: dict[str, Any], run: dict[str, Any], note: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The record of an earlier run, continued by this one. What was before stays what it was at the first claim."""
+    """The record of an earlier run, continued by this one. It keeps the previous state of the first claim."""
     note = {**note, "continued_by": run["holder"], "from": record["holder"]}
     return stamped({**record, "holder": run["holder"], "run": run}, note, now)
 
@@ -148,11 +148,11 @@ def objection(
     takeover: bool,
     variable: str = "claim_takeover",
 ) -> str | None:
-    """Why this run may not continue a record, None if it may. variable: by which the user sets takeover.
+    """Why this run may not continue a record, None if it may. variable: the one with which the user sets takeover.
 
-    The same run may. So may the same user on the same machine once the process that wrote it is gone: that is how an
-    interrupted playbook is resumed. All others have to set takeover, and nobody gets past a process that is seen
-    alive.
+    The same run may. So may the same user on the same machine, if the process that wrote the record is gone. That is
+    how an interrupted playbook is resumed. All others have to set takeover. A record whose process is seen alive is
+    never taken over.
     """
     theirs = record["run"]
     if runs.same(theirs, run):
@@ -179,7 +179,7 @@ def ensure_ours(name: str, record: dict[str, Any] | None, run: dict[str, Any] | 
 
 
 def restored(node: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """How things are now, and in what they differ from before the claim, in words (none: all restored)."""
+    """The present state, and its differences from before the claim, in words (none: all restored)."""
     before = record["before"]
     labels = node["metadata"].get("labels") or {}
     key, value = before["label"]["key"], before["label"]["value"]

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""A run of ansible-playbook: what tells it from every other one, and whether it still lives."""
+"""A run of ansible-playbook: what identifies it, and whether it is still alive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run = dict[str, Any]
 
 
 def identity(pid: int) -> Run:
-    """What tells the run with this process from every other one. What the system doesn't say is None (macOS)."""
+    """What identifies the run with this process. What the system doesn't say is None (macOS)."""
     stat = _stat(pid)
     return {"host": socket.gethostname(), **_here(), "pid": pid, "started": stat[1] if stat else None}
 
@@ -28,24 +28,24 @@ def same(run: Run | None, other: Run | None) -> bool:
 
 
 def same_machine(run: Run, other: Run) -> bool:
-    """Whether two runs count processes in the same place: same boot of the same kernel, same PID namespace."""
+    """Whether two runs share their process numbers: same boot of the same kernel, same PID namespace."""
     return bool(run.get("boot_id")) and all(run.get(key) == other.get(key) for key in ("boot_id", "pid_ns"))
 
 
 def process_lives(run: Run) -> bool | None:
-    """Whether a run's process still exists; None where this can't be seen from here (another machine or container)."""
+    """Whether a run's process still exists; None if this can't be seen from here (another machine or container)."""
     if not same_machine(run, _here()):
         return None
     stat = _stat(run["pid"])
     if stat is None:
         return False
     state, started = stat
-    # A zombie, or a process that is being removed, runs no more.
+    # A zombie, or a process that is being removed, no longer runs.
     return state not in "ZX" and started == run.get("started")
 
 
 def _here() -> dict[str, str | None]:
-    """Where process numbers count: the boot of this machine, and the namespace (a container has its own)."""
+    """Where process numbers are valid: the boot of this machine, and the namespace (a container has its own)."""
     boot_id = pid_ns = None
     try:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
