@@ -195,13 +195,13 @@ class ActionModule(ActionBase):
             "chart_repo_url": chart.repo or None,
             "chart_version": chart.version or None,
             "release_values": helm_chart.driven(chart.values) if self._options["driven"] else chart.values,
-            # The restarts are driven by the playbook: helm neither waits for them, which with OnDelete would be
-            # forever, nor takes anything back by itself, which would give the DaemonSet its previous update strategy,
-            # and restart agents out of turn.
+            # The playbook drives the restarts. So helm must not wait for them: with OnDelete it would wait forever.
+            # It must not roll back by itself either. That would give the DaemonSet its previous update strategy, and
+            # restart agents out of turn.
             "wait": False,
             "atomic": False,
-            # What the release was given before counts only as far as it is in the values: values of another version
-            # may mean something else now, and defaults that a new version needs would be missing.
+            # Earlier values of the release count only if they are in the given values. Values of another version may
+            # mean something else now, and defaults that a new version needs would be missing.
             "reset_values": True,
             "reuse_values": False,
         }

@@ -24,26 +24,26 @@ from . import per_session
 
 ANNOTATION = "hitless.nodes/measured"
 VERSION = 1
-# How each kind of evidence other than the routers' reads the agent: where, and what.
+# Where each kind of evidence without routers reads the agent, and what.
 READS = {"cilium": ("agent", ("peers", "routes")), "estimate": ("auto", ("peers",))}
-# Seconds for the agent to close its sessions once its CiliumBGPNodeConfig is gone, where this can't be observed.
+# Seconds that the agent may take to close its sessions after its CiliumBGPNodeConfig is gone, if that isn't observed.
 UNSEEN = 5
 
 
 def peers(
     client: Client, api_version: str | None, node_config: dict[str, Any] | None, sessions: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What per_session wants to know of each session's peer, in the order of the sessions."""
+    """What per_session needs of each session's peer, in the order of the sessions."""
     asked_for = {(peer["instance"], peer["name"]) for peer in objects.peers(node_config)}
     specs: dict[str, dict[str, Any] | None] = {}
 
     def spec(session: dict[str, Any]) -> dict[str, Any] | None:
         name = session["peer_config"]
         if (session["instance"], session["peer"]) not in asked_for:
-            # Of a legacy policy, or left over: what its router was asked for isn't known.
+            # The peer is of a legacy policy, or left over. It isn't known what its router was asked for.
             return None
         if not name:
-            # Cilium gives a peer that names none its defaults, which are without graceful restart.
+            # A peer that names none gets Cilium's defaults, which have no graceful restart.
             return {}
         if name not in specs:
             found = objects.peer_config(client, api_version, name)
@@ -62,7 +62,7 @@ def peers(
 
 
 def conditions(node: bgp_sessions.Node, peers_: list[dict[str, Any]]) -> str:
-    """A fingerprint of what decides on the time, as far as the cluster knows it: Cilium's image, peers and settings."""
+    """A fingerprint of what decides the time, as far as the cluster knows: Cilium's image, peers and settings."""
     images: set[str] = set()
     for pod in node.agents or []:
         images.update(_agent_images(pod))
@@ -80,7 +80,7 @@ def _agent_images(pod: dict[str, Any]) -> Iterator[str]:
 
 
 def measured(node: dict[str, Any]) -> dict[str, Any] | None:
-    """What was measured of a Node once, None if nothing was, or it can't be read: then the worst case counts."""
+    """What was once measured of a Node. None if nothing was or it can't be read; then the worst case counts."""
     text = (node["metadata"].get("annotations") or {}).get(ANNOTATION)
     try:
         found = json.loads(text) if text else None
@@ -100,7 +100,7 @@ def estimates(
     *,
     use_measured: bool = True,
 ) -> dict[str, Any]:
-    """{event, seconds, unbounded, reason}: for how long routers may send to a node, by Cilium's word alone."""
+    """{event, seconds, unbounded, reason}: how long routers may send to a node, by what Cilium alone says."""
     bound = per_session.estimate(event, {}, peers_)
     known = measured(node) if use_measured else None
     if known is not None:
@@ -109,9 +109,9 @@ def estimates(
 
 
 def withdrawal(bound: dict[str, Any], evidence: str, override: int) -> dict[str, Any]:
-    """The bound to wait for once a node is deselected: {seconds, unbounded, reason, overridden}.
+    """The bound to wait for after a node is deselected: {seconds, unbounded, reason, overridden}.
 
-    override: the seconds that the user gives where the estimate has no bound; 0 = none.
+    override: the seconds that the user gives for an estimate without a bound; 0 = none.
     """
     result = {key: bound[key] for key in ("seconds", "unbounded", "reason")} | {"overridden": False}
     if bound["unbounded"] and override > 0:
@@ -135,7 +135,7 @@ def _annotation(kept: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def slowest(given: dict[str, Any]) -> dict[str, Any]:
-    """Of what was measured on the routers, the longest: {event, at, seconds, router, family}; raises HitlessError.
+    """The longest time measured on the routers: {event, at, seconds, router, family}; raises HitlessError.
 
     given: {event, at, routers: {name: {seconds, families: {family: seconds}}}}, the routers as in a record's history.
     """

@@ -4,10 +4,11 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How long routers may go on sending to a node after an event: an upper bound, for where they can't be looked at.
+"""How long routers may send to a node after an event. This is an upper bound, for routers that can't be asked.
 
-From what each session negotiated (frr_bgp_info) and what the node asks for (CiliumBGPPeerConfig). What isn't known
-counts as its worst case. RFC 4271 (hold time), 4724 (graceful restart), 8538 (N bit, Hard Reset), 9494 (long-lived).
+It comes from what each session negotiated (frr_bgp_info) and what the node asks for (CiliumBGPPeerConfig). For what is
+unknown the worst case counts. RFC 4271 (hold time), 4724 (graceful restart), 8538 (N bit, Hard Reset), 9494
+(long-lived).
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typing import Any
 
 from ..base.errors import HitlessError
 
-# What happens to the node, and what its routers are told by it:
-#   prefix_withdrawn  the session stays, an UPDATE takes the prefixes back
+# What happens to the node, and how its routers notice:
+#   prefix_withdrawn  the session stays, an UPDATE withdraws the prefixes
 #   deselected        the agent closes the sessions with a NOTIFICATION (Cease)
 #   agent_stops       the TCP connections end without a NOTIFICATION: restart, crash, shutdown of the operating system
-#   silent_loss       nothing at all: power, a link that isn't the router's own
+#   silent_loss       they get nothing at all: loss of power, or of a link that isn't the router's own
 EVENTS = ("prefix_withdrawn", "deselected", "agent_stops", "silent_loss")
-# From a timer's end, or a message, to the kernel's table on the last router: bgpd gathers changes for 50 ms, another
-# router hands the withdrawal on by iBGP. Measured: 0.2 s; up to 1.0 s on a busy machine, the command included.
+# From a timer's end or a message to the kernel's table on the last router. bgpd collects changes for 50 ms, and another
+# router passes the withdrawal on by iBGP. Measured: 0.2 s; up to 1.0 s on a busy machine, with the command.
 PROCESSING = 2
 # The field has 12 bits (RFC 4724, section 3).
 LONGEST_RESTART = 4095
@@ -84,10 +85,10 @@ def estimate(
 
 
 def with_measured(bound: dict[str, Any], measured: dict[str, Any] | None, *, unchanged: bool) -> dict[str, Any]:
-    """A bound with what was measured once on the routers for the same event: never shorter than that.
+    """A bound, combined with what was once measured on the routers for the same event. It is never shorter than that.
 
-    measured: {event, seconds, at, router, family}. unchanged: what decides on the time is as it was when it was
-    measured, so that the measured time (and the routers' own) counts instead of the worst case.
+    measured: {event, seconds, at, router, family}. unchanged: what decides the time is as it was at the measurement.
+    Then the measured time (and the routers' own) counts instead of the worst case.
     """
     if measured is None or measured["event"] != bound["event"]:
         return bound
@@ -120,7 +121,7 @@ def _sessions(routers: dict[str, list[dict[str, Any]] | None], peers: list[dict[
 
 
 def _of_peers(peers: list[dict[str, Any]]) -> Iterator[Session]:
-    """Where no router is known to have a session: those that Cilium has, or one of which nothing is known."""
+    """If no router is known to have a session: those that Cilium has, or one with everything unknown."""
     for peer in peers or [{"name": None}]:
         named = f"peer {peer['name']}" if peer["name"] else "a session that nothing is known of"
         yield _filled(named, _row(None, None, peer["name"], None), {}, _offer([peer]))
@@ -142,7 +143,7 @@ def _row(router: str | None, vrf: str | None, address: str | None, family: str |
 
 
 def _offer(peers: list[dict[str, Any]]) -> Offer:
-    """The worst of what the node asks its peers for: which peer belongs to which router's session isn't known."""
+    """The worst case of what the node asks its peers for. It isn't known which peer belongs to which session."""
     if not peers:
         return Offer()
     hold = _longest_hold([peer.get("hold_time") for peer in peers])
@@ -155,7 +156,7 @@ def _offer(peers: list[dict[str, Any]]) -> Offer:
         graceful_restart=bool(times),
         restart_time=max(times, default=0),
         hold_time=hold,
-        # Cilium has no setting for it.
+        # Cilium has no such setting.
         long_lived=False,
     )
 
@@ -163,7 +164,7 @@ def _offer(peers: list[dict[str, Any]]) -> Offer:
 def _longest_hold(seconds: list[int | None]) -> int | None:
     """The longest of some hold times, None if one isn't known.
 
-    They are those that the agent applies. PeerConfig's may be another: a router that is configured with 0 makes it 0.
+    They are those that the agent applies. The PeerConfig's may differ: a router that is configured with 0 makes it 0.
     """
     known = [hold for hold in seconds if hold is not None]
     if len(known) < len(seconds):
@@ -178,7 +179,7 @@ def _restart_times(peer: dict[str, Any]) -> list[int]:
     wanted = peer["peer_config"].get("gracefulRestart") or {}
     if wanted.get("enabled"):
         times.append(wanted.get("restartTimeSeconds", DEFAULT_RESTART))
-    # A session that is up was opened with what the PeerConfig said then, which the agent still has.
+    # A session that is up was opened with the PeerConfig of that time. The agent still has it.
     applied = peer.get("graceful_restart") or {}
     if applied.get("enabled"):
         times.append(applied.get("restart_time") or LONGEST_RESTART)
@@ -186,17 +187,17 @@ def _restart_times(peer: dict[str, Any]) -> list[int]:
 
 
 def _filled(where: str, row: dict[str, Any], neighbor: dict[str, Any], offer: Offer) -> Session:
-    """A session as its router knows it, and as the node asks for it where the router doesn't say."""
+    """A session as its router knows it. What the router doesn't say is as the node asks for it."""
     established = neighbor.get("established")
     restart = neighbor.get("graceful_restart") or {}
-    # Of a session that is down FRR shows the last one's values, or the configured ones.
+    # For a session that is down FRR shows the values of the last one, or the configured ones.
     read = restart if established else {}
     negotiated = _negotiated(read, row["family"], offer)
     time, source = _restart_time(read, offer)
-    # As long as this is counted down, the session's paths are stale.
+    # While this timer runs, the session's paths are stale.
     remaining = restart.get("remaining") or 0
     if remaining:
-        # Whatever the node asks for meanwhile.
+        # This holds whatever the node asks for in the meantime.
         negotiated = None
     if remaining > time:
         time, source = remaining, "that the router still keeps stale paths"
@@ -258,7 +259,7 @@ def _bound(event: str, session: Session) -> tuple[int | None, str]:
 
 
 def _noticed(session: Session) -> tuple[int | None, str]:
-    """After how many seconds (None = unbounded) the router notices that nothing comes any more, and why."""
+    """After how many seconds (None = unbounded) the router notices the silence, and why."""
     if session.hold_time is None:
         return None, "perhaps never noticed (the hold time isn't known, and could be 0)"
     if session.hold_time == 0:
@@ -267,10 +268,10 @@ def _noticed(session: Session) -> tuple[int | None, str]:
 
 
 def _stale(event: str, session: Session) -> tuple[int | None, str]:
-    """For how many seconds (None = unbounded) the router keeps the paths once the session has ended, and why."""
+    """For how many seconds (None = unbounded) the router keeps the paths after the session ended, and why."""
     if session.negotiated is False:
         return 0, "removed at once (no graceful restart)"
-    # At a silent loss it is the router that sends a NOTIFICATION (Hold Timer Expired).
+    # At a silent loss the router sends a NOTIFICATION (Hold Timer Expired).
     notified = event in ("deselected", "silent_loss")
     if notified and session.notification is False:
         return 0, "removed at once (the node didn't send the N bit: a NOTIFICATION ends graceful restart)"

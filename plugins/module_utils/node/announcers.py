@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Who else announces a node's VIPs: taking out the last one would take the Service away, however well it is done."""
+"""Who else announces a node's VIPs. If you take out the last announcer, you lose the Service in any case."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ..record.baseline import Routes, is_answer
 
 # Place (a router, or Cilium) -> VIP -> how many others announce it there.
 Counts = dict[str, dict[str, int]]
-# Node -> its record, of the other nodes that are claimed: what they announce now, they may not announce much longer.
+# Node -> its record, for the other claimed nodes. What they announce now, they may soon withdraw.
 Leaving = dict[str, dict[str, Any]]
 
 
 def addresses(service: dict[str, Any]) -> list[str]:
-    """The addresses of a Service that can be announced: of its load balancer, external ones, its own."""
+    """The addresses of a Service that can be announced: load balancer, external and cluster addresses."""
     spec = service.get("spec") or {}
     load_balancer = (service.get("status") or {}).get("loadBalancer") or {}
     found = [entry.get("ip") for entry in load_balancer.get("ingress") or []]
@@ -37,7 +37,7 @@ def addresses(service: dict[str, Any]) -> list[str]:
 
 
 def vips(prefixes: Iterable[str], services: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Of some prefixes those that hold an address of a Service -> these Services. The rest is the node's own."""
+    """Prefix -> the Services that have an address in it. Other prefixes are the node's own and are left out."""
     named: dict[Any, set[str]] = {}
     for service in services:
         name = f"{service['metadata'].get('namespace')}/{service['metadata']['name']}"
@@ -59,7 +59,7 @@ def local(services: list[dict[str, Any]]) -> set[str]:
     """The VIPs that only nodes with a ready pod of the Service announce, as host routes.
 
     Cilium, BGP Control Plane, service announcements: externalTrafficPolicy Local, and internalTrafficPolicy Local of a
-    cluster IP. One that several Services share is none of them unless all of them are so.
+    cluster IP. If several Services share a VIP, it only counts if all of them have this policy.
     """
     policies: dict[Any, set[bool]] = {}
     for service in services:
@@ -72,12 +72,12 @@ def local(services: list[dict[str, Any]]) -> set[str]:
 
 
 def is_leaving(record: dict[str, Any]) -> bool:
-    """Whether a claimed node is out of service, or on its way there; from its agent's restart on it is coming back."""
+    """Whether a claimed node is out of service or on its way there. After its agent's restart it is on its way back."""
     return records.RANK.get(record["phase"], 0) < records.RANK["restarted"]
 
 
 def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
-    """The other nodes that are claimed and don't count as announcers, and why that isn't known if it isn't."""
+    """The other claimed nodes that don't count as announcers; if they are unknown, the reason."""
     found: Leaving = {}
     try:
         nodes = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)[0]
@@ -100,7 +100,7 @@ def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
 
 
 def _hops(gone: Leaving, router: str) -> set[str]:
-    """The next hops by which a router knows the nodes that are claimed, link-local ones of their sessions included."""
+    """The next hops of the claimed nodes on a router, with link-local ones of their sessions."""
     found: set[str] = set()
     for record in gone.values():
         kept = record["before"]
@@ -110,7 +110,7 @@ def _hops(gone: Leaving, router: str) -> set[str]:
 
 
 def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], gone: Leaving) -> Counts:
-    """Router -> VIP -> how many others it could send to, for the routers that have the node's route to that VIP."""
+    """Router -> VIP -> how many others it can send to, for routers that have the node's route to that VIP."""
     wanted = set(wanted)
     counts: Counts = {}
     for router, vrfs in routes.items():
@@ -130,7 +130,7 @@ def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], go
 
 
 def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Leaving) -> list[str]:
-    """One line for each VIP that would be left with fewer announcers than the minimum; its Services are named."""
+    """One line for each VIP that would have fewer announcers than the minimum, with the names of its Services."""
     lines = []
     uncounted = _uncounted(gone)
     for prefix, services in found.items():
@@ -155,9 +155,10 @@ def _uncounted(gone: Leaving) -> str:
 
 @dataclass(frozen=True)
 class Count:
-    """Who else announces the VIPs of a node: asked before its claim is written, and once more when it is.
+    """Who else announces the VIPs of a node. It is asked before the claim is written, and again after it.
 
-    Of two claims at the same moment neither sees the other one before; after both are written at least one does.
+    If two claims happen at the same moment, neither sees the other one before. After both are written, at least one
+    sees the other.
     """
 
     name: str
@@ -166,7 +167,7 @@ class Count:
     without: Callable[[Leaving], Counts]
 
     def problems(self, client: Client) -> list[str]:
-        """Why the node mustn't go now."""
+        """Why the node must not be taken out now."""
         if not self.vips:
             return []
         gone, unclear = leaving(client, self.name)
@@ -174,7 +175,7 @@ class Count:
 
 
 def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
-    """All Services, and why others can't be counted if they can't be listed."""
+    """All Services; if they can't be listed, the reason why others can't be counted."""
     try:
         return client.list_all("/api/v1/services")[0], []
     except Forbidden as exc:
@@ -194,8 +195,8 @@ def by_agents(
 ) -> Counts:
     """Place "Cilium" -> VIP -> how many other nodes' agents say that they announce it; counted up to the minimum.
 
-    Agents are asked a few at a time until there are enough: as a rule the first ones announce all that there is. One
-    that gives no answer announces nothing. excluded: this node, and those that are claimed.
+    Agents are asked a few at a time until there are enough. Usually the first ones announce everything. An agent that
+    gives no answer counts as announcing nothing. excluded: this node and the claimed nodes.
     """
     counts = dict.fromkeys(wanted, 0)
     items = client.list_all(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
@@ -211,7 +212,7 @@ def by_agents(
 
 
 def _advertised(agents: Agents, name: str) -> set[str]:
-    """The prefixes that a node's agent announces; none if it doesn't say."""
+    """The prefixes that a node's agent announces; none if it doesn't answer."""
     try:
         pod = pod_to_ask(agents.pods([name])[name])
         return {route["prefix"] for route in agents.routes(pod)["advertised"]}

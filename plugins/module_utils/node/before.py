@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What can't be read back once a node is out of service, by routers or by Cilium, and why that isn't enough."""
+"""What can't be read any more when a node is out of service, by routers or by Cilium, and why that isn't enough."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from . import announcers
 
 @dataclass(frozen=True)
 class Before:
-    """What can't be read back later of a node's routes, by the kind of evidence, and why that isn't enough.
+    """What can't be read later of a node's routes, by the kind of evidence, and why that isn't enough.
 
-    count: of the others that announce its VIPs, None if they don't matter.
+    count: counts the others that announce its VIPs. None if they don't matter.
     """
 
     kept: dict[str, Any]
@@ -32,7 +32,7 @@ class Before:
 
 
 def reasons_against(picture: node_picture.Picture, routes: Before) -> list[str]:
-    """Why a node that no run holds mustn't be claimed now; empty if it may."""
+    """Why a node that no run holds must not be claimed now; empty if it may."""
     reasons = list(picture.problems)
     if not picture.selection.selected:
         reasons.append("no CiliumBGPClusterConfig selects it, so it announces no routes that could be withdrawn")
@@ -61,7 +61,7 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
-    """That routers may keep the node's routes for hours or days, unless the user accepts that."""
+    """The problem that routers may keep the node's routes for hours or days; none if the user accepts that."""
     kept = {
         router
         for router, sessions in found.sessions.items()
@@ -77,7 +77,7 @@ def _long_lived(found: Baseline, override: int) -> list[str]:
 
 
 def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, Any]) -> Before:
-    """What Cilium says that the node announces, and the bound to wait for once it doesn't any more."""
+    """What the node announces according to Cilium, and the bound to wait for after the withdrawal."""
     name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
     api_version = (picture.api_version or "").rpartition("/")[2] or None
     backend, gather = per_node.READS[evidence]
@@ -105,14 +105,14 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
         problems += count.problems(client)
     local = announcers.local(services)
     if announced is not None:
-        # Where only the number of its routes is known, any of them may be among these.
+        # If only the number of its routes is known, any of these may be among them.
         local &= set(announced)
     kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
     return Before(kept, problems, count)
 
 
 def _unbounded(bound: dict[str, Any]) -> list[str]:
-    """That routers may keep the node's routes for any time, unless the user gives one."""
+    """The problem that routers may keep the node's routes for any time; none if the user gives a time."""
     if not bound["unbounded"] or bound["overridden"]:
         return []
     return [
@@ -122,7 +122,7 @@ def _unbounded(bound: dict[str, Any]) -> list[str]:
 
 
 def _uncounted(announced: list[str] | None) -> list[str]:
-    """That what the node announces isn't known, so that others can't be counted for it."""
+    """The problem that the node's announced prefixes aren't known, so the others can't be counted."""
     if announced is not None:
         return []
     return [
@@ -134,7 +134,7 @@ def _uncounted(announced: list[str] | None) -> list[str]:
 def before(
     node: dict[str, Any], key: str, picture: node_picture.Picture, evidence: str, routes: Before
 ) -> dict[str, Any]:
-    """What has to be true again at the end, and what can't be read back later."""
+    """What must be true again at the end, and what can't be read later."""
     info = node.get("status", {}).get("nodeInfo", {})
     return {
         "unschedulable": bool(node["spec"].get("unschedulable")),

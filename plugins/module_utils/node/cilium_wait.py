@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Waiting without routers: for as long as they may keep a node's routes, or until Cilium announces them again."""
+"""Waiting without routers: as long as they may keep a node's routes, or until Cilium announces them again."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from ..kube.api_errors import TRANSIENT
 from ..kube.client import Client
 from ..record import questions, records
 
-# Seconds between two writes of a CiliumBGPNodeConfig's status: what holds has to be in more than one of them.
+# Seconds between two writes of a CiliumBGPNodeConfig's status. A state that holds must be in more than one of them.
 STATUS_PERIOD = 5.0
 
 
 class NotKnown(HitlessError):  # noqa: N818 - reads as what it is
-    """Cilium doesn't report what was waited for; the message has what it reported last."""
+    """Cilium doesn't report the wanted state; the message has its last report."""
 
 
-# Why a wait ended: it is gone for long enough, it isn't known to be gone in time, or a report is due.
+# Why a wait ended: the node was gone for long enough, it wasn't known to be gone in time, or a report is due.
 End = Literal["gone", "late", "pause"]
 
 
 @dataclass(frozen=True)
 class Gone:
-    """How far the wait for a withdrawal is; seconds on the wait's own clock. since: when it was first seen gone."""
+    """The progress of a wait for a withdrawal; seconds on the wait's own clock. since: when it was first seen gone."""
 
     since: float | None = None
-    # Since when it isn't known to be gone, for the deadline.
+    # Since when it has not been known to be gone, for the deadline.
     lost: float | None = 0.0
     reason: str = ""
 
     def after(self, reason: str | None, now: float) -> Gone:
-        """How far it is after another look. What came back, or can't be told, makes the bound begin anew."""
+        """The progress after another look. The bound begins again if something came back or is unknown."""
         if reason is None:
             return Gone(now if self.since is None else self.since, None)
         return Gone(None, now if self.lost is None else self.lost, reason)
@@ -61,10 +61,10 @@ def wait_gone(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Gone, float, End]:
-    """How far it is, at which second of the wait, and why it ended.
+    """The progress, the second of the wait, and why it ended.
 
-    look() says why it isn't known to be gone, None if it is. bound: for how long it has to be gone. limits.timeout: for
-    how long at a time it may be otherwise.
+    look() says why it isn't known to be gone, None if it is. bound: for how long it must be gone. limits.timeout: how
+    long it may be in any other state without a break.
     """
     started = clock()
     while True:
@@ -89,7 +89,7 @@ def wait_gone(
 
 
 class _Node:
-    """One node, as its evidence allows to look at it."""
+    """One node, seen by its kind of evidence."""
 
     def __init__(self, client: Client, params: dict[str, Any], record: dict[str, Any]) -> None:
         kept = record["before"]
@@ -133,7 +133,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         return record, objects.configs(client).api_version
 
     if limits.resumed:
-        # The estimated time is no part of the timeout.
+        # The estimated time isn't part of the timeout.
         again = replace(limits, timeout=limits.elapsed + limits.timeout)
         (record, version), again = patiently(start, subject=name, limits=again, retry_on=TRANSIENT, state=earlier)
         limits = replace(again, timeout=limits.timeout)

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The states of node_claim: write the record before the first change, remove it after the last one was undone."""
+"""The states of node_claim: write the record before the first change, and remove it after the last was undone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .hops import field_manager, words
 
 
 class ClaimError(HitlessError):
-    """The node can't be claimed or released, with every reason found."""
+    """The node can't be claimed or released, with all reasons."""
 
 
 EVIDENCE = ("router", "cilium", "estimate")
@@ -54,7 +54,7 @@ def _result(
 
 
 def _withdrawal_bound(sessions: dict[str, list[dict[str, Any]]] | None) -> dict[str, Any] | None:
-    """For how long routers may keep the node's routes once it is deselected, by what was negotiated; None unclaimed."""
+    """How long routers may keep a deselected node's routes, by what was negotiated; None if it isn't claimed."""
     if not sessions:
         return None
     bound = per_session.estimate("deselected", dict(sessions))
@@ -62,7 +62,7 @@ def _withdrawal_bound(sessions: dict[str, list[dict[str, Any]]] | None) -> dict[
 
 
 def _diff(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any]:
-    """The record before and after, without what changes at every write."""
+    """The record before and after, without the fields that every write changes."""
     kept = ("holder", "since", "phase", "before")
     return {
         "before": {key: old[key] for key in kept} if old else {},
@@ -78,7 +78,7 @@ def _run_of(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def claim(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The result of state=claimed: the first claim, a stamp by the holder, or an earlier run's record continued."""
+    """The result of state=claimed: a first claim, a note by the holder, or an earlier run's record continued."""
     node = node_objects.read(client, params["name"])
     if records.parse(node) is None:
         return _first_claim(client, params, check_mode=check_mode)
@@ -124,7 +124,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
 
 
 def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], count: announcers.Count) -> None:
-    """Raises ClaimError, without the record, if too few others announce the VIPs now that other runs see the claim."""
+    """Removes the record and raises ClaimError if too few others announce the VIPs. Other runs now see the claim."""
     try:
         reasons = count.problems(client)
     except HitlessError as exc:
@@ -145,7 +145,7 @@ def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], coun
 
 
 def _local_warnings(name: str, local: list[str]) -> list[str]:
-    """That some VIPs won't be waited for."""
+    """The warning that some VIPs won't be waited for."""
     if not local:
         return []
     return [
@@ -199,7 +199,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
 
 
 def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, Any]) -> None:
-    """Raises ClaimError if the label isn't what it was set to: the sessions come back, whatever was seen before."""
+    """Raises ClaimError if somebody has changed the label. Then the sessions come back, whatever was seen before."""
     again = records.set_again(node, record)
     if again is None:
         return

@@ -7,8 +7,8 @@
 """The two states of node_bgp: flip the label that selects the node, and follow it to the agent's sessions.
 
 The label travels Node -> CiliumNode (written by the agent on the node) -> operator -> NodeConfig -> agent's sessions.
-Each of these hops has its own deadline, which begins when the one before is passed. This is the part inside Kubernetes;
-whether the routers really withdrew the routes is asked on the routers.
+Each of these hops has its own deadline, which begins when the previous hop is passed. This is the part inside
+Kubernetes. Only the routers can say whether they really withdrew the routes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ INTERVAL = 0.25
 def _flip(
     client: Client, node: dict[str, Any], way: Way, run: dict[str, Any] | None, *, check_mode: bool
 ) -> tuple[dict[str, Any], bool]:
-    """The Node with the label as wanted, and whether that was (or, in check mode, would be) a change."""
+    """The Node with the wanted label, and whether that was (in check mode, would be) a change."""
     name, key = node["metadata"]["name"], way.key
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
@@ -66,9 +66,9 @@ def _flip(
 def _start_problems(
     client: Client, way: Way, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool
 ) -> tuple[str, list[str]]:
-    """Why the label mustn't be flipped now (empty: it may), and warnings: who follows it must be there.
+    """Why the label must not be flipped now (empty: it may), and warnings. What follows the label must be running.
 
-    What a claim has looked at is looked at here for a node that isn't claimed.
+    For a node that isn't claimed, this checks what a claim would have checked.
     """
     if way.key is None or (objects.labels(node) or {}).get(way.key) == way.value:
         return "", []
@@ -77,7 +77,7 @@ def _start_problems(
         return "; ".join(picture.problems), picture.warnings
     if way.config_wanted is None:
         return "", []
-    # The drain may just have evicted the operator from this node: another takes over, or is started elsewhere.
+    # The drain may just have evicted the operator from this node. Another one takes over or starts on another node.
     patience = 0.0 if check_mode else float(params["timeout"])
     operator = operator_lease.look(client, params["cilium_namespace"], patience=patience)
     return operator.problem or "", [operator.warning] if operator.warning else []
@@ -109,7 +109,7 @@ class _Look:
         self.number = hops_in_kubernetes + (0 if self.mode == "ignored" else 1)
 
     def __call__(self) -> list[Hop]:
-        """The hops, the last one only when those before it are passed; raises HopError where waiting is in vain."""
+        """The hops, the last one only if the others are passed; raises HopError if waiting is useless."""
         way = self.way
         node = node_objects.read(self.client, self.name)
         cilium_node = self.client.find(objects.node_path(self.name))
@@ -132,7 +132,7 @@ class _Look:
         except Forbidden as exc:
             pods, reason = None, exc.msg
         state = bgp_sessions.Node(self.name, node_objects.is_ready(node), node_config, pods, reason)
-        # A status goes with its NodeConfig: that sessions are closed, only the agent can say.
+        # The status goes with its NodeConfig. Only the agent can say that sessions are closed.
         answer = bgp_sessions.sessions(self.agents, state, "auto" if self.up else "agent")
         now = time.monotonic()
         self.asked_since = now if self.asked_since is None else self.asked_since
@@ -141,7 +141,7 @@ class _Look:
     def _refuse_in_vain(
         self, found: list[Hop], cilium_node: dict[str, Any] | None, node_config: dict[str, Any] | None
     ) -> None:
-        """Raises HopError for a label that was set back, and for a node that another config has taken over."""
+        """Raises HopError if the label was set back, or if another config has taken the node over."""
         states = {hop["hop"]: hop for hop in found}
         if "Node" in states and not states["Node"]["ok"]:
             hop = states["Node"]
@@ -154,9 +154,9 @@ class _Look:
             self._refuse_takers(found, _takers(self.client, cilium_node))
 
     def _is_taken(self, cilium_node: dict[str, Any] | None, node_config: dict[str, Any] | None) -> bool:
-        """Whether the NodeConfig is of a config that selects the node, or that is new.
+        """Whether the NodeConfig belongs to a config that selects the node, or that is new.
 
-        That of the config which has just lost the node is only not deleted yet.
+        If it belongs to the config that has just lost the node, it is only not deleted yet.
         """
         owner = objects.owner(node_config)
         if owner is None:
@@ -183,9 +183,9 @@ class _Look:
 
 
 def _follow(look: _Look, params: dict[str, Any], limits: Limits, kept: dict[str, Any], *, changed: bool) -> list[Hop]:
-    """The hops once the label has passed them all; raises HopError at a hop's deadline, Unfinished at a slice's end.
+    """The hops when the label has passed them all; raises HopError at a hop's deadline, Unfinished at a slice's end.
 
-    kept is what the next slice has to know.
+    kept: what the next slice has to know.
     """
     name, state, way = look.name, params["state"], look.way
     hop, since = int(kept.get("hop", 0)), float(kept.get("since", limits.elapsed))
@@ -207,7 +207,7 @@ def _follow(look: _Look, params: dict[str, Any], limits: Limits, kept: dict[str,
 
 
 def _passes(hop: int) -> Callable[[list[Hop]], bool]:
-    """Whether the label is further than a hop."""
+    """Whether the label has passed a hop."""
     return lambda seen: reached(seen) > hop
 
 
@@ -259,7 +259,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
 
 
 def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None) -> None:
-    """Raises SelectionError if the record was made for other evidence: it holds what was before by one kind only."""
+    """Raises SelectionError if the record has other evidence. It keeps the previous state by one kind only."""
     claimed_by = ((record or {}).get("before") or {}).get("evidence")
     if record is None or evidence in (None, claimed_by):
         return
@@ -270,7 +270,7 @@ def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | N
 
 
 def _late(name: str, state: str, way: Way, late: TimedOut, *, seconds: float, changed: bool) -> HopError:
-    """The error of a label that didn't pass a hop in time."""
+    """The error for a label that didn't pass a hop in time."""
     facts = {"changed": changed, "label": way.label, "hops": public(late.seen or [])}
     if late.error is not None:
         return HopError(f"{name}: not known to be {state} after {seconds:.0f} s: {late.error.msg}", **facts)

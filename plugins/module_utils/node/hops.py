@@ -16,9 +16,9 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, objects
 
-# Seconds for which an agent that could be asked is asked again, before the routers alone have to do.
+# How many seconds to keep asking an agent that may answer. After that the routers alone have to be enough.
 PATIENCE = 3.0
-# hop, ok (None: unknown), found, remedy; and passed: whether it needn't be waited for any more.
+# hop, ok (None: unknown), found, remedy; and passed: whether it is no longer waited for.
 Hop = dict[str, Any]
 NOT_THERE = "not there"
 
@@ -33,7 +33,7 @@ def words(key: str, value: str | None) -> str:
 
 
 def field_manager(node: dict[str, Any], key: str) -> str | None:
-    """Who last wrote a label of a Node, as the API server recorded it; None where it didn't."""
+    """Who last wrote a label of a Node, as the API server recorded it; None if it didn't."""
     for entry in node["metadata"].get("managedFields") or []:
         labels = (entry.get("fieldsV1") or {}).get("f:metadata", {}).get("f:labels", {})
         if f"f:{key}" in labels:
@@ -51,7 +51,7 @@ def hops(
     value: str | None,
     config_wanted: bool | None,
 ) -> list[Hop]:
-    """How far the label has come: each hop with whether it is as wanted, what was found, and what to do if it isn't.
+    """How far the label has come. Each hop says whether it is as wanted, what was found, and what to do if it isn't.
 
     key None: no label was flipped. config_wanted None: no NodeConfig belongs to this node either way (legacy policy).
     """
@@ -117,8 +117,8 @@ def sessions_hop(answer: bgp_sessions.Answer, *, up: bool, mode: str, seconds: f
     """The last hop inside the cluster: whether the agent has opened, or closed, the node's sessions.
 
     mode auto: the routers have the last word, so an agent that can't be asked is passed. On the way in a session may
-    take longer than the hop may (routers and agent retry when they like), so it is looked at and not waited for.
-    seconds: for how long it has been asked.
+    take longer than the hop may, because routers and agent choose when to retry. So it is checked, but not waited for.
+    seconds: for how long the agent has been asked.
     """
     ok = _sessions_ok(answer, up=up)
     # An agent that is closing its sessions may fail to list them.
@@ -134,7 +134,7 @@ def sessions_hop(answer: bgp_sessions.Answer, *, up: bool, mode: str, seconds: f
 
 
 def _sessions_ok(answer: bgp_sessions.Answer, *, up: bool) -> bool | None:
-    """Whether the sessions are all up, or all gone; None if that isn't known."""
+    """Whether all sessions are up, or all are gone; None if that isn't known."""
     if not answer.known:
         return None
     if not up:

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""When a node that was away is back: booted anew, Ready, at its old addresses, with a working Cilium agent."""
+"""When a node that was away is back: booted again, Ready, at its old addresses, with a working Cilium agent."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ INTERVAL = 0.5
 
 
 class NotBack(HitlessError):  # noqa: N818 - reads as what it is
-    """The node isn't back in time, and what is missing."""
+    """The node wasn't back in time; the message says what is missing."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What tells the node that is back from the one that went: None where it doesn't matter."""
+    """What shows that the node has come back, compared with before. None if it doesn't matter."""
 
     old_boot_id: str | None
     addresses: frozenset[str]
@@ -40,7 +40,7 @@ class Expected:
 
 
 def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
-    """What to wait for, from the record and the options; raises NotBack if a new boot couldn't be told from the old."""
+    """What to wait for, from the record and the options; raises NotBack if a new boot can't be recognized."""
     kept = (record or {}).get("before") or {}
     addresses = frozenset(kept.get("addresses") or ())
     rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
@@ -52,18 +52,18 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
             f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
             f"give the old one with option boot_id, or set option rebooted to false"
         )
-    # An agent that runs since before the node went off is a container that kubelet hasn't looked at yet.
+    # If the agent started before the node went off, the kubelet hasn't looked at its container yet.
     return Expected(old_boot_id, addresses, params["agent"], _went_off(record or {}))
 
 
 def _went_off(record: dict[str, Any]) -> datetime | None:
-    """When the node went off, or when it was claimed if that isn't noted."""
+    """When the node went off. If that isn't noted, when it was claimed."""
     stamps = [entry["at"] for entry in record.get("history") or [] if entry.get("phase") == "off"]
     return moment(stamps[-1] if stamps else record.get("since"))
 
 
 def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, Any]], want: Expected) -> list[str]:
-    """What the node still lacks to be back, in words; empty if nothing."""
+    """What is missing until the node is back, in words; empty if nothing."""
     facts = node_objects.facts(node)
     lacking = []
     if want.old_boot_id and facts["boot_id"] in (None, "", want.old_boot_id):
@@ -82,7 +82,7 @@ def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, A
 
 
 def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The result of node_wait; raises NotBack or Unfinished. Stamps phase "on" into a record of this run."""
+    """The result of node_wait; raises NotBack or Unfinished. Notes the phase "on" in a record of this run."""
     name, run, limits = params["name"], params["_run"], Limits.of(params)
     if limits.resumed:
         node, limits = patiently(
@@ -125,7 +125,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
 
 
 def _words(state: SliceOver | TimedOut) -> str:
-    """What was missing last, or why that isn't known."""
+    """What was missing at the last look, or why that isn't known."""
     if state.error is not None:
         return f"an answer ({state.error.msg})"
     return ", ".join(state.seen[1])

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Which label change takes a node out of BGP or puts it back, as decided before the first change. No I/O."""
+"""Which label change takes a node out of BGP or puts it back, decided before the first change. No I/O."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Way:
 
 
 def _chosen_key(record: dict[str, Any] | None, label: str | None, name: str) -> str | None:
-    """The label key that was fixed before: by the record, or by the caller."""
+    """The label key that is already fixed, by the record or by the caller."""
     if record is None:
         return label
     key: str = record["before"]["label"]["key"]
@@ -70,7 +70,7 @@ def way_out(
             key = selection.flip.key
         value = labels.get(key) if key else None
         return Way(key, value, config_wanted, value)
-    # A claim has judged the whole; a node that isn't claimed is judged here.
+    # A claim has judged everything. A node that isn't claimed is judged here.
     if selection.flip is None or (record is None and selection.problems):
         raise SelectionError(f"{name}: {'; '.join(selection.problems)}", problems=list(selection.problems))
     flip = selection.flip
@@ -82,7 +82,7 @@ def way_out(
 
 
 def _selects_by_config(items: list[Config], labels: dict[str, str]) -> bool | None:
-    """Whether a NodeConfig is to be there with these labels: None where only a legacy policy selects."""
+    """Whether there must be a NodeConfig with these labels. None if only a legacy policy selects."""
     kinds = {config.kind for config in items if config.selects(labels)}
     if kinds == {"CiliumBGPPeeringPolicy"}:
         return None
@@ -95,7 +95,7 @@ def way_in(
     configs: objects.Configs,
     params: dict[str, Any],
 ) -> Way:
-    """What puts the node back in: the label as before the claim, or the value that selects it if there was none."""
+    """What puts the node back in: the label as before the claim, or without a claim the value that selects it."""
     name, record = params["name"], records.parse(node)
     labels = objects.labels(node) or {}
     key = _chosen_key(record, params["label"], name)
@@ -112,5 +112,5 @@ def way_in(
             )
         key, value = selection.flip.key, selection.flip.selected_value
     wanted = _selects_by_config(configs.items, with_label(labels, key, value))
-    # The label goes back in any case: it is what was there. If nothing selects by it any more, the wait says so.
+    # The label is always put back, because it was there before. If it no longer selects the node, the wait says so.
     return Way(key, value, True if wanted is False else wanted, labels.get(key))

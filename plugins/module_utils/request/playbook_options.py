@@ -4,13 +4,13 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The variables of the playbooks, those of the roles apart: docs/variables.md describes them."""
+"""The variables of the playbooks, without those of the roles. docs/variables.md describes them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# What a run can be for -> what may become of the node meanwhile.
+# The purpose of a run -> what may be done with the node in the meantime.
 ACTIONS = {
     "maintenance": ("poweroff", "reboot", "none", "pause"),
     "out": ("poweroff", "none"),
@@ -31,7 +31,7 @@ OF_THE_RUN: dict[str, dict[str, Any]] = {
     "probe_store": {"type": "bool"},
     "report_dir": {"type": "path"},
 }
-# What the way back does without: a run that only brings a node back isn't refused for them.
+# The way back doesn't use these. A run that only brings a node back isn't refused for them.
 OF_THE_WAY_OUT = (
     "maintenance_deadline",
     "maintenance_expected",
@@ -40,7 +40,7 @@ OF_THE_WAY_OUT = (
     "maintenance_window",
     "probe_store",
 )
-# Those that a host can have of its own.
+# Those that a host can set for itself.
 OF_A_HOST: dict[str, dict[str, Any]] = {
     "node_name": {},
     "cilium_namespace": {},
@@ -59,7 +59,7 @@ OF_A_HOST: dict[str, dict[str, Any]] = {
     "report_name": {},
     "report_probe": {"type": "path"},
 }
-# Those that the check of a whole run looks at by rules of their own.
+# Those for which the check of a whole run has special rules.
 OTHERS = (
     "maintenance_action",
     "maintenance_deadline",
@@ -95,10 +95,10 @@ OF_THE_DOCTOR = {
     "vip": "doctor_vip",
 }
 
-# Which entry points of which roles a run goes through: the way back validates only what it uses.
+# Which entry points of which roles a run uses. The way back validates only what it uses.
 _WAY_OUT = {"claim": ("info", "claim", "release"), "drain": ("drain", "uncordon"), "bgp": ("withdraw", "undo")}
 _WAY_BACK = {"claim": ("info", "claim", "release"), "drain": ("uncordon",), "bgp": ("announce",), "power": ("on",)}
-# Role doctor runs once, for all nodes; the others run for each node.
+# The role doctor runs once for all nodes. The other roles run for each node.
 ENTRY_POINTS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
     "maintenance": (_WAY_OUT, _WAY_BACK),
     "out": (_WAY_OUT,),
@@ -112,7 +112,7 @@ ENTRY_POINTS: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {
         {"bgp": ("watch", "kept"), "agent": ("prepull", "restart", "rollback", "release")},
     ),
 }
-# Besides, where the node is switched off or rebooted on the way out.
+# Also used if the node is switched off or rebooted on the way out.
 POWER: dict[str, dict[str, tuple[str, ...]]] = {
     "poweroff": {"power": ("check", "off")},
     "reboot": {"power": ("check", "reboot")},
@@ -120,7 +120,7 @@ POWER: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def entry_points(direction: str, action: str, *, router_drain: bool) -> list[tuple[str, str]]:
-    """The (role, entry point) pairs that a run of this direction and action goes through."""
+    """The (role, entry point) pairs that a run of this direction and action uses."""
     found: list[tuple[str, str]] = []
     ways = list(ENTRY_POINTS[direction])
     if direction in ("maintenance", "out"):

@@ -4,9 +4,9 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What was asked for, as a whole: rules over the input of a run, before any change. Pure functions.
+"""Rules for the whole input of a run, before any change. Pure functions.
 
-Every problem is one line that says what was wanted, what was found, and the variable that the user sets.
+Every problem is one line that says what was wanted, what was found, and which variable the user sets.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Specs = Mapping[str, Mapping[str, Any]]
 
 # The same as power_method in roles/power/defaults (a test compares them).
 DEFAULT_POWER_METHOD = "redfish"
-# Hosts that a line lists before it says how many more there are.
+# How many hosts a line lists before it only says how many more there are.
 NAMED = 8
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for.
+    """The input of a run.
 
-    target: as given. pattern: as it was written, "" if that can't be told. hosts: that it matches. groups: of the
-    inventory. run: the variables of the run as a whole. typed: the names of those given on the command line.
+    target: as given. pattern: as the user wrote it, "" if that isn't known. hosts: those that it matches. groups: those
+    of the inventory. run: the variables of the whole run. typed: the names of those on the command line.
     """
 
     direction: str
@@ -48,13 +48,13 @@ class Request:
 
     @property
     def action(self) -> Any:
-        """What becomes of the node. Only a maintenance, or one half of it, switches it off."""
+        """What happens to the node. Only a maintenance, or one half of it, switches it off."""
         switches = "poweroff" in ACTIONS[self.direction]
         return self.run.get("maintenance_action", "poweroff" if switches else "none")
 
     @property
     def evidence(self) -> Any:
-        """What is to prove that routes are gone and back."""
+        """What has to prove that routes are gone and back."""
         return self.run.get("evidence", "router")
 
     @property
@@ -67,7 +67,7 @@ class Request:
 
 
 def run_problems(request: Request) -> list[str]:
-    """What is wrong with the input of the run as a whole."""
+    """What is wrong with the input of the whole run."""
     problems = [*_target_problems(request), *_choice_problems(request)]
     for name, spec in OF_THE_RUN.items():
         if name in request.run:
@@ -125,7 +125,7 @@ def _task_file_problem(path: Any) -> str:
 
 
 def host_problems(request: Request, host: str, variables: Variables, specs: Specs) -> list[str]:
-    """What is wrong with one node's variables; host is "" for variables that are of no node.
+    """What is wrong with one node's variables; host is "" for variables that belong to no node.
 
     specs: name -> specification of the role options that the run uses.
     """
@@ -172,7 +172,7 @@ def _power_problems(variables: Variables, request: Request, specs: Specs) -> lis
 
 
 def _router_option_problems(variables: Variables, request: Request) -> list[str]:
-    """What is asked for of routers that nobody asks or that are measured, and evidence that a host has of its own."""
+    """Options for routers that aren't asked or that a probe measures, and evidence that a host sets for itself."""
     evidence = request.evidence
     own = variables.get("evidence", evidence)
     if own != evidence:
@@ -192,7 +192,7 @@ def _router_option_problems(variables: Variables, request: Request) -> list[str]
 
 
 def name_problems(given: Mapping[str, Iterable[str]], known: Iterable[str], typed: Iterable[str]) -> list[str]:
-    """Variables with our prefixes that nobody reads, each once, whichever hosts have it.
+    """Variables with our prefixes that nothing reads, each once, on any number of hosts.
 
     given: host -> names of its variables. typed: names from the command line.
     """

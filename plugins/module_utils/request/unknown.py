@@ -4,14 +4,14 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Variables that nobody reads: most likely a name that was mistyped. Pure functions."""
+"""Variables that nothing reads. Most likely the name was mistyped. Pure functions."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 
-# With these our variables begin. Other software may have variables that begin like this, too.
+# Our variables begin with these. Variables of other software may begin with them, too.
 PREFIXES = (
     "agent_",
     "bgp_",
@@ -26,16 +26,16 @@ PREFIXES = (
     "router_",
     "status_",
 )
-# How alike two names must be to be taken for one another, from 0 to 1.
+# How similar two names must be to count as a typing error, from 0 to 1.
 ALIKE = 0.85
 
 
 def unknown(given: Iterable[str], known: Collection[str], *, typed: Collection[str] = ()) -> Mapping[str, str]:
     """Names with our prefixes that no option has -> the nearest name of an option, "" if none is near.
 
-    given: the names of a host's variables. typed: those given on the command line, which are meant for this run: they
-    are named in any case. A variable of the inventory may belong to somebody else, and is only named if it is nearly
-    one of ours.
+    given: the names of a host's variables. typed: the names on the command line. These are meant for this run, so they
+    are always reported. A variable of the inventory may belong to other software. It is only reported if it is nearly
+    the same as one of ours.
     """
     found = {}
     for name in sorted(given):
@@ -48,6 +48,6 @@ def unknown(given: Iterable[str], known: Collection[str], *, typed: Collection[s
 
 
 def line(name: str, nearest: str) -> str:
-    """What to say of such a name."""
+    """The message for such a name."""
     hint = f"did you mean {nearest}?" if nearest else "see docs/variables.md for those that there are"
     return f"no playbook or role has a variable {name}: {hint}"

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def kind(value: Any) -> str:
-    """What a value is, in words."""
+    """The kind of a value, in words."""
     kinds = (
         (bool, "a boolean"),
         (int, "a number"),
@@ -28,5 +28,5 @@ def kind(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for a message: text as it is, anything else with what it is."""
+    """A value for a message: text as it is, anything else with its kind."""
     return repr(value) if isinstance(value, str) else f"{value!r} ({kind(value)})"

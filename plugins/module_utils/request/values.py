@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether one value is what its specification wants: type, choices, range. Pure functions.
+"""Whether one value matches its specification: type, choices, range. Pure functions.
 
 A specification is an option of a role's meta/argument_specs.yml, or one of playbook_options.py.
 """
@@ -25,7 +25,7 @@ from ansible.module_utils.common.validation import (
 
 from .value_words import kind, shown
 
-# Numbers of this collection count seconds or things: none is below 0, but for these.
+# Numbers of this collection count seconds or things. Only these may be below 0.
 LEAST: dict[str, float] = {
     "agent_batch": 1,
     "agent_parallel": 1,
@@ -46,10 +46,10 @@ OTHERS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 def problem(name: str, value: Any, spec: Mapping[str, Any]) -> str:
-    """Why a value can't be that of an option, in one line that names the variable; "" if it can."""
+    """Why a value isn't valid for an option, in one line that names the variable; "" if it is valid."""
     wanted = _type_wanted(value, spec)
     if wanted:
-        # A secret isn't shown, whatever is wrong with it.
+        # A secret is never shown.
         found = kind(value) if spec.get("no_log") else shown(value)
         return f"{name} is {found}, and must be {wanted}"
     if spec.get("type") in NUMBERS:
@@ -61,7 +61,7 @@ def problem(name: str, value: Any, spec: Mapping[str, Any]) -> str:
 
 
 def _type_wanted(value: Any, spec: Mapping[str, Any]) -> str:
-    """What the value should be and isn't, "" if it is."""
+    """What the value should be, "" if it is valid."""
     wanted = spec.get("type", "str")
     if wanted in ("str", "path"):
         choices = spec.get("choices")
@@ -86,7 +86,7 @@ def _type_wanted(value: Any, spec: Mapping[str, Any]) -> str:
 
 
 def _unit(spec: Mapping[str, Any]) -> str:
-    """Of what a number counts, where the option's description begins with it."""
+    """What a number counts, if the option's description begins with it."""
     description = spec.get("description") or ""
     first = description if isinstance(description, str) else str(description[0])
     return " of seconds" if first.startswith("Seconds") else ""
