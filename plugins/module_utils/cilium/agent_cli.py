@@ -4,11 +4,11 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What Cilium's agent says of BGP when it is asked itself: its commands in three dialects, and how to read them.
+"""What Cilium's agent itself says of BGP: its commands in three dialects, and how to read the answers.
 
-The answer of the agent's API (cilium-dbg bgp ..., and cilium bgp ... before 1.15) is a flat list in which zero values
-are left out. The hive shell (cilium-dbg shell -- bgp/...), which is going to replace it, answers by instance, with
-numbers where the API has words, and its routes and policies are tables.
+The answer of the agent's API (cilium-dbg bgp ..., and cilium bgp ... before 1.15) is a flat list without zero values.
+The hive shell (cilium-dbg shell -- bgp/...) will replace it. It answers by instance, and has numbers instead of the
+API's words. Its routes and policies are tables.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ DIALECTS = ("cilium-dbg", "shell", "cilium")
 FAMILIES = ("ipv4", "ipv6")
 # The two tables of routes, and the shell's names for them.
 RIBS = {"available": "loc", "advertised": "out"}
-# pkg/bgp/types in Cilium: SessionState, Afi and Safi are numbers there, and the shell writes them as they are.
+# pkg/bgp/types in Cilium: SessionState, Afi and Safi are numbers there, and the shell writes them unchanged.
 STATES = ("unknown", "idle", "connect", "active", "open_sent", "open_confirm", "established")
 AFIS = {1: "ipv4", 2: "ipv6"}
 SAFIS = {1: "unicast"}
-# cobra's words for a command or an option that the program doesn't have (any more, or yet).
+# cobra's words for a command or an option that the program no longer has, or doesn't have yet.
 NO_COMMAND = ("unknown command", "unknown flag", "unknown shorthand flag", "Usage:")
 
 
 class NotUnderstood(HitlessError):  # noqa: N818 - reads as what it is
-    """An answer that doesn't look like any that is known."""
+    """An answer in no known form."""
 
 
 def peers_command(dialect: str) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def policies_command(dialect: str) -> tuple[str, ...]:
 
 
 def lacks_command(rc: int, stdout: str, stderr: str) -> bool:
-    """Whether a program answered that it doesn't know the command; it may do so with rc 0 and on stdout."""
+    """Whether a program answered that it doesn't know the command. The answer may have rc 0 and be on stdout."""
     if rc == 0 and stdout.lstrip().startswith(("[", "{", "null")):
         return False
     return any(words in stdout + stderr for words in NO_COMMAND)
@@ -72,7 +72,7 @@ def lacks_command(rc: int, stdout: str, stderr: str) -> bool:
 
 
 def _list(text: str) -> list[dict[str, Any]]:
-    """The list of objects that an answer is; Go writes an empty list as null."""
+    """The list of objects in an answer. Go writes an empty list as null."""
     try:
         answer = json.loads(text)
     except ValueError as exc:
@@ -86,7 +86,7 @@ def _list(text: str) -> list[dict[str, Any]]:
 
 
 def _word(value: Any, words: dict[int, str] | tuple[str, ...]) -> str | None:
-    """A state or family in words, whether it came as word or as number; None if it came in neither."""
+    """A state or family as a word, from a word or a number; None from anything else."""
     if isinstance(value, str) and value:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -96,7 +96,7 @@ def _word(value: Any, words: dict[int, str] | tuple[str, ...]) -> str | None:
 
 
 def _whole_seconds(nanoseconds: int | None) -> int | None:
-    """A duration in whole seconds; None for one that is left out, as zero is (which means "not in force" here)."""
+    """A duration in whole seconds. None if it is left out, as zero is (here zero means "not in force")."""
     return int(nanoseconds) // 1_000_000_000 if nanoseconds else None
 
 
@@ -119,7 +119,7 @@ def _session(peer: dict[str, Any], instance: str | None) -> Row:
         "uptime": _whole_seconds(peer.get("uptime-nanoseconds")),
         "hold_time": peer.get("applied-hold-time-seconds") or _whole_seconds(timers.get("applied-hold-nanoseconds")),
         "graceful_restart": _graceful_restart(peer.get("graceful-restart") or {}),
-        # The agent doesn't report it.
+        # The agent doesn't report this.
         "peer_config": None,
         "routes": [_route_count(family) for family in peer.get("families") or []],
     }
@@ -148,7 +148,7 @@ def sessions(text: str) -> list[Row]:
     for instance in answer:
         if not isinstance(instance.get("name"), str):
             raise NotUnderstood(f"the agent's answer is neither peers nor instances: {text.strip()[:200]}")
-        # One without peers leaves the key out.
+        # An instance without peers leaves the key out.
         found += [_session(peer, instance["name"]) for peer in instance.get("peers") or []]
     return found
 
@@ -172,7 +172,7 @@ def next_hop(attributes: dict[int, bytes]) -> str | None:
     if len(attributes.get(3, b"")) == 4:
         return str(ipaddress.IPv4Address(attributes[3]))
     reach = attributes.get(14, b"")
-    # AFI (2), SAFI (1), length, next hop; of a global and a link-local address the first is meant.
+    # AFI (2), SAFI (1), length, next hop. If there are a global and a link-local address, the first one counts.
     size = reach[3] if len(reach) > 3 else 0
     address = reach[4 : 4 + min(size, 16)]
     return str(ipaddress.ip_address(address)) if len(address) in (4, 16) else None
@@ -211,13 +211,13 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 def _duration(text: str) -> int | None:
-    """Seconds of a duration as Go prints it ("1h2m3s"); None for what isn't one."""
+    """The seconds of a duration as Go prints it ("1h2m3s"); None if it isn't one."""
     parts = _DURATION.findall(text)
     return sum(int(number) * _UNITS[unit] for number, unit in parts) if parts else None
 
 
 def table(text: str, *wanted: str) -> list[dict[str, str]]:
-    """The rows of a table as Go's tabwriter prints it, each column where its title begins; raises NotUnderstood."""
+    """The rows of a table of Go's tabwriter, where each column begins at its title; raises NotUnderstood."""
     lines = [line for line in text.splitlines() if line.strip()]
     head = lines[0] if lines else ""
     # Two spaces or more end a title.
@@ -266,7 +266,7 @@ def _table_route(row: dict[str, str], family: str) -> Row:
         "family": family,
         "prefix": row["Prefix"],
         "next_hop": row["NextHop"],
-        # The table of what is advertised has no such column: what is advertised is best.
+        # The table of advertised routes has no such column. An advertised route is the best one.
         "best": row.get("Best", "true") == "true",
         "age": _duration(row.get("Age", "")),
         "local_preference": None,
@@ -310,7 +310,7 @@ def _members(match: Any, key: str) -> list[Any]:
 
 
 def _cells(text: str) -> list[str]:
-    """The entries of a cell: one as it is, several in braces, behind the way to match them in parentheses."""
+    """The entries of a cell. Several are in braces, after the way to match them in parentheses."""
     return re.findall(r"\{([^}]*)\}", text) or ([re.sub(r"^\((?:any|all|invert)\) ", "", text)] if text else [])
 
 

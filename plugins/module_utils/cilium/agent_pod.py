@@ -19,7 +19,7 @@ AGENT_CONTAINER = "cilium-agent"
 
 
 def agent_started(pod: dict[str, Any]) -> datetime | None:
-    """Since when an agent pod's container runs, None if it doesn't."""
+    """Since when an agent pod's container has been running, None if it isn't."""
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
         if status.get("name") == AGENT_CONTAINER:
             return moment(((status.get("state") or {}).get("running") or {}).get("startedAt"))
@@ -27,7 +27,7 @@ def agent_started(pod: dict[str, Any]) -> datetime | None:
 
 
 def agent_missing(pods: list[dict[str, Any]], since: datetime | None) -> str | None:
-    """What is missing of the agent on the node, None if it works. Times of the API have a resolution of one second."""
+    """What the agent on the node lacks to work, None if it works. Times of the API are whole seconds."""
     if not pods:
         return "no agent pod on the node"
     ready = [pod for pod in pods if pod_ready(pod)]

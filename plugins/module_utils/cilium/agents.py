@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Asking Cilium's agents for what they know of BGP, in whichever dialect they answer."""
+"""Asking Cilium's agents what they know of BGP, in any dialect that they understand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from . import agent_cli
 from .agent_cli import Row
 from .agent_pod import AGENT_CONTAINER, AGENT_SELECTOR
 
-# Nodes that are asked at the same time: a module's connections.
+# How many nodes are asked at the same time. These are the connections of a module.
 AT_ONCE = 8
 
 
@@ -29,18 +29,18 @@ class NoAgent(agent_cli.NotUnderstood):
     """There is no agent to ask."""
 
 
-# Answers that mean "unknown": an agent that is away, a container that doesn't run, a missing right, an answer in no
-# known form. A wrong token isn't among them: with it, nothing else would be answered either.
+# Errors that mean "unknown": an agent that is away, a container that doesn't run, a missing right, an answer in no
+# known form. A wrong token isn't among them, because with it every other request would fail, too.
 UNANSWERED = (agent_cli.NotUnderstood, pod_exec.ExecError, Forbidden, NotFound, *TRANSIENT)
 
 
 def pod_to_ask(pods: list[dict[str, Any]] | None, reason: str = "") -> str:
-    """The name of the agent's pod to ask; raises NoAgent. None: the pods of the node can't be seen, for that reason."""
+    """The name of the agent's pod to ask; raises NoAgent. pods None: they can't be seen, for that reason."""
     if pods is None:
         raise NoAgent(reason)
     if not pods:
         raise NoAgent("there is no agent pod on the node")
-    # While a DaemonSet is updated, the one on its way out is still there.
+    # While a DaemonSet is updated, the terminating pod is still there.
     name: str = max(pods, key=pod_ready)["metadata"]["name"]
     return name
 
@@ -66,9 +66,9 @@ class Agents:
         return found
 
     def ask(self, pod: str, command: Callable[[str], tuple[str, ...]], read: Callable[[str, str], Any]) -> Any:
-        """What read(stdout, dialect) makes of a command's output, in the first dialect that the agent knows.
+        """The result of read(stdout, dialect) for a command's output, in the first dialect that the agent knows.
 
-        Raises NotUnderstood when it answers otherwise than expected, and what pod_exec.run raises.
+        Raises NotUnderstood for an unexpected answer, and what pod_exec.run raises.
         """
         tried = []
         for dialect in list(self.dialects):
@@ -85,7 +85,7 @@ class Agents:
                 said = _first_line(output.stderr or output.stdout)
                 raise agent_cli.NotUnderstood(f"{' '.join(argv)} in {pod} ended with {output.rc}: {said}")
             result = read(output.stdout, dialect)
-            # The next one is asked this way first; they may differ while an upgrade is under way.
+            # The next agent is asked in this dialect first. Agents may differ during an upgrade.
             self.dialects = [dialect, *(other for other in self.dialects if other != dialect)]
             return result
         raise agent_cli.NotUnderstood(f"{pod} knows no command for that: {'; '.join(tried)}")

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The BGP sessions of nodes, from the status of their NodeConfigs or from their agents, and how far either is known.
+"""The BGP sessions of nodes, from the status of their NodeConfigs or from their agents, and what is unknown of them.
 
-What isn't known has a reason, and is never read as up or down: an agent that writes no status, one that died and left
-its last status behind, one that can't be asked, and a peer that is missing from an answer.
+What isn't known has a reason, and never counts as up or down. Examples are an agent that writes no status, one that
+died and left its last status behind, one that can't be asked, and a peer that is missing from an answer.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ TICK = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source says of a node's sessions. reason: why not all of it is known, None if it is.
+    """What a source says of a node's sessions. reason: why not everything is known, None if it is.
 
-    lasting: asking again won't help, since there is no agent to ask, or no right to ask it.
+    lasting: asking again won't help, because there is no agent to ask, or no right to ask it.
     """
 
     source: str | None
@@ -47,7 +47,7 @@ class Answer:
 
     @property
     def known(self) -> bool:
-        """Whether every session that the node should have, and every other one, is known."""
+        """Whether all sessions are known, those that the node should have and any others."""
         return self.reason is None
 
 
@@ -70,7 +70,7 @@ class Node:
 
 
 def unknown(sessions: Iterable[Row]) -> list[Row]:
-    """The sessions with nothing concluded from what was said of them."""
+    """The sessions, with nothing concluded from what the source said."""
     nothing: Row = {"state": "unknown", "established": None, "established_time": None, "uptime": None, "routes": []}
     return [{**session, **nothing} for session in sessions]
 
@@ -80,7 +80,7 @@ def _names(sessions: Iterable[Row]) -> str:
 
 
 def stale(node: Node) -> str | None:
-    """Why the status of a node's NodeConfig mustn't be believed, None if its agent lives and can have written it."""
+    """Why the status of a node's NodeConfig can't be trusted, None if its agent is alive and can have written it."""
     if node.agents is None:
         return f"whether its agent lives isn't known ({node.agents_reason})"
     if node.ready is not True:
@@ -119,7 +119,7 @@ def from_status(node: Node) -> Answer:
 
 
 def _from_before(sessions_: list[Row], agents: list[dict[str, Any]]) -> list[Row]:
-    """The sessions that came up before the agent did: an earlier agent has reported them."""
+    """The sessions that came up before the agent started, so an earlier agent reported them."""
     starts = [start for start in map(agent_started, agents) if start is not None]
     if not starts:
         return []
@@ -132,22 +132,22 @@ def _from_before(sessions_: list[Row], agents: list[dict[str, Any]]) -> list[Row
 
 
 def _has_reported(node_config: dict[str, Any]) -> bool:
-    """Whether an agent has written a status at all."""
+    """Whether an agent has ever written a status."""
     return bool((node_config.get("status") or {}).get("bgpInstances"))
 
 
 def _is_peer(row: Row, wanted: Row) -> bool:
-    """Whether a session of an agent's answer is that of a peer in a NodeConfig."""
+    """Whether a session of an agent's answer belongs to a peer in a NodeConfig."""
     if row["instance"] is not None and row["instance"] != wanted["instance"]:
         return False
     if wanted["address"]:
         return net.same_address(row["address"], wanted["address"])
-    # A peer that Cilium discovers has no address in the NodeConfig; old agents don't name it either.
+    # A peer that Cilium discovers has no address in the NodeConfig. Old agents don't name it either.
     return row["peer"] is not None and row["peer"] == wanted["peer"]
 
 
 def from_agent(node_config: dict[str, Any] | None, answer: list[Row]) -> Answer:
-    """The sessions in an agent's answer: every peer that the node should have, then what else there is."""
+    """The sessions in an agent's answer: first every peer that the node should have, then all others."""
     rest = list(answer)
     found = []
     for wanted in unknown(objects.sessions(node_config)):
@@ -179,7 +179,7 @@ def ask_agent(agents: Agents, node: Node) -> Answer:
 
 
 def sessions(agents: Agents, node: Node, backend: str) -> Answer:
-    """A node's sessions from the source that the backend names; auto: the status, and the agent where that won't do."""
+    """A node's sessions from the source that the backend names. auto: the status, or the agent if it isn't enough."""
     if backend == "agent":
         return ask_agent(agents, node)
     answer = from_status(node)

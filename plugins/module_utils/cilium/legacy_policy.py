@@ -6,8 +6,8 @@
 
 """A legacy CiliumBGPPeeringPolicy, which Cilium has until 1.18, as the newer objects with the same meaning.
 
-Pure functions, so that the doctor follows one kind of chain. What are CiliumBGPNodeConfig, CiliumBGPPeerConfig and
-CiliumBGPAdvertisement today was one object: a neighbor stands for the second, a virtual router for the third.
+Pure functions, so the doctor follows only one kind of chain. Today's CiliumBGPNodeConfig, CiliumBGPPeerConfig and
+CiliumBGPAdvertisement were one object. A neighbor stands for the second, and a virtual router for the third.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ROUTER = "virtual-router"
 
 
 def _routers(policy: Facts) -> list[tuple[str, Facts]]:
-    """The virtual routers of a policy, each with a name: that of the policy and its AS number."""
+    """The virtual routers of a policy, each with a name made of the policy's name and its AS number."""
     routers = (policy.get("spec") or {}).get("virtualRouters") or []
     return [(f"{policy['metadata']['name']}/{router.get('localASN')}", router) for router in routers]
 
@@ -63,7 +63,7 @@ def peer_configs(policy: Facts) -> list[Facts]:
 def advertisements(policy: Facts) -> list[Facts]:
     """What cluster_facts.advertisement says of an Advertisement, for each virtual router.
 
-    Without a serviceSelector it announces no Service, with an empty one all.
+    Without a serviceSelector it announces no Service. With an empty one it announces all.
     """
     found = []
     for name, router in _routers(policy):
@@ -82,7 +82,7 @@ def advertisements(policy: Facts) -> list[Facts]:
 def node_config(policies: list[Facts], labels: Labels, annotations: dict[str, str]) -> Facts | None:
     """What cluster_facts.node_config says of a NodeConfig, for a node with these labels; None if no policy selects it.
 
-    Of several policies the first one: Cilium takes none then, which is said where nodes are judged.
+    Of several policies the first one is used. Cilium then uses none; the judgement of the nodes reports that.
     """
     chosen = [policy for policy in policies if matches((policy.get("spec") or {}).get("nodeSelector"), labels)]
     if not chosen:
@@ -104,16 +104,16 @@ def node_config(policies: list[Facts], labels: Labels, annotations: dict[str, st
 
 
 def _local_port(annotation: str) -> int | None:
-    """The port on which the agent listens, None where it doesn't."""
+    """The port on which the agent listens, None if it doesn't."""
     settings = dict(part.strip().partition("=")[::2] for part in annotation.split(","))
     port = settings.get("local-port", "")
     return int(port) if port.isdecimal() else None
 
 
 def agreed(config: Facts | None, neighbor: Facts | None, address: str | None) -> Facts | None:
-    """A PeerConfig with the families that both sides have, where the policy names none and so offers both.
+    """A PeerConfig with the families that both sides have, if the policy names none and so offers both.
 
-    That IPv6 isn't activated over an IPv4 session, which has another session for it as a rule, is no mistake.
+    It is no mistake if IPv6 isn't activated over an IPv4 session. Usually there is another session for it.
     """
     if config is None or neighbor is None or not config.get("by_default"):
         return config

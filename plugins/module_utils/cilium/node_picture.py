@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What the cluster, Cilium and the record say of a node, read once and put together."""
+"""What the cluster, Cilium and the record say of a node, read once and combined."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .selection import Selection, judge
 
 @dataclass(frozen=True)
 class Picture:
-    """A node as it was just now. addresses are those of Node and CiliumNode."""
+    """A node as it was just read. addresses: those of Node and CiliumNode."""
 
     node: dict[str, Any]
     record: dict[str, Any] | None
@@ -65,12 +65,12 @@ class Picture:
 
 
 def _said(kind: str, condition: dict[str, Any]) -> str:
-    """A condition that is True, which for all of Cilium's BGP conditions means a problem."""
+    """A condition that is True. For all of Cilium's BGP conditions this means a problem."""
     return f"{kind} says {condition['type']}: {condition['message'] or condition['reason']}"
 
 
 def _node_config_problems(selection: Selection, node_config: dict[str, Any] | None) -> list[str]:
-    """What the NodeConfig says is wrong: its conditions, or that it and the selection disagree."""
+    """What is wrong with the NodeConfig: its conditions, or that it doesn't agree with the selection."""
     found = [
         _said("CiliumBGPNodeConfig", condition)
         for condition in objects.conditions(node_config)
@@ -89,7 +89,7 @@ def peer_config_verdict(
 ) -> tuple[list[str], list[str]]:
     """The problems and the warnings in the conditions of a PeerConfig. established: of the node's sessions that use it.
 
-    MissingAuthSecret is wrong in some releases (https://github.com/cilium/cilium/issues/38073): a session that is up
+    MissingAuthSecret is wrong in some releases (https://github.com/cilium/cilium/issues/38073). A session that is up
     proves that its secret is there.
     """
     problems, warnings = [], []
@@ -120,7 +120,7 @@ class _Said:
 def _peer_configs(
     client: Client, agents: Agents, name: str, api_version: str | None, node_config: dict[str, Any] | None
 ) -> _Said:
-    """What the PeerConfigs of a node's peers say. Its sessions are only read where one of them says a problem."""
+    """What the PeerConfigs of a node's peers say. Its sessions are only read if one of them reports a problem."""
     said = _Said()
     peers = objects.peers(node_config)
     read: dict[str, list[dict[str, Any]]] = {}
@@ -162,12 +162,12 @@ def _established(
 
 
 def _named(kind: str, name: str, conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Conditions with the object that has them."""
+    """Conditions, each with the object that has it."""
     return [{"kind": kind, "name": name, **condition} for condition in conditions]
 
 
 def look(client: Client, name: str, *, label: str | None = None, cilium_namespace: str = "kube-system") -> Picture:
-    """A node as it is now: one GET per object. label is the key to flip, where the caller names it."""
+    """A node as it is now, with one GET per object. label: the key to flip, if the caller names it."""
     node = node_objects.read(client, name)
     record = records.parse(node)
     configs = objects.configs(client)
@@ -211,7 +211,7 @@ def node_info(
     label: str | None = None,
     cilium_namespace: str = "kube-system",
 ) -> dict[str, Any]:
-    """The result of node_info. run: who asks, to tell whether the record is theirs."""
+    """The result of node_info. run: the run that asks, to tell whether the record belongs to it."""
     picture = look(client, name, label=label, cilium_namespace=cilium_namespace)
     record = picture.record
     ours = bool(record and run and runs.same(record["run"], run))

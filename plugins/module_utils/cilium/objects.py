@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Cilium's BGP objects as the cluster has them. v2 where it is served (Cilium 1.18), v2alpha1 before."""
+"""Cilium's BGP objects as the cluster has them: v2 if it is served (Cilium 1.18), or else v2alpha1."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Configs:
 
 
 def _list(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
-    """All objects of a kind, None where the cluster doesn't serve it (404 for a list means just that)."""
+    """All objects of a kind, None if the cluster doesn't serve it (404 for a list means exactly that)."""
     try:
         return client.list_all(f"{GROUP}/{api_version}/{plural}")[0]
     except NotFound:
@@ -56,10 +56,10 @@ def _config(kind: str, item: dict[str, Any]) -> Config:
 
 
 def configs(client: Client) -> Configs:
-    """All ClusterConfigs and legacy PeeringPolicies; raises NoCiliumBGP where the cluster serves neither."""
+    """All ClusterConfigs and legacy PeeringPolicies; raises NoCiliumBGP if the cluster serves neither."""
     served = None
     found: list[Config] = []
-    # Asking for the lists themselves is the discovery: 1.16 and 1.17 serve group version v2, but not with these kinds.
+    # The lists themselves are the discovery. 1.16 and 1.17 serve group version v2, but not with these kinds.
     for api_version in ("v2", "v2alpha1"):
         items = _list(client, api_version, "ciliumbgpclusterconfigs")
         if items is not None:
@@ -87,7 +87,7 @@ def labels(obj: dict[str, Any] | None) -> dict[str, str] | None:
 
 
 def addresses(node: dict[str, Any], cilium_node: dict[str, Any] | None) -> list[str]:
-    """The addresses that routers may have as next hop for a node: those of its Node and of its CiliumNode."""
+    """The addresses that routers may use as next hop for a node: those of its Node and of its CiliumNode."""
     own = [(entry.get("type", ""), entry.get("address", "")) for entry in node.get("status", {}).get("addresses") or []]
     spec = (cilium_node or {}).get("spec") or {}
     theirs = [(entry.get("type", ""), entry.get("ip", "")) for entry in spec.get("addresses") or []]
@@ -131,10 +131,10 @@ def peer_config(client: Client, api_version: str | None, name: str) -> dict[str,
 
 
 def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The sessions of a node: every peer that it should have, with what the agent last reported of it.
+    """The sessions of a node: every peer that it should have, with the agent's last report of it.
 
     What isn't reported (status reporting is off, the agent never wrote, no NodeConfig) is unknown, not down. The state
-    is only what the agent wrote last: a dead agent leaves "established" behind.
+    is only what the agent wrote last. A dead agent leaves "established" behind.
     """
     config = config or {}
     reported = _reported(config.get("status") or {})

@@ -19,16 +19,16 @@ from ..kube.client import Client, segment
 
 # leaderElectionResourceLockName in Cilium's operator/cmd.
 LEASE = "cilium-operator-resource-lock"
-# client-go's defaults, which Cilium's operator has as well: a Lease of 15 s, renewed every 2 s.
+# client-go's defaults, which Cilium's operator also has: a Lease of 15 s, renewed every 2 s.
 DURATION = 15.0
-# Three renewals, as a part of the Lease's duration.
+# Three renewals, as a fraction of the Lease's duration.
 WATCHED = 0.4
 INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """problem: the operator is down, and how that shows. warning: it couldn't be checked, and why."""
+    """problem: the operator is down, and what shows it. warning: it couldn't be checked, and why."""
 
     problem: str | None = None
     warning: str | None = None
@@ -47,7 +47,7 @@ def age(lease: dict[str, Any], now: datetime) -> float | None:
 
 
 def duration(lease: dict[str, Any]) -> float:
-    """Seconds for which a renewal holds."""
+    """Seconds for which a renewal is valid."""
     return float(_spec(lease).get("leaseDurationSeconds") or DURATION)
 
 
@@ -60,7 +60,7 @@ def look(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Verdict:
-    """Whether the operator runs. Takes one request, and some seconds (at least patience) only where it seems not to."""
+    """Whether the operator runs. Takes one request. Only if it seems down, takes some seconds (at least patience)."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{segment(namespace)}/leases/{LEASE}"
     try:
         lease = client.find(path)
@@ -74,7 +74,7 @@ def look(
     seconds = age(lease, now())
     if seconds is not None and 0 <= seconds <= duration(lease):
         return Verdict()
-    # It looks stale, or our clock is another than the cluster's: whether it is renewed tells without a clock.
+    # The Lease looks stale, or our clock differs from the cluster's. A renewal is proof without a clock.
     first = _spec(lease).get("renewTime")
     until = clock() + max(patience, duration(lease) * WATCHED)
     while clock() < until:

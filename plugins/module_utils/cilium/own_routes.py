@@ -4,9 +4,9 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a node announces by Cilium's own word, for those who can't ask the routers: before a change, and back after it.
+"""What a node announces according to Cilium, before a change and after it, if the routers can't be asked.
 
-Pure functions over what bgp_sessions.facts() returns of a node. What a router made of it isn't in there.
+Pure functions over what bgp_sessions.facts() returns of a node. What a router did with it isn't in there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Facts = dict[str, Any]
 
 
 def kept(facts: Facts) -> dict[str, Any]:
-    """What a claim remembers: where it was read, each session with its numbers of routes, and the prefixes.
+    """What a claim remembers: the source, each session with its numbers of routes, and the prefixes.
 
     prefixes None: the source says only how many there are.
     """
@@ -57,7 +57,7 @@ def problems(name: str, facts: Facts, peers: list[dict[str, Any]]) -> list[str]:
 
 
 def _announces(session: dict[str, Any], peer: dict[str, Any]) -> bool:
-    """Whether a session has routes. With graceful restart GoBGP counts the End-of-RIB of each family as one."""
+    """Whether a session has routes. With graceful restart GoBGP counts the End-of-RIB of each family as a route."""
     wanted = ((peer["peer_config"] or {}).get("gracefulRestart") or {}).get("enabled")
     applied = (peer["graceful_restart"] or {}).get("enabled")
     marks = 1 if wanted or applied or peer["peer_config"] is None else 0
@@ -65,7 +65,7 @@ def _announces(session: dict[str, Any], peer: dict[str, Any]) -> bool:
 
 
 def missing(before: list[dict[str, Any]], facts: Facts, local: Iterable[str] = ()) -> list[str]:
-    """What is not yet as it was before, in words; [] means that all is announced again.
+    """What is not yet as before, in words; [] means that everything is announced again.
 
     local: VIPs that were announced and come back only when their pods do.
     """
@@ -75,7 +75,7 @@ def missing(before: list[dict[str, Any]], facts: Facts, local: Iterable[str] = (
     now = {_key(session): session for session in facts["sessions"]}
     lacking = []
     for session in before:
-        # One that was down before isn't waited for.
+        # A session that was down before isn't waited for.
         if session["established"]:
             lacking += _lacking(session, now.get(_key(session)), fewer)
     return lacking
@@ -86,7 +86,7 @@ def _key(session: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _lacking(before: dict[str, Any], now: dict[str, Any] | None, fewer: Counter[str]) -> list[str]:
-    """What one session lacks. fewer: routes by family that needn't be there."""
+    """What one session lacks. fewer: how many routes of each family may be missing."""
     if now is None or not now["established"]:
         return [f"session with {_name(before)} is {now['state'] if now else 'not there'}"]
     lacking = []
@@ -99,7 +99,7 @@ def _lacking(before: dict[str, Any], now: dict[str, Any] | None, fewer: Counter[
 
 
 def left(facts: Facts) -> str | None:
-    """Why a node's sessions aren't known to be closed, None if they are: the agent itself says that it has none."""
+    """Why a node's sessions aren't known to be closed. None if the agent itself says that it has none."""
     if not facts["known"]:
         return f"unknown: {facts['reason']}"
     open_ = [f"{_name(session)} {session['state']}" for session in facts["sessions"]]

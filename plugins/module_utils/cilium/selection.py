@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Which label takes a node out of BGP, and which change of it does: pure functions over the selectors that Cilium has.
+"""Which label takes a node out of BGP, and which change of it does. Pure functions over Cilium's selectors.
 
-Nothing is concluded from the shape of a selector. Every candidate change is applied to a copy of the node's labels, and
-all selectors are asked again: only a change after which nothing selects the node is an answer.
+Nothing is concluded from the form of a selector. Every candidate change is applied to a copy of the node's labels, and
+all selectors are tried again. Only a change after which nothing selects the node is an answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SelectionError(HitlessError):
 
 @dataclass(frozen=True)
 class Config:
-    """A CiliumBGPClusterConfig or a legacy CiliumBGPPeeringPolicy: what decides whether it selects a node."""
+    """A CiliumBGPClusterConfig or a legacy CiliumBGPPeeringPolicy, with what decides whether it selects a node."""
 
     kind: str
     name: str
@@ -58,7 +58,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class Selection:
-    """What selects the node, and what can be done about it. flip is None where nothing can (problems say why)."""
+    """What selects the node, and what changes that. flip is None if nothing can change it (problems say why)."""
 
     selected: bool
     configs: tuple[Config, ...]
@@ -75,7 +75,7 @@ def with_label(labels: Labels, key: str, value: str | None) -> Labels:
 def is_system(key: str) -> bool:
     """Whether a label belongs to Kubernetes: roles, hostname, zones. Others rely on these, and kubelets restore them.
 
-    node-restriction.kubernetes.io/ is the exception: that prefix is made for administrators' own labels.
+    node-restriction.kubernetes.io/ is the exception. That prefix is for administrators' own labels.
     """
     domain = key.rpartition("/")[0]
     if domain == "node-restriction.kubernetes.io" or domain.endswith(".node-restriction.kubernetes.io"):
@@ -94,7 +94,7 @@ def _conditions(key: str, configs: list[Config]) -> list[tuple[str, tuple[str, .
 
 
 def _deselecting_values(key: str, configs: list[Config], current: str | None) -> list[str | None]:
-    """Values of a label to try for taking the node out, the most telling first."""
+    """Values of a label to try for taking the node out, the clearest first."""
     wanted: set[str] = set()
     refused: set[str] = set()
     wanted_absent = False
@@ -127,7 +127,7 @@ def _selecting_values(key: str, config: Config) -> list[str | None]:
 
 
 def _keys(configs: list[Config]) -> list[str]:
-    """The labels that selectors look at."""
+    """The labels that selectors use."""
     return sorted({key for config in configs for key, _operator, _values in requirements(config.selector)})
 
 
@@ -218,7 +218,7 @@ def _flip_of(key: str, labels: Labels, selecting: list[Config], configs: list[Co
 
 
 def _only_flip(flips: list[Flip], selecting: list[Config]) -> Flip:
-    """The flip if there is one; raises _NoWayOut where the user has to choose."""
+    """The flip if there is only one; raises _NoWayOut if the user has to choose."""
     if len(flips) > 1:
         keys = ", ".join(flip.key for flip in flips)
         raise _NoWayOut(
@@ -263,10 +263,10 @@ def judge(
     *,
     label: str | None = None,
 ) -> Selection:
-    """What selects a node, the one label to flip, and every reason not to.
+    """What selects a node, the one label to flip, and every reason against it.
 
-    node_labels are the Node's, cilium_labels those of its CiliumNode, by which the operator selects (None: there is
-    no CiliumNode).
+    node_labels: those of the Node. cilium_labels: those of its CiliumNode, by which the operator selects (None: there
+    is no CiliumNode).
     """
     selecting = [config for config in configs if config.selects(node_labels)]
     problems = _config_problems(configs, selecting)
@@ -293,7 +293,7 @@ def _config_problems(configs: list[Config], selecting: list[Config]) -> list[str
         problems.append(f"{_names(selecting)} both select the node: Cilium takes one of them and doesn't say which")
     for config in selecting:
         for condition in config.conditions:
-            # All of Cilium's BGP conditions name a problem when they are True.
+            # All of Cilium's BGP conditions mean a problem when they are True.
             if condition.get("status") == "True":
                 said = condition.get("message") or condition.get("reason")
                 problems.append(f"{config} says {condition.get('type')}: {said}")
@@ -301,7 +301,7 @@ def _config_problems(configs: list[Config], selecting: list[Config]) -> list[str
 
 
 def _label_problems(node_labels: Labels, cilium_labels: Labels | None, keys: list[str]) -> list[str]:
-    """Where the labels of the CiliumNode aren't those of the Node."""
+    """How the labels of the CiliumNode differ from those of the Node."""
     if cilium_labels is None:
         return ["there is no CiliumNode of this name: Cilium's agent has never run on the node"]
     return [
@@ -323,8 +323,8 @@ def deselects(key: str, value: str | None, labels: Labels, configs: list[Config]
 def label_value(value: Any) -> str | None:
     """The text of a label value that came through Ansible; None if none was given.
 
-    AWX and ansible-core 2.19 turn 'false' into False, '1.30' into 1.3, '0123' into 83: a boolean has one lower-case
-    spelling and is turned back; how a number was written can't be known.
+    AWX and ansible-core 2.19 change 'false' to False, '1.30' to 1.3 and '0123' to 83. A boolean has one lower-case
+    spelling, so it is changed back. How a number was written can't be known.
     """
     if value is None:
         return None
