@@ -249,7 +249,7 @@ def routes(text: str, dialect: str, family: str) -> list[Row]:
 
 
 def _fill_blanks(row: dict[str, str], above: dict[str, str]) -> None:
-    """What is as in the line above is left blank, from the left on."""
+    """Fills the blank cells on the left. They mean the same as in the line above."""
     for title in ("Instance", "Peer", "Prefix"):
         if title not in row:
             continue

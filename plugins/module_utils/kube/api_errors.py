@@ -15,7 +15,7 @@ from typing import Any
 from ..base.errors import HitlessError
 
 
-class Unreachable(HitlessError):  # noqa: N818 - reads as what it is: an answer that didn't come
+class Unreachable(HitlessError):  # noqa: N818 - the name says that no answer came
     """No answer from the API server."""
 
 
@@ -62,7 +62,7 @@ class ServerError(ApiError):
     """5xx."""
 
 
-# Errors that a wait retries. Anything else (a wrong token, a missing right) doesn't get better by waiting.
+# Errors that a wait retries. Waiting doesn't help against any other (a wrong token, a missing right).
 TRANSIENT = (Unreachable, ServerError, TooManyRequests)
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -84,7 +84,7 @@ def right_needed(method: str, path: str, query: dict[str, Any]) -> str:
         namespace, parts = f" in namespace {parts[1]}", parts[2:]
     resource, name, subresource = (*parts, "", "", "")[:3]
     if subresource == "exec":
-        # A websocket begins with a GET. Since Kubernetes 1.35 that asks for create, too; before, get alone was enough.
+        # A websocket begins with a GET. Since Kubernetes 1.35 it also needs create. Before, get alone was enough.
         verb = "get and create"
     elif method == "GET":
         verb = "get" if name else "watch" if query.get("watch") else "list"
@@ -105,7 +105,7 @@ def error_of(
 ) -> ApiError:
     """The error for an answer with an HTTP status of 400 or more.
 
-    right: what the request needs, see right_needed(). source: where the token or certificate came from.
+    right: what the request needs, see right_needed(). source: the origin of the token or certificate.
     """
     message = str(answer.get("message") or "no message")
     where = f"{method} {url}"
@@ -123,7 +123,7 @@ def error_of(
 
 
 def status_object(data: bytes) -> dict[str, Any]:
-    """The Status object in the body of a failed request; what isn't one becomes its message."""
+    """The Status object in the body of a failed request. Any other body becomes the message of one."""
     try:
         answer = json.loads(data)
     except ValueError:

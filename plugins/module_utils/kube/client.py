@@ -6,8 +6,8 @@
 
 """The Kubernetes API as plain HTTP: paths and dicts in, dicts out, and a named error for each way it can fail.
 
-Only the configuration and the connection pool come from the ``kubernetes`` package: both kept their shape from 31 to
-37, while its typed models changed, and importing them costs a second.
+Only the configuration and the connection pool come from the ``kubernetes`` package. Both stayed the same from 31 to 37.
+Its typed models changed, and importing them takes a second.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ..base.errors import HitlessError
 from .api_errors import ApiError, Expired, NotFound, Unreachable, error_of, right_needed, status_object
 from .connection import ConfigurationError, configure, connection_pool, websocket_options
 
-# They come with the kubernetes package; connection.LIBRARIES says it if that is missing.
+# They come with the kubernetes package. connection.LIBRARIES reports it if that is missing.
 with contextlib.suppress(ImportError):
     import urllib3
     import websocket
 
 PAGE = 500
-# A list of 5,000 pods is asked for in pages, and a list that only wants names asks for nothing else.
+# A list of 5,000 pods is read in pages. A list that only needs names requests nothing else.
 NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -42,7 +42,7 @@ def segment(name: str) -> str:
 
 
 def connect(module: AnsibleModule, *, connections: int = 4) -> Client:
-    """The connection that a module's parameters ask for. Warns if the server's certificate isn't checked."""
+    """The connection for a module's parameters. Warns if the server's certificate isn't checked."""
     client = Client(module.params, connections=connections)
     if not client.verified:
         module.warn(
@@ -63,7 +63,7 @@ class Client:
         self.timeout = params["request_timeout"]
         self.verified = bool(self._configuration.verify_ssl) or not self.url.startswith("https:")
         if not self.verified:
-            # connect() says it once; urllib3 would say it at every request.
+            # connect() warns once. urllib3 would warn at every request.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._pool = connection_pool(self._configuration, self.source)
 
@@ -74,7 +74,7 @@ class Client:
         return self._answer("GET", path, query, headers={"Accept": accept})
 
     def text(self, path: str, **query: Any) -> str:
-        """What is no object: the log of a pod."""
+        """A text that isn't an object, such as the log of a pod."""
         response = self._send("GET", path, query)
         if response.status >= 400:
             self._fail("GET", path, query, response.status, status_object(response.data), response.headers)
@@ -92,11 +92,11 @@ class Client:
         return self._answer("PATCH", path, {}, body=body, content_type="application/merge-patch+json")
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """What was created."""
+        """The created object."""
         return self._answer("POST", path, {}, body=body)
 
     def delete(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """What the server says of a deletion with these DeleteOptions."""
+        """The server's answer to a deletion with these DeleteOptions."""
         return self._answer("DELETE", path, {}, body=body)
 
     # Many objects.
@@ -104,7 +104,7 @@ class Client:
     def list_all(
         self, path: str, *, accept: str = "application/json", **query: Any
     ) -> tuple[list[dict[str, Any]], str]:
-        """All objects of a list, read in pages, and the resourceVersion from which a watch goes on."""
+        """All objects of a list, read in pages, and the resourceVersion from which a watch continues."""
         for attempt in (1, 2, 3):
             items: list[dict[str, Any]] = []
             version = ""
@@ -113,7 +113,7 @@ class Client:
                     items += answer.get("items") or []
                     version = answer.get("metadata", {}).get("resourceVersion", "")
             except Expired:
-                # The token of the next page lives as long as etcd's history (5 minutes): begin again.
+                # The token of the next page only lives as long as etcd's history (5 minutes). So begin again.
                 if attempt == 3:
                     raise
             else:
@@ -121,7 +121,7 @@ class Client:
         raise AssertionError("unreachable")
 
     def pages(self, path: str, *, accept: str = "application/json", **query: Any) -> Iterator[dict[str, Any]]:
-        """The answers that make up a list, one page at a time: a caller that only counts needs little memory."""
+        """The pages of a list, one at a time. A caller that only counts needs little memory."""
         page = {"limit": PAGE, **query}
         while True:
             answer = self.get(path, accept=accept, **page)
@@ -139,7 +139,7 @@ class Client:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": seconds,
         }
-        # The server ends the watch; hearing nothing for longer than that means that the connection is dead.
+        # The server ends the watch. If it is silent for longer than that, the connection is dead.
         response = self._send("GET", path, query, read_timeout=seconds + self.timeout, stream=True)
         try:
             if response.status >= 400:
@@ -153,7 +153,7 @@ class Client:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as exc:
             raise Unreachable(f"the watch of {self.url}{path} broke: {_reason(exc)}") from exc
         finally:
-            # An unfinished stream can't go back to the pool.
+            # An unfinished stream can't be returned to the pool.
             response.close()
 
     def frames(
@@ -174,14 +174,14 @@ class Client:
                     return
                 yield data
         except websocket.WebSocketConnectionClosedException:
-            # Without a closing handshake: whether all was said is for the caller to see.
+            # There was no closing handshake. The caller sees whether everything has arrived.
             return
         except websocket.WebSocketTimeoutException as exc:
             raise Unreachable(f"{where} gave no answer within {seconds:g} s") from exc
         except (websocket.WebSocketException, OSError) as exc:
             raise Unreachable(f"{where} broke off: {_reason(exc)}") from exc
         finally:
-            # No closing handshake, which would wait for the server.
+            # No closing handshake, because it would wait for the server.
             socket.shutdown()
 
     # Underneath.
@@ -205,7 +205,7 @@ class Client:
             raise _no_connection(f"{self.url}{path}", exc) from exc
 
     def _authorization(self) -> dict[str, str]:
-        """The headers that say who we are; the token is read anew where the kubeconfig renews it."""
+        """The headers that identify us. The token is read again if the kubeconfig renews it."""
         settings = cast("dict[str, dict[str, str]]", self._configuration.auth_settings())
         return {setting["key"]: setting["value"] for setting in settings.values()}
 
@@ -277,14 +277,14 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _no_connection(where: str, exc: BaseException) -> HitlessError:
-    """The error for a connection that didn't come about."""
+    """The error for a connection that could not be made."""
     if _is_bad_certificate(exc):
         return ConfigurationError(f"{where} shows a certificate that isn't trusted: {_reason(exc)}")
     return Unreachable(f"{where} can't be reached: {_reason(exc)}")
 
 
 def _is_bad_certificate(exc: BaseException) -> bool:
-    """Whether a connection failed because of the server's certificate: that doesn't get better by waiting."""
+    """Whether a connection failed because of the server's certificate. Waiting doesn't help against that."""
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -294,7 +294,7 @@ def _is_bad_certificate(exc: BaseException) -> bool:
 
 
 def _reason(exc: BaseException) -> str:
-    """The innermost words of a connection error: "Connection refused", not the object that met it."""
+    """The innermost text of a connection error: "Connection refused", not the object that had it."""
     cause: BaseException = exc
     while cause.__cause__ is not None:
         cause = cause.__cause__

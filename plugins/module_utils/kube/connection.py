@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Which cluster a module talks to, and as whom: its options, and the configuration that they make."""
+"""Which cluster a module talks to, and with which identity: its options, and the configuration from them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 class ConfigurationError(HitlessError):
-    """There is no usable answer to "which cluster, and as whom"."""
+    """The options don't say in a usable way which cluster to talk to, and with which identity."""
 
 
 def _setting(params: dict[str, Any], option: str, variable: str) -> str:
@@ -80,7 +80,7 @@ def _kubeconfig(path: str | None, context: str | None, source: str, configuratio
 def configure(params: dict[str, Any]) -> tuple[Configuration, str]:
     """The configuration of the connection, and where it came from, for messages.
 
-    In this order: host with token or client certificate; kubeconfig or context; KUBECONFIG; ~/.kube/config; the service
+    The order is: host with token or client certificate; kubeconfig or context; KUBECONFIG; ~/.kube/config; the service
     account of the pod we run in. Single options then override what was loaded.
     """
     configuration = Configuration()
@@ -109,7 +109,7 @@ def _load(params: dict[str, Any], configuration: Configuration) -> str:
 
 
 def _any_file(paths: str) -> bool:
-    """Whether one of the files in a KUBECONFIG is there."""
+    """Whether one of the files in a KUBECONFIG exists."""
     return any(Path(part).expanduser().is_file() for part in paths.split(os.pathsep) if part)
 
 
@@ -136,7 +136,7 @@ def _override(params: dict[str, Any], configuration: Configuration) -> None:
             setattr(configuration, name, value)
     if params["api_key"]:
         configuration.api_key = {"authorization": f"Bearer {params['api_key']}"}
-        # Otherwise the kubeconfig's own identity would win: its hook restores its token, and certificates go first.
+        # Otherwise the kubeconfig's own identity would win. Its hook restores its token, and certificates come first.
         configuration.refresh_api_key_hook = None
         configuration.cert_file, configuration.key_file = params["client_cert"], params["client_key"]
 
@@ -151,7 +151,7 @@ def connection_pool(configuration: Configuration, source: str) -> urllib3.PoolMa
 
 
 def websocket_options(configuration: Configuration) -> dict[str, Any]:
-    """TLS and proxy of a configuration, as the websocket library takes them."""
+    """TLS and proxy of a configuration, in the form of the websocket library."""
     return {"sslopt": _tls(configuration), **_proxy(configuration)}
 
 

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Events on the Node, for `kubectl describe node`: what a drain did. Best effort: no drain fails for want of them."""
+"""Events on the Node, for `kubectl describe node`: what a drain did. No drain fails because an event is missing."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .client import Client
 # Events about objects without a namespace belong there (apimachinery: events validation).
 PATH = "/api/v1/namespaces/default/events"
 COMPONENT = "hitless.nodes"
-# As client-go cuts them; a server takes 1 KiB in events.k8s.io, and both are the same objects.
+# client-go cuts them at this length. A server accepts 1 KiB in events.k8s.io, and both are the same objects.
 LONGEST = 1000
 
 
 def event(node: str, reason: str, message: str, now: datetime, *, warning: bool) -> dict[str, Any]:
-    """A core/v1 Event about a Node. Its uid is the name, as the kubelet does it, which kubectl describe looks for."""
+    """A core/v1 Event about a Node. Its uid is the name, as in the kubelet's events. kubectl describe searches by it."""
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = message if len(message) <= LONGEST else f"{message[: LONGEST - 3]}..."
     return {
@@ -44,7 +44,7 @@ def event(node: str, reason: str, message: str, now: datetime, *, warning: bool)
 
 
 class Events:
-    """Writes the events of one drain. failure is the first thing that went wrong with it, in words for a warning."""
+    """Writes the events of one drain. failure: the first problem with that, in words for a warning."""
 
     def __init__(self, client: Client, node: str) -> None:
         self._client = client

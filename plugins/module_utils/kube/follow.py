@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Following a list of objects: one watch in a thread, through lost watches, 410 and restarts of the API server."""
+"""Following a list of objects: one watch in a thread, which survives lost watches, 410 and API server restarts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from .api_errors import TRANSIENT, ApiError, Expired, Forbidden
 from .client import Client
 
-# The server ends a watch after this, and the next one goes on where it ended: a dead connection is noticed by that.
+# The server ends a watch after this time, and the next one continues where it ended. So a dead connection is noticed.
 WATCH_SECONDS = 10
 PAUSE = 1.0
 
@@ -25,7 +25,7 @@ PAUSE = 1.0
 class Seen:
     """What a watch event or a list says: objects that are there, objects that are gone; complete: all there are.
 
-    version: where a watch goes on after this.
+    version: where a watch continues after this.
     """
 
     path: str
@@ -37,16 +37,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Lost:
-    """What a path was refused for good with; nothing more comes from there."""
+    """The error with which a path was refused for good. Nothing more comes from that path."""
 
     path: str
     error: Exception
 
 
 class Follower(threading.Thread):
-    """Tells what happens to the objects of a path, from a resourceVersion on ("": lists them first), until it stops.
+    """Reports what happens to the objects of a path, from a resourceVersion on ("": lists them first), until it stops.
 
-    A right to list without the right to watch is enough: it lists every so many seconds then.
+    The right to list is enough. Without the right to watch, it lists at a fixed interval.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Follower(threading.Thread):
         self.tell = tell
         self.every = every
         self.query = query
-        # Whether news come by themselves now.
+        # Whether a watch now brings the news.
         self.watching = False
         self._may_watch = True
         self._stop_event = threading.Event()
@@ -83,11 +83,11 @@ class Follower(threading.Thread):
             except Expired:
                 self.version = ""
             except TRANSIENT as exc:
-                # Where it goes on is unknown (the server may be another one by then), so it begins with a list.
+                # Where to continue is unknown (it may be another server by then), so it begins with a list.
                 self.version = ""
                 asked_to_wait = exc.retry_after if isinstance(exc, ApiError) else None
                 self._stop_event.wait(max(PAUSE, asked_to_wait or 0.0))
-            except Exception as exc:  # noqa: BLE001 - whatever ends the thread has to end the loop that waits for it
+            except Exception as exc:  # noqa: BLE001 - anything that ends the thread must end the loop that waits for it
                 self.tell(Lost(self.path, exc))
                 return
             finally:

@@ -27,7 +27,7 @@ def requirements(selector: dict[str, Any] | None) -> list[tuple[str, str, tuple[
 
 
 def holds(key: str, operator: str, values: tuple[str, ...], labels: Labels) -> bool:
-    """Whether one condition of a selector holds (as in Kubernetes: NotIn also holds where the label is absent)."""
+    """Whether one condition of a selector holds. As in Kubernetes, NotIn also holds if the label is absent."""
     match operator:
         case "In":
             return key in labels and labels[key] in values
@@ -41,5 +41,5 @@ def holds(key: str, operator: str, values: tuple[str, ...], labels: Labels) -> b
 
 
 def matches(selector: dict[str, Any] | None, labels: Labels) -> bool:
-    """Whether a selector selects; an absent or empty one selects every node."""
+    """Whether a selector selects these labels. An absent or empty one selects every node."""
     return all(holds(*requirement, labels) for requirement in requirements(selector))

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Nodes: find one by name, say what it is, and write it so that no other writer's change is lost."""
+"""Nodes: find one by name, describe it, and write it so that no other writer's change is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def path(name: str) -> str:
 
 
 def near_misses(name: str, names: Iterable[str]) -> list[str]:
-    """Names that were probably meant: the FQDN for the short name or the other way round, then look-alikes."""
+    """Names that were probably meant: the FQDN for the short name or the reverse, then similar names."""
     known = sorted(names)
     short = name.partition(".")[0].lower()
     same_host = [known_name for known_name in known if known_name.partition(".")[0].lower() == short]
@@ -45,7 +45,7 @@ def read(client: Client, name: str) -> dict[str, Any]:
     """The Node; raises UnknownNode, with the names that were probably meant."""
     if not name:
         raise UnknownNode(f"no node is named: node_name is empty (cluster {client.url})")
-    # What can't be a name isn't sent: a server might take a/../b for another path.
+    # An invalid name isn't sent, because a server might take a/../b as another path.
     node = client.find(path(name)) if NAME.fullmatch(name) else None
     if node is not None:
         return node
@@ -61,7 +61,7 @@ def read(client: Client, name: str) -> dict[str, Any]:
 
 
 def is_ready(node: dict[str, Any]) -> bool | None:
-    """Whether the kubelet says Ready; None when nothing was heard of it (Unknown, or no such condition)."""
+    """Whether the kubelet says Ready; None if the kubelet is silent (Unknown, or no such condition)."""
     for condition in node.get("status", {}).get("conditions") or []:
         if condition.get("type") == "Ready":
             return {"True": True, "False": False}.get(condition.get("status"))
@@ -69,7 +69,7 @@ def is_ready(node: dict[str, Any]) -> bool | None:
 
 
 def addresses(*lists: Iterable[tuple[str, str]]) -> list[str]:
-    """The IP addresses that routes may have as next hop, from (type, address) pairs, each once, spelt as usual."""
+    """The IP addresses that routes may have as next hop, from (type, address) pairs, each once, in the usual form."""
     found: dict[str, None] = {}
     for pairs in lists:
         for kind, address in pairs:

@@ -15,13 +15,13 @@ from ..base.errors import HitlessError
 from .api_errors import Conflict
 from .client import Client
 
-# Ten rounds against kubelet's status writes (one in 10 s) are more than enough. More means that another writer works
-# against us.
+# Ten rounds are more than enough against the kubelet's status writes (one in 10 s). If they don't suffice, another
+# writer works against us.
 ATTEMPTS = 10
 
 
 def merged(*patches: dict[str, Any]) -> dict[str, Any]:
-    """One merge patch that does what several do."""
+    """One merge patch with the effect of several."""
     result: dict[str, Any] = {}
     for patch in patches:
         for key, value in patch.items():
@@ -42,8 +42,8 @@ def patched(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The object after the patch that change(object) wants, and that patch (None: nothing to change).
 
-    Compare-and-swap: the patch carries the resourceVersion that change() judged. On a conflict the object is read again
-    and judged again, so a refusal raised by change() always speaks of the present. In check mode nothing is sent.
+    Compare-and-swap: the patch carries the resourceVersion that change() judged. On a conflict the object is read and
+    judged again. So a refusal that change() raises is always about the present state. In check mode nothing is sent.
     what: the object, for messages.
     """
     for attempt in range(1, ATTEMPTS + 1):

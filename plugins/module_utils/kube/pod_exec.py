@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""A command in a pod's container, as kubectl exec runs it; tells a failed command from a failed way to it."""
+"""A command in a pod's container, as kubectl exec runs it. A failed command differs from a failed connection to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .client import Client, segment
 # https://kubernetes.io/docs/reference/using-api/websockets/ Version 5 only adds a way to close stdin.
 PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 STDOUT, STDERR, STATUS = 1, 2, 3
-# What container runtimes say of a program that isn't in the image: runc, crun.
+# What container runtimes (runc, crun) say of a program that isn't in the image.
 NO_PROGRAM = ("executable file not found", "no such file or directory")
 
 
@@ -34,7 +34,7 @@ class NoProgram(ExecError):  # noqa: N818 - reads as what it is
 
 @dataclass(frozen=True)
 class Output:
-    """What a command that ran left behind."""
+    """The result of a command that ran."""
 
     rc: int
     stdout: str
@@ -52,7 +52,7 @@ def _exit_code(status: dict[str, Any]) -> int | None:
 
 
 def output(frames: Iterable[bytes], subject: str) -> Output:
-    """What the frames of an exec say; raises ExecError, or Unreachable when they break off before the status."""
+    """The result in the frames of an exec; raises ExecError, or Unreachable if they end before the status."""
     channels = _channels(frames)
     stdout = channels[STDOUT].decode(errors="replace")
     stderr = channels[STDERR].decode(errors="replace")
@@ -73,7 +73,7 @@ def output(frames: Iterable[bytes], subject: str) -> Output:
 
 
 def _channels(frames: Iterable[bytes]) -> dict[int, bytes]:
-    """What came on each channel; the first byte of a frame is the channel's number."""
+    """The data of each channel. The first byte of a frame is the channel's number."""
     channels: dict[int, bytes] = {STDOUT: b"", STDERR: b"", STATUS: b""}
     for frame in frames:
         if frame and frame[0] in channels:
@@ -87,7 +87,7 @@ def _says_no_program(text: str) -> bool:
 
 
 def run(client: Client, namespace: str, pod: str, container: str, argv: Iterable[str], *, seconds: float) -> Output:
-    """What a command in a container left behind; raises Unreachable, an ApiError or ExecError if it couldn't be run."""
+    """The result of a command in a container; raises Unreachable, an ApiError or ExecError if it couldn't be run."""
     argv = tuple(argv)
     path = f"/api/v1/namespaces/{segment(namespace)}/pods/{segment(pod)}/exec"
     query = [("container", container), ("stdout", "true"), ("stderr", "true"), *(("command", word) for word in argv)]

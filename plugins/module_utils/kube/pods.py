@@ -13,12 +13,12 @@ from typing import Any
 
 
 def moment(text: str | None) -> datetime | None:
-    """A time of the API, None where there is none."""
+    """A time of the API, None if there is none."""
     return datetime.fromisoformat(text) if text else None
 
 
 def pod_ready(pod: dict[str, Any]) -> bool:
-    """Whether a pod is Ready and not on its way out."""
+    """Whether a pod is Ready and not terminating."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
     return ready and not pod["metadata"].get("deletionTimestamp")
