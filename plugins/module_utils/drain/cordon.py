@@ -29,7 +29,7 @@ def set_unschedulable(
 ) -> tuple[dict[str, Any], bool]:
     """The Node cordoned or not, with its record's phase stamped in the same write, and whether anything was written.
 
-    Raises HeldError when the record is another run's.
+    Raises HeldError if the record belongs to another run.
     """
     name = node["metadata"]["name"]
 
@@ -40,7 +40,7 @@ def set_unschedulable(
         stamp = record is not None and records.advances(record, phase)
         if not flip and not stamp:
             return None
-        # As kubectl does: null removes the field, which is what a node that was never cordoned looks like.
+        # As in kubectl, null removes the field. A node that was never cordoned doesn't have it either.
         patch: dict[str, Any] = {"spec": {"unschedulable": True if value else None}} if flip else {}
         if record is not None:
             note = {"unschedulable": value} if flip else {}
@@ -78,14 +78,14 @@ def cordon(client: Client, name: str, *, run: dict[str, Any] | None, check_mode:
 
 
 def uncordon(client: Client, name: str, *, run: dict[str, Any] | None, check_mode: bool) -> dict[str, Any]:
-    """The result of state=schedulable. A node that was cordoned before it was claimed stays so."""
+    """The result of state=schedulable. A node that was cordoned before it was claimed stays cordoned."""
     node = node_objects.read(client, name)
     record = records.parse(node)
     before = bool(node["spec"].get("unschedulable"))
     kept = record is not None and record["before"]["unschedulable"]
     if kept:
         records.ensure_ours(name, record, run)
-        # Somebody else may have uncordoned it by hand since; that isn't ours to undo.
+        # Somebody else may have uncordoned it by hand since then. We must not undo that.
         return result(node, changed=False, before=before, after=before, kept_cordoned=before)
     node, changed = set_unschedulable(client, node, False, run=run, phase="schedulable", check_mode=check_mode)
     return result(node, changed=changed, before=before, after=False)

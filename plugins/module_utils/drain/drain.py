@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The state drained of node_drain: everything is judged before the first change, then the pods are evicted."""
+"""The state drained of node_drain. Everything is judged before the first change, then the pods are evicted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Decisions = list[tuple[dict[str, Any], Decision]]
 
 
 class DrainError(HitlessError):
-    """The node can't be drained, or wasn't in time."""
+    """The node can't be drained, or wasn't drained in time."""
 
 
 # Before the first change
@@ -44,7 +44,7 @@ def pods_of(client: Client, name: str) -> tuple[list[dict[str, Any]], str]:
 
 
 def decide(client: Client, pods: list[dict[str, Any]], permissions: Permissions) -> Decisions:
-    """What becomes of each pod. Each DaemonSet is asked for once, however many of its pods there are."""
+    """What to do with each pod. Each DaemonSet is only read once, for any number of its pods."""
     exists: dict[tuple[str, str], bool] = {}
     for pod in pods:
         owner = None if left_alone(pod, permissions) else daemonset_of(pod)
@@ -60,12 +60,12 @@ def decide(client: Client, pods: list[dict[str, Any]], permissions: Permissions)
 
 
 def _with(action: str, decisions: Decisions) -> Decisions:
-    """The pods with which one thing is done."""
+    """The pods with one kind of action."""
     return [(pod, decision) for pod, decision in decisions if decision.action == action]
 
 
 def _refuse(name: str, decisions: Decisions, outlook: Outlook) -> None:
-    """Raises DrainError if a pod may not be evicted, naming all of them by reason."""
+    """Raises DrainError if pods may not be evicted, and names all of them by reason."""
     refused = _with("refuse", decisions)
     if not refused:
         return
@@ -84,7 +84,7 @@ def _refuse(name: str, decisions: Decisions, outlook: Outlook) -> None:
 
 @dataclass
 class Start:
-    """What a drain, or its next slice, begins with. node, pods and version are as just read."""
+    """What a drain or its next slice begins with. node, pods and version are as just read."""
 
     node: dict[str, Any]
     pods: list[dict[str, Any]]
@@ -116,7 +116,7 @@ def _permissions(params: dict[str, Any]) -> Permissions:
 
 
 def _first(client: Client, params: dict[str, Any]) -> Start:
-    """Reads and judges everything before the first change; raises DrainError for pods that mustn't be evicted."""
+    """Reads and judges everything before the first change; raises DrainError for pods that must not be evicted."""
     name = params["name"]
     node, pods, version = _look(client, name, params["_run"])
     decisions = decide(client, pods, _permissions(params))
@@ -145,7 +145,8 @@ def _first(client: Client, params: dict[str, Any]) -> Start:
 def _concerned(decisions: Decisions) -> list[dict[str, Any]]:
     """The pods that the forecast is about.
 
-    Refused ones, too: a user who allows them the next time wants to know now. DaemonSets' pods only where they go.
+    Refused pods are among them, because a user who allows them next time wants to know now. Pods of DaemonSets are only
+    among them if they are evicted.
     """
     going = [pod for pod, _decision in _with("evict", decisions)]
     refused = [pod for pod, _decision in _with("refuse", decisions) if not daemonset_of(pod)]
@@ -153,7 +154,7 @@ def _concerned(decisions: Decisions) -> list[dict[str, Any]]:
 
 
 def _next(client: Client, params: dict[str, Any]) -> Start:
-    """Takes over from the slice before."""
+    """Takes over from the previous slice."""
     name, earlier = params["name"], params["_state"]
     (node, pods, version), limits = patiently(
         lambda: _look(client, name, params["_run"]),
@@ -176,7 +177,7 @@ def _next(client: Client, params: dict[str, Any]) -> Start:
 
 
 def _cordon(client: Client, start: Start, run: dict[str, Any] | None, *, check_mode: bool) -> None:
-    """The first change: nothing new comes to the node. Tells that the drain has begun."""
+    """The first change: no new pod comes to the node. Reports that the drain has begun."""
     story = start.story
     start.node, story.changed = set_unschedulable(client, start.node, True, run=run, phase=None, check_mode=check_mode)
     story.cordoned = story.changed and not story.before
@@ -187,11 +188,11 @@ def _cordon(client: Client, start: Start, run: dict[str, Any] | None, *, check_m
 
 
 def _evictor(client: Client, params: dict[str, Any], start: Start) -> Evictor:
-    """What evicts the pods, and judges those that come after the cordon."""
+    """The object that evicts the pods. It also judges those that come after the cordon."""
     permissions = _permissions(params)
 
     def arrived(pod: dict[str, Any]) -> Target | None:
-        """A pod that came to the node after the cordon, if it has to go, too."""
+        """A pod that came to the node after the cordon, if it must also be evicted."""
         decision = judge(pod, permissions)
         if decision.action == "skip" or tolerates_cordon(pod):
             return None
@@ -201,7 +202,7 @@ def _evictor(client: Client, params: dict[str, Any], start: Start) -> Evictor:
         return target
 
     def blocked(gate: Gate, pod: str) -> None:
-        """Tells of a budget that keeps pods, once."""
+        """Reports once that a budget keeps pods."""
         words = f"PodDisruptionBudget {gate.budget.key} keeps {pod}: {gate.budget.words()}"
         start.story.events.tell("DrainBlocked", words, warning=True)
 
@@ -230,7 +231,7 @@ def _stamp(client: Client, start: Start, evictor: Evictor, run: dict[str, Any] |
         return
 
     def stamp() -> tuple[dict[str, Any], bool]:
-        # Read anew: a controller has put the cordon's taint on the Node since, and the write would be a conflict.
+        # Read the Node again. A controller has since set the cordon's taint, so the write would be a conflict.
         node = node_objects.read(client, start.story.name)
         return set_unschedulable(client, node, True, run=run, phase="drained", check_mode=False)
 
@@ -240,7 +241,7 @@ def _stamp(client: Client, start: Start, evictor: Evictor, run: dict[str, Any] |
 
 
 def _uncordon_ours(client: Client, story: Story, run: dict[str, Any] | None) -> str:
-    """Uncordons a node that this drain or its claim has cordoned, and says in words how it is now."""
+    """Uncordons a node that was schedulable before this drain or its claim, and says in words how it is now."""
     try:
         node = node_objects.read(client, story.name)
         record = records.parse(node)
@@ -254,7 +255,7 @@ def _uncordon_ours(client: Client, story: Story, run: dict[str, Any] | None) -> 
 
 
 def _given_up(client: Client, story: Story, evictor: Evictor, params: dict[str, Any]) -> DrainError:
-    """The error that says what is left and why, when the time is over or nothing more can be done."""
+    """The error that says what is left and why, if the time is over or nothing more can be done."""
     pending = evictor.pending
     why = f"after {float(params['timeout']):.0f} s" if evictor.active else "and won't go"
     hint = ""
@@ -300,7 +301,7 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
 
 
 def _tell_of_failure(exc: HitlessError, story: Story, evictor: Evictor) -> None:
-    """Adds to an error how far the drain is: a wrong token, a missing right, nothing that waiting would heal."""
+    """Adds the progress of the drain to an error for which waiting doesn't help (a wrong token, a missing right)."""
     if not isinstance(exc, Unauthorized):
         story.events.tell("DrainFailed", exc.msg, warning=True)
     left = f"{len(evictor.pending)} of {len(evictor.targets)} pods are still there, and the node stays cordoned"
@@ -309,7 +310,7 @@ def _tell_of_failure(exc: HitlessError, story: Story, evictor: Evictor) -> None:
 
 
 def _not_done(client: Client, params: dict[str, Any], start: Start, evictor: Evictor) -> Unfinished | DrainError:
-    """What is raised with pods that are still there: the drain goes on in the next slice, or is given up."""
+    """The error to raise if pods are still there. The drain continues in the next slice, or ends."""
     story = start.story
     if evictor.active and evictor.now < start.limits.timeout:
         state = story.state() | evictor.handover()

@@ -4,9 +4,9 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Getting pods off a node: evictions by a few threads, watches that tell what became of them, one loop that decides.
+"""Getting pods off a node: a few threads evict, watches show what happened to the pods, and one loop decides.
 
-All state belongs to the loop. The threads only ask the API and put what it answered into the loop's queue.
+All state belongs to the loop. The threads only ask the API, and put its answers into the loop's queue.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .refusals import PAUSE, Refusal, refusal
 from .targets import ASKED, ENDING, FAILED, GONE, SKIPPED, WAITING, Target, due, gates_of, next_moment
 
 PODS = "/api/v1/pods"
-# For those who may list but not watch: pods of one node are few, budgets are those of the whole cluster.
+# Used with the right to list but not to watch. A node has few pods, but budgets are those of the whole cluster.
 LIST_PODS_EVERY = 1.0
 LIST_BUDGETS_EVERY = 5.0
-# For how long a slice goes on when all that is left is terminating: starting the next one takes about as long.
+# How much longer a slice runs if all pods left are terminating. To start the next slice takes about as long.
 OVERTIME = 3.0
 
 
@@ -44,13 +44,13 @@ class Options:
     grace_period: int | None = None
     disable_eviction: bool = False
     by_priority: bool = False
-    # Seconds after which a terminating pod isn't waited for any more; 0: never.
+    # Seconds after which a terminating pod is no longer waited for; 0: never.
     skip_wait: int = 0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of asking for one eviction: a refusal, or none; gone: there was no such pod any more."""
+    """The result of requesting one eviction: a refusal, or none. gone: the pod no longer existed."""
 
     target: Target
     refusal: Refusal | None = None
@@ -74,10 +74,10 @@ class Evictor:
         blocked: Callable[[Gate, str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """budgets_version: where a watch on the budgets goes on ("": list them first; None: they can't be read).
+        """budgets_version: where a watch on the budgets continues ("": list them first; None: they can't be read).
 
-        arrived: what becomes of a pod that came to the node since. blocked: called once for each budget that keeps
-        pods, in a thread, with the name of one of them.
+        arrived: decides about a pod that came to the node later. blocked: called once for each budget that keeps pods,
+        in a thread, with the name of one of them.
         """
         self.client = client
         self.node = node
@@ -107,7 +107,7 @@ class Evictor:
 
     @property
     def pending(self) -> list[Target]:
-        """The pods that are still there and waited for."""
+        """The pods that are still there and are waited for."""
         return [target for target in self.targets.values() if target.left]
 
     @property
@@ -126,7 +126,7 @@ class Evictor:
         keeping = [gate for gate in gates_of(target, self.gates) if not gate.credit]
         if keeping and len(target.budgets) == 1:
             budget = keeping[0].budget
-            # Without the right to list budgets, only the server's words are known.
+            # Without the right to list budgets, only the server's message is known.
             return f"PodDisruptionBudget {budget.key}: {target.words if budget.desired is None else budget.words()}"
         level = min(other.priority for other in self.pending)
         if self.options.by_priority and target.priority > level:
@@ -144,7 +144,7 @@ class Evictor:
     def run(self, pods: list[dict[str, Any]], resource_version: str) -> None:
         """Returns when nothing more can be done: all gone, the rest failed for good, or the time is over.
 
-        pods are all pods of the node, as a list with that resourceVersion showed them; from there on a watch tells.
+        pods: all pods of the node, as listed at that resourceVersion. After that a watch shows the changes.
         """
         self._take(Seen(PODS, resource_version, tuple(pods), complete=True))
         pods.clear()
@@ -163,7 +163,7 @@ class Evictor:
     # The loop's side.
 
     def _listen(self, seconds: float) -> None:
-        """Takes what comes in, or returns when nothing does in that time."""
+        """Handles what comes in, or returns if nothing does in that time."""
         try:
             self._take(self._inbox.get(timeout=seconds))
         except queue.Empty:
@@ -172,18 +172,18 @@ class Evictor:
             self._take(self._inbox.get())
 
     def _end(self, pool: ThreadPoolExecutor) -> None:
-        """Ends the threads, and counts what they still answered."""
+        """Ends the threads, and counts their last answers."""
         for follower in (self._pods, self._budgets):
             if follower is not None:
                 follower.stop()
-        # Questions under way are waited for (at most request_timeout), so that their answers are counted.
+        # Wait for open requests (at most request_timeout), so that their answers are counted.
         pool.shutdown(wait=True, cancel_futures=True)
         while not self._inbox.empty():
             message = self._inbox.get()
             if not isinstance(message, Lost):
                 self._take(message)
         for target in self.pending:
-            if target.state == ASKED:  # It was queued, and the server wasn't asked.
+            if target.state == ASKED:  # It was queued, but the server wasn't asked.
                 self._unasked(target)
         for gate in self.gates.values():
             gate.mark(self.now, blocks=False)
@@ -194,7 +194,7 @@ class Evictor:
             gate.forget(target.name)
 
     def _step(self, pool: ThreadPoolExecutor) -> float | None:
-        """Does what is due; when to look again, None when nothing more can be done."""
+        """Does what is due, and returns when to look again, None if nothing more can be done."""
         now = self.now
         overdue = self._skip_overdue(now)
         active = self.active
@@ -214,13 +214,13 @@ class Evictor:
         return min(moments)
 
     def _end_of_slice(self, active: list[Target]) -> float:
-        """When this slice ends: a little later if all that is left is terminating."""
+        """When this slice ends. It is a little later if all pods left are terminating."""
         if all(target.state == ENDING for target in active):
             return min(self._timeout, self._slice_end + OVERTIME)
         return self._slice_end
 
     def _ask_for(self, target: Target, now: float) -> None:
-        """Takes note that a pod's eviction is being asked for."""
+        """Notes that a pod's eviction is being requested."""
         target.state, target.tried = ASKED, now
         if target.asked is None:
             target.asked = now
@@ -228,7 +228,7 @@ class Evictor:
             gate.ask(target.name)
 
     def _skip_overdue(self, now: float) -> float:
-        """Lets go of pods that have been terminating for too long; when the next one will have."""
+        """Stops waiting for pods that have been terminating for too long; returns when the next one is due."""
         moments = [self._timeout]
         for target in self.pending if self.options.skip_wait else []:
             if target.state != ENDING or not target.deleted_at:
@@ -244,7 +244,7 @@ class Evictor:
         return min(moments)
 
     def _mark(self, pool: ThreadPoolExecutor, waiting: list[Target], now: float) -> None:
-        """Takes note of which budgets keep pods now; the first time, a watch on them begins and the caller is told."""
+        """Notes which budgets keep pods now. The first time, a watch on them begins and the caller is told."""
         keeping: dict[str, Target] = {}
         for target in waiting:
             for gate in gates_of(target, self.gates):
@@ -274,7 +274,7 @@ class Evictor:
             case Lost(path, error):
                 if path != BUDGETS or isinstance(error, Unauthorized) or not isinstance(error, ApiError):
                     raise error
-                # The names of budgets are only in the refusals from now on.
+                # From now on, only the refusals have the names of budgets.
                 self.budgets_version, self._budgets = None, None
             case Answer():
                 self._take_answer(message)
@@ -303,7 +303,7 @@ class Evictor:
                 gate.let_go(target.name, now, watched=self._watched)
         if answer.gone:
             self._gone(target)
-        if target.state != ASKED:  # The watch was faster: it is gone.
+        if target.state != ASKED:  # The watch was faster, and the pod is gone.
             return
         if answer.refusal is None:
             target.state, target.words = ENDING, "terminating"
@@ -311,9 +311,9 @@ class Evictor:
             self._try_again(target, answer.refusal, now)
 
     def _try_again(self, target: Target, refused: Refusal, now: float) -> None:
-        """When a pod whose eviction was refused is asked for again, if it is."""
+        """When to request a refused eviction again, if at all."""
         target.words = refused.words
-        # A budget's longer pause is its gate's, which news from the watch may end.
+        # The budget's gate handles a longer pause. News from the watch may end it.
         target.next_try = now + (PAUSE if refused.kind == "budget" else refused.pause)
         if refused.final:
             target.state = FAILED
@@ -336,11 +336,11 @@ class Evictor:
                 gate.forget(target.name)
                 gate.refusals += refused.kind == "two budgets"
         if refused.kind == "two budgets":
-            # The watch tells when one of them is gone.
+            # The watch shows when one of them is gone.
             self._watch_budgets()
 
     def _protected(self, target: Target, refused: Refusal) -> None:
-        """Puts a pod behind the budget that refused it, where that wasn't known (none may be listed, or it is new)."""
+        """Puts a pod behind the budget that refused it, if that wasn't known (no right to list, or a new budget)."""
         if not target.budgets:
             name = next(iter(refused.budgets), "")
             budget = Budget(target.namespace, name or "(name unknown)")
@@ -360,7 +360,7 @@ class Evictor:
             self._protect_anew()
 
     def _of_our_namespaces(self, budgets: list[Budget]) -> list[Budget]:
-        """Those that may protect a pod that is still there."""
+        """The budgets that may protect a pod that is still there."""
         namespaces = {target.namespace for target in self.pending}
         return [budget for budget in budgets if budget.namespace in namespaces]
 
@@ -368,7 +368,7 @@ class Evictor:
         """Whether one of these budgets, which are gone, was known."""
         known = keys & self.gates.keys()
         for key in known:
-            # Its row stays for the result; without a selector it protects no pod.
+            # Its row stays for the result. Without a selector it protects no pod.
             gate = self.gates[key]
             gate.update(replace(gate.budget, selector=None), listed=True)
         return bool(known)
@@ -400,7 +400,7 @@ class Evictor:
         if target is not None:
             target.saw(pod)
         elif metadata["uid"] not in self._left:
-            # Bound to the node by a scheduler that hadn't seen the cordon yet, or put here on purpose.
+            # A scheduler that had not yet seen the cordon put it here, or somebody did it on purpose.
             newcomer = self.arrived(pod)
             if newcomer is None:
                 self._left.add(metadata["uid"])
@@ -426,11 +426,11 @@ class Evictor:
     def _ask(self, target: Target) -> None:
         try:
             self._inbox.put(self._evict(target))
-        except Exception as exc:  # noqa: BLE001 - whatever ends a thread has to end the loop, which would wait for it
+        except Exception as exc:  # noqa: BLE001 - anything that ends a thread must end the loop, which would wait for it
             self._inbox.put(Lost(PODS, exc))
 
     def _evict(self, target: Target) -> Answer:
-        """What the API says of one eviction; raises only what ends the whole drain."""
+        """The API's answer to one eviction; raises only what ends the whole drain."""
         options: dict[str, Any] = {"preconditions": {"uid": target.uid}}
         if self.options.grace_period is not None:
             options["gracePeriodSeconds"] = self.options.grace_period

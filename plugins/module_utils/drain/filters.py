@@ -21,7 +21,7 @@ UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
 
 @dataclass(frozen=True)
 class Permissions:
-    """What the caller allows beyond the harmless, and what is to be left alone: the flags of kubectl drain."""
+    """What the caller allows besides the harmless, and what to leave alone: the flags of kubectl drain."""
 
     ignore_daemonsets: bool = False
     delete_emptydir_data: bool = False
@@ -60,31 +60,31 @@ def is_finished(pod: dict[str, Any]) -> bool:
 
 
 def is_terminating(pod: dict[str, Any]) -> bool:
-    """Whether it was deleted already and is on its way out."""
+    """Whether it was already deleted and is terminating."""
     return bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
-    """Whether its Ready condition is True: a PodDisruptionBudget counts it as healthy then."""
+    """Whether its Ready condition is True. Then a PodDisruptionBudget counts it as healthy."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in conditions)
 
 
 def skips_budgets(pod: dict[str, Any]) -> bool:
-    """Whether the API server evicts it without a look at PodDisruptionBudgets (canIgnorePDB in its eviction.go)."""
+    """Whether the API server evicts it without checking PodDisruptionBudgets (canIgnorePDB in its eviction.go)."""
     return (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed") or is_terminating(pod)
 
 
 def overdue_in(deleted_at: str, skip_wait: int, now: datetime) -> float:
-    """Seconds until a pod deleted at that moment isn't waited for any more (not positive: it isn't now).
+    """Seconds until a pod deleted at that moment is no longer waited for (0 or less: now).
 
-    As kubectl: a deletionTimestamp is the end of the grace period, and whole seconds are counted.
+    As in kubectl, a deletionTimestamp is the end of the grace period, and whole seconds are counted.
     """
     return skip_wait + 1 - (now - datetime.fromisoformat(deleted_at)).total_seconds()
 
 
 def left_alone(pod: dict[str, Any], permissions: Permissions) -> str:
-    """Why the options leave this pod out of the drain altogether, empty if they don't."""
+    """Why the options leave this pod out of the drain, empty if they don't."""
     metadata = pod["metadata"]
     if metadata["namespace"] in permissions.exclude_namespaces:
         return f"namespace {metadata['namespace']} is left out (drain_exclude_namespaces)"
@@ -94,7 +94,7 @@ def left_alone(pod: dict[str, Any], permissions: Permissions) -> str:
 
 
 def uses_emptydir(pod: dict[str, Any]) -> bool:
-    """Whether it has data that ends with it."""
+    """Whether it has data that is lost with it."""
     return any("emptyDir" in volume for volume in (pod.get("spec") or {}).get("volumes") or [])
 
 
@@ -112,7 +112,7 @@ def tolerates_cordon(pod: dict[str, Any]) -> bool:
 def judge(
     pod: dict[str, Any], permissions: Permissions, *, daemonset_exists: bool = True, now: datetime | None = None
 ) -> Decision:
-    """What a drain does with a pod. The first rule that doesn't let it go decides, in kubectl's order."""
+    """What a drain does with a pod. The first rule against an eviction decides, in kubectl's order."""
     if why := left_alone(pod, permissions) or _overdue(pod, permissions, now or datetime.now(UTC)):
         return Decision("skip", why)
     if daemonset_of(pod) and (decision := _of_daemonset(permissions, exists=daemonset_exists)):
@@ -139,7 +139,7 @@ def _overdue(pod: dict[str, Any], permissions: Permissions, now: datetime) -> st
 
 
 def _of_daemonset(permissions: Permissions, *, exists: bool) -> Decision | None:
-    """What becomes of a DaemonSet's pod, None if the other rules decide: nothing starts it again."""
+    """What to do with a DaemonSet's pod, None if the other rules decide because nothing starts it again."""
     if not exists and permissions.force:
         return None
     if not exists:

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Before the first change: what the drain will meet. Besides the pods, budgets and endpoints are read, once."""
+"""What the drain will meet, before the first change. Besides the pods, it reads budgets and endpoints once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Pod = dict[str, Any]
 
 SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
 SERVICE = "kubernetes.io/service-name"
-# On all pods of one ReplicaSet, and hardly on others (the owner is compared as well).
+# All pods of one ReplicaSet have it, and hardly any others (the owner is compared, too).
 HASH = "pod-template-hash"
 
 
@@ -39,7 +39,7 @@ def title(pod: Pod) -> str:
 
 
 def of_pods(going: list[Pod]) -> dict[str, Any]:
-    """What can be seen of the pods themselves that will be evicted."""
+    """What the pods that will be evicted show by themselves."""
     alive = [pod for pod in going if not is_finished(pod)]
     return {
         **nothing(),
@@ -49,7 +49,7 @@ def of_pods(going: list[Pod]) -> dict[str, Any]:
 
 
 def of_budgets(going: list[Pod], budgets: list[Budget]) -> dict[str, Any]:
-    """Which budgets let how many go now, and which pods can never go as things stand."""
+    """How many evictions each budget allows now, and which pods can never be evicted as it is."""
     here: dict[str, list[str]] = {}
     never: list[dict[str, Any]] = []
     reasons = {budget.key: budget.never() for budget in budgets}
@@ -71,14 +71,14 @@ def of_budgets(going: list[Pod], budgets: list[Budget]) -> dict[str, Any]:
 
 
 def _never(keys: list[str], reasons: dict[str, str]) -> str:
-    """Why a pod behind these budgets can't go, whatever happens to other pods; empty if it can."""
+    """Why a pod behind these budgets can't be evicted, whatever happens to other pods; empty if it can."""
     if len(keys) > 1:
         return "more than one budget protects it, and the API evicts no such pod"
     return reasons[keys[0]] if keys else ""
 
 
 def warnings(node: str, never: list[dict[str, Any]]) -> list[str]:
-    """One line for each budget that can't let its pods go. It may be lifted by an operator, so it is no refusal."""
+    """One line for each budget that can't allow an eviction. An operator may lift it, so it is no refusal."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in never:
         groups.setdefault((row["budget"], row["why"]), []).append(f"{row['namespace']}/{row['name']}")
@@ -92,7 +92,7 @@ def warnings(node: str, never: list[dict[str, Any]]) -> list[str]:
 
 
 def last_endpoints(slices: Iterable[dict[str, Any]], node: str, going: set[str]) -> list[dict[str, Any]]:
-    """Services that have no other ready endpoint than pods that will be evicted. going: namespace/name of these."""
+    """Services with no other ready endpoint than pods that will be evicted. going: namespace/name of these pods."""
     here: dict[str, set[str]] = {}
     elsewhere: set[str] = set()
     for each in slices:
@@ -132,7 +132,7 @@ def of_endpoints(client: Client, node: str, going: list[Pod]) -> dict[str, Any]:
 
 
 def looks_vital(pod: Pod) -> bool:
-    """Whether a whole cluster may miss it: CoreDNS, or what its names and labels call an operator."""
+    """Whether the whole cluster may need it: CoreDNS, or an operator by its names and labels."""
     labels = pod["metadata"].get("labels") or {}
     keys = ("name", "app", "app.kubernetes.io/name", "app.kubernetes.io/component", "io.cilium/app", "control-plane")
     names = [(controller(pod) or {}).get("name", ""), *(labels.get(key, "") for key in keys)]
@@ -140,7 +140,7 @@ def looks_vital(pod: Pod) -> bool:
 
 
 def of_replicas(client: Client, going: list[Pod]) -> dict[str, Any]:
-    """Vital Deployments all of whose pods are here; one list tells, of names only."""
+    """Vital Deployments that have all their pods here. One list of only names is enough for that."""
     groups = _vital_groups(going)
     if not groups:
         return {"all_replicas_here": []}
@@ -153,7 +153,7 @@ def of_replicas(client: Client, going: list[Pod]) -> dict[str, Any]:
 
 
 def _vital_groups(going: list[Pod]) -> dict[str, list[Pod]]:
-    """uid of a ReplicaSet -> its pods here, for those that a cluster may miss."""
+    """uid of a ReplicaSet -> its pods here, for those that the cluster may need."""
     groups: dict[str, list[Pod]] = {}
     for pod in going:
         owner = controller(pod)
@@ -184,7 +184,7 @@ def kind_and_name(pod: Pod) -> str:
 
 @dataclass
 class Outlook:
-    """What was read before the first change. version: where a watch on the budgets goes on, None: no right to them."""
+    """What was read before the first change. version: where a watch on the budgets continues, None: no right."""
 
     forecast: dict[str, Any]
     budgets: list[Budget] = field(default_factory=list)
@@ -193,7 +193,7 @@ class Outlook:
 
 
 def look_ahead(client: Client, name: str, going: list[Pod], *, budgets_count: bool) -> Outlook:
-    """The forecast for the pods that will be evicted. What can't be read is missing in it, and a warning says so."""
+    """The forecast for the pods that will be evicted. What can't be read is missing, and a warning says so."""
     outlook = Outlook(of_pods(going))
     if not going:
         return outlook
@@ -221,7 +221,7 @@ def _read_budgets(client: Client, name: str, going: list[Pod], outlook: Outlook)
     try:
         found, outlook.version = client.list_all(BUDGETS)
     except TRANSIENT:
-        # Worth another try once a budget refuses.
+        # It is worth another try after a budget has refused.
         outlook.version = ""
         raise
     namespaces = {pod["metadata"]["namespace"] for pod in going}

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""PodDisruptionBudgets: what one asks for and says, and how many evictions may be asked for behind it. No I/O."""
+"""PodDisruptionBudgets: their spec and status, and how many evictions may be requested behind one. No I/O."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 from ..kube.labels import Labels, matches
 
 BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
-# While a watch tells when a budget changes, asking without that news is only for what no watch shows: operators that
-# lift a budget once an eviction is asked for. kubectl asks as often.
+# A watch shows when a budget changes. A request without that news is only for what no watch shows: operators that lift
+# a budget after an eviction was requested. kubectl requests as often.
 BLIND_PAUSE = 5.0
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A PodDisruptionBudget, as far as a drain cares. The numbers are None until its status has them."""
+    """A PodDisruptionBudget, as far as a drain needs it. The numbers are None until its status has them."""
 
     namespace: str
     name: str
@@ -33,7 +33,7 @@ class Budget:
     desired: int | None = None
     pods: int | None = None
     allowed: int | None = None
-    # The status is older than the spec: the API server refuses everything until its controller has caught up.
+    # The status is older than the spec. The API server refuses everything until its controller has caught up.
     lags: bool = False
     # Why the controller can't compute the numbers, in its words.
     problem: str = ""
@@ -68,7 +68,7 @@ class Budget:
     def selects(self, labels: Labels) -> bool:
         """Whether it protects a pod of its namespace with these labels.
 
-        policy/v1: an empty selector selects all pods of the namespace, an absent one none.
+        policy/v1: an empty selector selects all pods of the namespace. An absent one selects none.
         """
         return self.selector is not None and matches(self.selector, labels)
 
@@ -86,7 +86,7 @@ class Budget:
         }
 
     def words(self) -> str:
-        """The numbers as people want them."""
+        """The numbers in words."""
         if self.lags:
             return "its status isn't up to date yet (the controller lags)"
         if self.problem:
@@ -96,7 +96,7 @@ class Budget:
         return f"needs {self.desired} healthy pods and has {self.healthy} currently, {self.allowed} may go"
 
     def never(self) -> str:
-        """Why it can't let any pod go, whatever happens to other pods; empty if it can."""
+        """Why it can't allow any eviction, whatever happens to other pods; empty if it can."""
         if self.problem:
             return f"its controller can't compute it: {self.problem}"
         if self.max_unavailable in (0, "0%"):
@@ -116,18 +116,18 @@ def keys_of(labels: Labels, namespace: str, budgets: Iterable[Budget]) -> list[s
 
 @dataclass
 class Gate:
-    """A budget in the course of a drain: who may be asked for behind it now. Times are seconds since the drain began.
+    """A budget during a drain: whose eviction may be requested behind it now. Times are seconds since the drain began.
 
-    Credit is what the status allows, less what was asked for since and isn't in the status yet. The API server enters
-    each pod that it lets go into status.disruptedPods at once, which is how an eviction is found there.
+    Credit is what the status allows, minus what was requested since then and isn't in the status yet. The API server
+    puts each pod that it evicts into status.disruptedPods at once. So an eviction is found there.
     """
 
     budget: Budget
     open: list[str] = field(default_factory=list)
-    # Pods that are being asked for -> how many times the status had been seen by then.
+    # Pods whose eviction is being requested -> how many times the status had been seen by then.
     flying: dict[str, int] = field(default_factory=dict)
     seen: int = 0
-    # Without credit, one pod may be asked for all the same when this moment is past.
+    # Without credit, one eviction may still be requested after this moment.
     quiet_until: float = 0.0
     refusals: int = 0
     blocked: float = 0.0
@@ -136,43 +136,43 @@ class Gate:
 
     @property
     def credit(self) -> int:
-        """How many more evictions the budget lets through, as far as is known."""
+        """How many more evictions the budget allows, as far as is known."""
         return 0 if self.budget.lags else max(0, (self.budget.allowed or 0) - len(self.open))
 
     def room(self, now: float, more: int = 0) -> bool:
-        """Whether one more pod may be asked for, when so many have just been chosen."""
+        """Whether one more eviction may be requested, after so many have just been chosen."""
         return self.credit > more or (not self.flying and not more and now >= self.quiet_until)
 
     def ask(self, pod: str) -> None:
-        """Takes note that a pod is being asked for."""
+        """Notes that a pod's eviction is being requested."""
         self.flying[pod] = self.seen
         if pod not in self.open:
             self.open.append(pod)
 
     def let_go(self, pod: str, now: float, *, watched: bool) -> None:
-        """The API server let a pod go."""
+        """Notes that the API server evicted a pod."""
         self.flying.pop(pod, None)
-        # Perhaps the next one may go, too. Without a watch, only asking shows it.
+        # Perhaps the next one is allowed, too. Without a watch, only a request shows it.
         self.quiet_until = now + BLIND_PAUSE if watched else now
 
     def refuse(self, pod: str, now: float, pause: float, *, watched: bool) -> None:
-        """The budget refused a pod."""
+        """Notes that the budget refused a pod's eviction."""
         seen = self.flying.pop(pod, self.seen)
         self.forget(pod)
         self.refusals += 1
         if seen == self.seen:
-            # Nothing was heard since the question, so the numbers are from before it, and too good.
+            # There was no news since the request, so the numbers are from before it, and too high.
             self.budget = replace(self.budget, allowed=0)
         self.quiet_until = now + (max(pause, BLIND_PAUSE) if watched else pause)
 
     def forget(self, pod: str) -> None:
-        """A pod that costs the budget nothing (any more): gone, or not evicted."""
+        """Notes that a pod no longer costs the budget anything: it is gone, or not evicted."""
         self.flying.pop(pod, None)
         if pod in self.open:
             self.open.remove(pod)
 
     def update(self, budget: Budget, *, listed: bool = False) -> None:
-        """The budget as it is now. A list shows everything that was answered before it, a watch event perhaps not."""
+        """Takes the budget as it is now. A list has everything that was answered before it; a watch event may not."""
         self.budget = budget
         self.seen += 1
         counted = set(budget.disrupted)
@@ -192,7 +192,7 @@ class Gate:
 
     @property
     def kept(self) -> bool:
-        """Whether it has kept a pod at all."""
+        """Whether it has ever kept a pod."""
         return bool(self.refusals or self.blocked or self.blocked_since is not None)
 
     def row(self, now: float) -> dict[str, Any]:
@@ -206,6 +206,6 @@ class Gate:
 
     @classmethod
     def taken_over(cls, state: dict[str, Any]) -> Gate:
-        """The gate of the slice before."""
+        """The gate of the previous slice."""
         known = state["budget"]
         return cls(**{**state, "budget": Budget(**{**known, "disrupted": tuple(known["disrupted"])})})

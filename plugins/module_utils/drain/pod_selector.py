@@ -27,7 +27,7 @@ _VALUE = re.compile(rf"(?:{_NAME})?")
 
 
 class SelectorError(HitlessError):
-    """A text that is no label selector."""
+    """The text is not a label selector."""
 
 
 def parse(text: str) -> tuple[Requirement, ...]:

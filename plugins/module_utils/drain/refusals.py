@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Why an eviction was refused, told apart: what it means, when to ask again, and in which words. Pure functions."""
+"""Why an eviction was refused: what it means, when to ask again, and in which words. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from typing import Literal
 from ..base.errors import HitlessError
 from ..kube.api_errors import ApiError, Conflict, Forbidden, ServerError, TooManyRequests
 
-# Nobody is asked about the same pod more than once in this time.
+# The eviction of the same pod is requested at most once in this time.
 PAUSE = 1.0
-# What doesn't go away in a second: a webhook's opinion, a second budget, a namespace that is being deleted.
+# Causes that don't end within a second: a webhook's answer, a second budget, a namespace that is being deleted.
 LONG_PAUSE = 5.0
 
-# An API server says who refused in the message only (apiserver: webhook/errors/statuserror.go, webhook/validating,
-# policy/validating): a webhook's refusal has the status that the webhook chose, by default 403 as for a missing right.
+# Only the message of an API server says who refused (apiserver: webhook/errors/statuserror.go, webhook/validating,
+# policy/validating). A webhook chooses the status of its refusal. The default is 403, as for a missing right.
 WEBHOOK = re.compile(r'admission webhook "([^"]+)" denied the request:? ?(.*)', re.DOTALL)
 WEBHOOK_AWAY = re.compile(r'failed calling webhook "([^"]+)": (.*)', re.DOTALL)
 POLICY = re.compile(r"ValidatingAdmissionPolicy '([^']+)'.* denied request: (.*)", re.DOTALL)
-# The name in the cause's words, for those who may not list budgets.
+# The name in the cause's text, if there is no right to list budgets.
 BUDGET = re.compile(r"The disruption budget (\S+) ")
 TWO_BUDGETS = "more than one PodDisruptionBudget"
 
@@ -40,17 +40,17 @@ class Refusal:
     kind: Kind
     words: str
     pause: float = LONG_PAUSE
-    # Names of the budgets that refused, as far as the server said them.
+    # Names of the budgets that refused, as far as the server named them.
     budgets: tuple[str, ...] = ()
 
     @property
     def final(self) -> bool:
-        """Whether asking again is of no use."""
+        """Whether it is useless to ask again."""
         return self.kind == "final"
 
     @property
     def for_all(self) -> bool:
-        """Whether it is about the API server and not about this pod: nothing is asked for until the pause is over."""
+        """Whether it is about the API server, not this pod. Then nothing is requested until the pause is over."""
         return self.kind in ("away", "busy")
 
 
@@ -69,7 +69,7 @@ def refusal(error: HitlessError, budgets: Sequence[str]) -> Refusal:
     if isinstance(error, ServerError):
         return _server_error(error, budgets, asked_to_wait)
     if isinstance(error, Conflict):
-        # Another pod has the name, which the watch shows in a moment; each question would cost the budget a disruption.
+        # Another pod has the name. The watch will soon show it. Each request would cost the budget a disruption.
         return Refusal("changed", f"{error.message} (409)")
     if isinstance(error, Forbidden):
         return _forbidden(error)
@@ -77,14 +77,14 @@ def refusal(error: HitlessError, budgets: Sequence[str]) -> Refusal:
 
 
 def _budget(error: ApiError, asked_to_wait: float) -> Refusal:
-    """A budget allows no disruption just now."""
+    """The refusal if a budget allows no disruption now."""
     causes = [cause.get("message", "") for cause in error.details.get("causes") or []]
     names = tuple(match[1] for cause in causes if (match := BUDGET.search(cause)))
     return Refusal("budget", "; ".join(causes), max(PAUSE, asked_to_wait), names)
 
 
 def _admission(message: str, asked_to_wait: float) -> Refusal | None:
-    """What an admission webhook or policy said, None if none of them did."""
+    """What an admission webhook or policy said, None if it wasn't one."""
     if found := WEBHOOK.search(message):
         words = f"admission webhook {found[1]} refuses: {found[2]}"
         return Refusal("webhook", words, max(LONG_PAUSE, asked_to_wait))

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a drain tells: the rows of its pods, how far it is, what is left and why."""
+"""What a drain reports: the rows of its pods, its progress, what is left and why."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def row_before(pod: dict[str, Any], decision: Decision) -> dict[str, Any]:
 
 
 def row_after(target: Target, why: str) -> dict[str, Any]:
-    """A pod as the module returns it after it was to be evicted. why: what keeps it, if it is still there."""
+    """A pod to evict as the module returns it afterwards. why: what keeps it, if it is still there."""
     return {
         "namespace": target.namespace,
         "name": target.name,
@@ -47,7 +47,7 @@ def row_after(target: Target, why: str) -> dict[str, Any]:
 
 
 def reasons(evictor: Evictor) -> str:
-    """What is left and why: pods with the same reason together, what only takes its time last."""
+    """What is left and why. Pods with the same reason are together. Those that only need more time come last."""
     groups: dict[str, list[str]] = {}
     for target in sorted(evictor.pending, key=lambda target: (target.state == ENDING, str(target))):
         groups.setdefault(evictor.explain(target), []).append(str(target))
@@ -55,7 +55,7 @@ def reasons(evictor: Evictor) -> str:
 
 
 def progress(evictor: Evictor) -> str:
-    """One line on how far it is: numbers, and what is left and why."""
+    """One line on the progress: numbers, and what is left and why."""
     every, pending = evictor.targets.values(), evictor.pending
     ending = sum(target.state == ENDING for target in pending)
     counts = [f"{len(every) - len(pending)} of {len(every)} pods gone"]
@@ -66,7 +66,7 @@ def progress(evictor: Evictor) -> str:
 
 
 def silence(node: dict[str, Any]) -> str:
-    """Since when nothing is heard of the node's kubelet and what to do about its pods; empty if it is heard of."""
+    """Since when the node's kubelet has been silent, and what to do about its pods; empty if it isn't silent."""
     conditions = node.get("status", {}).get("conditions") or []
     ready: dict[str, Any] = next((entry for entry in conditions if entry.get("type") == "Ready"), {})
     if ready.get("status") != "Unknown":
@@ -88,7 +88,7 @@ def still_there(evictor: Evictor) -> list[dict[str, Any]]:
 
 @dataclass
 class Story:
-    """What a drain has to remember from slice to slice besides its pods, and tells at the end."""
+    """What a drain remembers from slice to slice besides its pods, and reports at the end."""
 
     name: str
     events: Events

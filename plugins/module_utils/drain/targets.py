@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The pods that have to go: how far each is, and which may be asked for now. No I/O."""
+"""The pods to evict: the state of each, and whose eviction may be requested now. No I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAITING, ASKED, ENDING, GONE, SKIPPED, FAILED = "waiting", "asked", "terminating
 
 @dataclass
 class Target:
-    """A pod that has to go, and how far that is. Times are seconds since the drain began."""
+    """A pod to evict, and its state. Times are seconds since the drain began."""
 
     namespace: str
     name: str
@@ -30,7 +30,7 @@ class Target:
     state: str = WAITING
     words: str = ""
     labels: dict[str, str] = field(default_factory=dict)
-    # Keys of the budgets that protect it, and whether they count it: a pod that isn't Ready may go past them.
+    # Keys of the budgets that protect it, and whether they count it. A pod that isn't Ready may bypass them.
     budgets: list[str] = field(default_factory=list)
     counted: bool = True
     finalizers: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Target:
 
     @classmethod
     def of(cls, pod: dict[str, Any], reason: str) -> Target:
-        """A pod as the API shows it; one that was deleted already needs no eviction."""
+        """A pod as the API shows it. A pod that was already deleted needs no eviction."""
         metadata = pod["metadata"]
         target = cls(
             metadata["namespace"],
@@ -61,7 +61,7 @@ class Target:
         return f"{self.namespace}/{self.name}"
 
     def saw(self, pod: dict[str, Any]) -> None:
-        """Takes note of the pod as it is now."""
+        """Notes the pod as it is now."""
         metadata = pod["metadata"]
         self.finalizers = list(metadata.get("finalizers") or [])
         if is_terminating(pod):
@@ -92,15 +92,15 @@ class Target:
 
 
 def gates_of(target: Target, gates: Mapping[str, Gate]) -> list[Gate]:
-    """The budgets that have a say in whether a pod may be asked for now."""
+    """The budgets that decide whether a pod's eviction may be requested now."""
     return [gates[key] for key in target.budgets if key in gates] if target.counted else []
 
 
 def due(waiting: Iterable[Target], gates: Mapping[str, Gate], now: float, free: int) -> list[Target]:
-    """The pods whose eviction is to be asked for now, at most as many as there are free threads.
+    """The pods whose eviction to request now, at most as many as there are free threads.
 
-    Behind a budget no more are asked for than it lets go, and one when it is time to look whether it does, the
-    longest-waiting one first: asking for all would be refused all the same, and every question loads the API server.
+    Behind a budget there are no more requests than it allows. If it allows none, there is one request from time to time
+    as a test. The pod that has waited longest comes first. More requests would be refused and load the API server.
     """
     chosen: list[Target] = []
     taken: dict[str, int] = {}
@@ -116,9 +116,9 @@ def due(waiting: Iterable[Target], gates: Mapping[str, Gate], now: float, free: 
 
 
 def next_moment(waiting: Iterable[Target], gates: Mapping[str, Gate], now: float, end: float) -> float:
-    """When there is something to do again, if no answer and no event comes in before.
+    """When there is something to do again, if no answer and no event comes before.
 
-    What could be done now and wasn't waits for an answer: for a free thread, or for one about the same budget.
+    What could be done now and wasn't waits for an answer. It needs a free thread, or an answer about the same budget.
     """
     moments = [
         max([target.next_try, *(gate.quiet_until for gate in gates_of(target, gates) if not gate.credit)])

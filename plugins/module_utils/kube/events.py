@@ -24,7 +24,7 @@ LONGEST = 1000
 
 
 def event(node: str, reason: str, message: str, now: datetime, *, warning: bool) -> dict[str, Any]:
-    """A core/v1 Event about a Node. Its uid is the name, as in the kubelet's events. kubectl describe searches by it."""
+    """A core/v1 Event about a Node. Its uid is the name, as the kubelet does it. kubectl describe looks for that."""
     at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = message if len(message) <= LONGEST else f"{message[: LONGEST - 3]}..."
     return {
