@@ -29,7 +29,7 @@ options:
   rebooted:
     description:
       - Whether the node must have booted again. The record has the old boot id.
-      - By default V(true) if the record says that the node was switched off or rebooted.
+      - By default V(true) if the record says that the node was switched off or rebooted, or if O(boot_id) is given.
     type: bool
   boot_id:
     description:

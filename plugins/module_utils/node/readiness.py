@@ -43,7 +43,9 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     """What to wait for, from the record and the options; raises NotBack if a new boot can't be recognized."""
     kept = (record or {}).get("before") or {}
     addresses = frozenset(kept.get("addresses") or ())
-    rebooted = questions.was_off(record) if params["rebooted"] is None else params["rebooted"]
+    rebooted = params["rebooted"]
+    if rebooted is None:
+        rebooted = questions.was_off(record) or bool(params["boot_id"])
     if not rebooted:
         return Expected(None, addresses, params["agent"], None)
     old_boot_id = params["boot_id"] or kept.get("boot_id")

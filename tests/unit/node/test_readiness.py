@@ -94,6 +94,19 @@ def test_expected_of_a_node_that_stays_on():
     assert expected(RECORD, {**PARAMS, "rebooted": False}) == Expected(None, frozenset(ADDRESSES), True, None)
 
 
+@pytest.mark.parametrize(
+    ("record", "boot_id", "old"),
+    [
+        (RECORD, None, RECORD["before"]["boot_id"]),
+        ({**RECORD, "history": [{"phase": "claimed", "at": RECORD["since"]}]}, None, None),
+        (None, None, None),
+        (None, "boot-0", "boot-0"),
+    ],
+)
+def test_expected_without_the_option_is_what_the_record_or_the_boot_id_says(record, boot_id, old):
+    assert expected(record, {**PARAMS, "rebooted": None, "boot_id": boot_id}).old_boot_id == old
+
+
 def test_expected_from_the_option():
     assert expected(None, {**PARAMS, "boot_id": "boot-7", "agent": False}) == Expected(
         "boot-7", frozenset(), False, None
