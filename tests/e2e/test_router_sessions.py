@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +56,12 @@ class Router:
     def configure(self, *commands: str) -> None:
         """Configures FRR."""
         argv = [part for command in ("configure terminal", *commands) for part in ("-c", command)]
+        deadline = time.monotonic() + 60
         done = self.machine.run(["vtysh", *argv], timeout=120)
+        # A daemon that is busy is one that vtysh doesn't find.
+        while "is not running" in done.stderr and time.monotonic() < deadline:
+            time.sleep(0.5)
+            done = self.machine.run(["vtysh", *argv], timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
