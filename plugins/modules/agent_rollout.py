@@ -33,8 +33,8 @@ options:
     required: true
   images:
     description:
-      - The images of the new version, which were or will be put on the nodes. The image with the same name as the
-        agent's image says which version comes.
+      - The images of the new version, which were or will be put on the nodes. The new version is the tag of the
+        image that has the agent's name.
     type: list
     elements: str
     default: []

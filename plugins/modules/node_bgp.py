@@ -80,6 +80,7 @@ options:
       - What will prove that the routes are gone or back. A node that was claimed with other evidence is refused,
         because its record has the previous state by one kind of evidence only.
       - By default the evidence of the record.
+      - With it, a node without a record is refused, except in check mode.
     type: str
     choices: [router, cilium, estimate]
   cilium_namespace:

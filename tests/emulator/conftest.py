@@ -16,5 +16,5 @@ def kubectl_program() -> str:
     """The program that KUBECTL names, or the one on PATH; `./dev` names the lab's."""
     found = os.environ.get("KUBECTL") or shutil.which("kubectl")
     if not found:
-        pytest.skip("no kubectl: set KUBECTL, or install one")
+        pytest.fail("no kubectl: set KUBECTL, or install one")
     return found

@@ -699,3 +699,21 @@ def test_wait_fails_at_once_for_what_waiting_does_not_mend(api):
     client = api.user("reader", [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}])
     with pytest.raises(api_errors.Forbidden, match="the right to list pods in namespace kube-system is missing"):
         wait(client, wait_params(timeout=300.0, boot_id="boot-0", agent=True), check_mode=False)
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize("state", ["withdrawn", "announced"])
+def test_a_record_that_is_gone_is_found_out_before_the_flip(api, state):
+    before = labels(api)
+    with pytest.raises(SelectionError, match="evidence=router needs the record of a claim, and the Node has none"):
+        bgp(api.client, state, evidence="router")
+    assert labels(api) == before
+    # A claim in check mode has written none.
+    assert bgp(api.client, state, evidence="router", check_mode=True)["record"] is None
+
+
+@pytest.mark.usefixtures("cilium")
+def test_a_record_that_was_made_for_other_evidence_is_refused(api):
+    claimed(api)
+    with pytest.raises(SelectionError, match="its record was made with evidence=router, and evidence=cilium is asked"):
+        bgp(api.client, "withdrawn", evidence="cilium")

@@ -31,7 +31,7 @@ def neighbor(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
     if document.get("bgpNoSuchNeighbor"):
         return None
     found = next((v for k, v in document.items() if _is_session_with(k, v, wanted)), None)
-    # {} is what FRR says without a BGP instance.
+    # Without a BGP instance FRR answers {}.
     if not isinstance(found, dict) or not isinstance(found.get("bgpState"), str):
         raise strange(f"neighbour {wanted}", document)
     established = found["bgpState"] == "Established"

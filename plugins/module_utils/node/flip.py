@@ -223,7 +223,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         found = node_objects.read(client, name)
         record = records.parse(found)
         records.ensure_ours(name, record, run)
-        _ensure_evidence(name, record, params["evidence"])
+        _ensure_evidence(name, record, params["evidence"], check_mode=check_mode)
         return found, objects.configs(client), client.find(objects.node_path(name))
 
     if limits.resumed:
@@ -258,11 +258,19 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     }
 
 
-def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None) -> None:
-    """Raises SelectionError if the record has other evidence. It keeps the previous state by one kind only."""
+def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None, *, check_mode: bool) -> None:
+    """Raises SelectionError unless the record has this evidence. It keeps the previous state by one kind only.
+
+    Without a record the routes can't be compared with before. A claim in check mode has written none.
+    """
     claimed_by = ((record or {}).get("before") or {}).get("evidence")
-    if record is None or evidence in (None, claimed_by):
+    if evidence in (None, claimed_by) or (record is None and check_mode):
         return
+    if record is None:
+        raise SelectionError(
+            f"{name}: evidence={evidence} needs the record of a claim, and the Node has none (any more): nothing was "
+            f"changed; claim the node first, or see who removed the record"
+        )
     raise SelectionError(
         f"{name}: its record was made with evidence={claimed_by}, and evidence={evidence} is asked for now: go on with "
         f"evidence={claimed_by}, or bring the node back and claim it anew"

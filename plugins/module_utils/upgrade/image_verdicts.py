@@ -116,7 +116,7 @@ def container_verdict(reference: Reference, status: dict[str, Any], images: Sequ
 def _never_made(reference: Reference, images: Sequence[dict[str, Any]]) -> Verdict:
     """Of an image that is there, and of which no container was made (it lacks the command).
 
-    Nothing but the reference, or the Node's list, says which image it is.
+    Only the reference, or the Node's list, tells which image it is.
     """
     if reference.digest:
         return Verdict("there", reference.digest, "reference")
