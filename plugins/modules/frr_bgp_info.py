@@ -280,6 +280,68 @@ others:
       type: list
       elements: str
       sample: [192.0.2.11, 192.0.2.12]
+speakers:
+  description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF that the session is in.
+      type: str
+      sample: default
+    name:
+      description: FRR's name for the session. It is the address, or the interface of an unnumbered session.
+      type: str
+      sample: 192.0.2.13
+    address:
+      description: The address at the other end. V(null) for an unnumbered session that has found no neighbour.
+      type: str
+      sample: 192.0.2.13
+    local_address:
+      description: The router's address in the session. V(null) if there is no connection.
+      type: str
+      sample: 192.0.2.1
+    router_id:
+      description: The BGP identifier of the other end. V(null) while the session is down.
+      type: str
+      sample: 192.0.2.13
+    remote_as:
+      description: The AS number of the other end. V(null) if FRR doesn't show it.
+      type: int
+      sample: 65432
+    internal:
+      description: Whether this is an iBGP session.
+      type: bool
+      sample: false
+    established:
+      description: Whether the session is up.
+      type: bool
+      sample: true
+own_addresses:
+  description: The router's own addresses in all VRFs. Link-local ones are left out.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    address:
+      description: The address.
+      type: str
+      sample: 192.0.2.1
+    interface:
+      description: The interface that has it.
+      type: str
+      sample: eth1
+    vrf:
+      description: The interface's VRF.
+      type: str
+      sample: default
+vrfs_there:
+  description: The VRFs in which the router has a BGP instance.
+  type: list
+  elements: str
+  returned: success
+  sample: [default, blue]
 """
 
 import socket
@@ -313,6 +375,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     vrfs = checked_vrfs(params["vrfs"])
     asked = checked_prefixes(params["prefixes"], vrfs)
     router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    every, instances = router.speakers(vrfs)
     router.discover(vrfs)
     announced = router.announced(vrfs)
     view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
@@ -324,6 +387,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
         "others": view["others"],
+        "speakers": every,
+        "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in router.fib.addresses()],
+        "vrfs_there": instances,
     }
 
 

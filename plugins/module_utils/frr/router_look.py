@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules
+from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules, speakers
 from .answers import UnknownError
 from .iproute import Fib
-from .questions import INSTANCES, Questions, bgp, neighbor_command, pairs
+from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command, pairs
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
@@ -89,6 +89,14 @@ class Router:
             own |= link_local.link_local_of(document, self.addresses, same)
         self.addresses |= own
         return own
+
+    def speakers(self, vrfs: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """(every session that the router has in these VRFs, with whomever; the VRFs with a BGP instance)."""
+        found, _none = self._ask([INSTANCES, *(neighbors_command(vrf) for vrf in vrfs)], [], vrfs)
+        listed = []
+        for vrf, document in zip(vrfs, found[1:]):
+            listed += speakers.speakers(document, vrf)
+        return listed, list(bgp_json.instances(found[0]))
 
     def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
         """VRF -> prefixes that the router has from its sessions with the node, just now."""
