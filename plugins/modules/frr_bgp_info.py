@@ -261,8 +261,10 @@ fib:
       sample: 192.0.2.13
 others:
   description:
-    - Who else announces the prefixes that were looked up. Only fresh and valid paths count.
-    - A prefix that only the node announces isn't in the list.
+    - The other ways to the prefixes that were looked up. Only paths count that are valid and fresh, whose next hop is
+      reachable, and isn't the node.
+    - A prefix to which only the node leads isn't in the list.
+    - M(hitless.nodes.node_claim) finds out who is behind them, such as another node, or another router.
   type: list
   elements: dict
   returned: success
@@ -275,11 +277,24 @@ others:
       description: The prefix.
       type: str
       sample: 198.51.100.10/32
-    next_hops:
-      description: The next hops, each once. The node's own are left out.
+    paths:
+      description: The paths.
       type: list
-      elements: str
-      sample: [192.0.2.11, 192.0.2.12]
+      elements: dict
+      contains:
+        next_hops:
+          description: The addresses of the next hop. Over IPv6 a global one, and perhaps a link-local one after it.
+          type: list
+          elements: str
+          sample: [192.0.2.11]
+        from:
+          description: The neighbour that sent the path.
+          type: str
+          sample: 192.0.2.11
+        internal:
+          description: Whether that neighbour is in the router's own AS (iBGP).
+          type: bool
+          sample: false
 speakers:
   description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
   type: list

@@ -52,8 +52,20 @@ options:
     description:
       - What each router has of the node. Each key is the name of a router, and each value its result of
         M(hitless.nodes.frr_bgp_info).
-      - Required for the first claim. Ignored if there is a record, because that has them from before the first change.
+      - Required for the first claim. A record keeps them, as they were before the first change.
+      - If there is a record, the others that announce the node's VIPs are counted in them once more (O(recount)).
     type: dict
+  recount:
+    description:
+      - Whether to count once more who else announces the node's VIPs, when a record is continued. By then the node's
+        own routes may be gone, so its VIPs, and the routers that had them, are those of the record. A VIP that is no
+        longer an address of a Service isn't counted.
+      - If there are fewer than the record says, nothing is noted, and the module fails. The message names the VIP, its
+        Services, the routers, who was counted, and the paths that count for nobody.
+      - With evidence of routers this needs O(routes), and is done whenever O(routes) are given. Otherwise the agents of
+        other nodes are asked.
+    type: bool
+    default: false
   evidence:
     description:
       - What will prove that the node's routes are gone and back. This decides what a first claim has to keep.
@@ -77,10 +89,13 @@ options:
     description:
       - How many others must announce each VIP that the node announces. They are counted on the routers, or with
         O(evidence=cilium) by the agents of other nodes. A VIP is a prefix that holds an address of a Service.
+      - Others are other Nodes, each once. A path over a router counts for the nodes from which that router has the
+        prefix itself, if it is one of O(routes). A path that belongs to no Node counts for nobody.
       - Other nodes that are claimed don't count until their agent has been restarted or they are announced again.
       - If a VIP would have fewer, or if their number is unknown, the claim is refused, and the message names its
         Services.
       - With V(0) nothing is counted.
+      - A record keeps the number of its claim, which is also the one of O(recount). Only V(0) is taken then.
     type: int
     default: 1
   label:
@@ -286,7 +301,7 @@ reasons:
   description: Every reason against the claim.
   type: list
   elements: str
-  returned: when a first claim is refused
+  returned: when a first claim is refused, or too few others announce a VIP
 """
 
 from typing import Any
@@ -315,6 +330,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
             "phase": {"type": "str", "choices": list(RANK)},
             "routes": {"type": "dict"},
+            "recount": {"type": "bool", "default": False},
             "evidence": {"type": "str", "choices": list(EVIDENCE)},
             "estimate_override": {"type": "int", "default": 0},
             "min_announcers": {"type": "int", "default": 1},

@@ -75,7 +75,7 @@ def bgp_late(client, state, words, **changes):
 
 def claim_params(**changes):
     params = {"name": "worker-3", "phase": None, "routes": ROUTES, "label": None, "takeover": False, "note": None}
-    params |= {"evidence": None, "estimate_override": 0, "min_announcers": 1}
+    params |= {"evidence": None, "estimate_override": 0, "min_announcers": 1, "recount": False}
     return {**params, "cilium_namespace": "kube-system", "_run": RUN, **changes}
 
 

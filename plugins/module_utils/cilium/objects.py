@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,7 @@ class Configs:
     items: list[Config]
 
 
-def _list(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
+def all_of(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
     """All objects of a kind, None if the cluster doesn't serve it (404 for a list means exactly that)."""
     try:
         return client.list_all(f"{GROUP}/{api_version}/{plural}")[0]
@@ -61,12 +62,12 @@ def configs(client: Client) -> Configs:
     found: list[Config] = []
     # The lists themselves are the discovery. 1.16 and 1.17 serve group version v2, but not with these kinds.
     for api_version in ("v2", "v2alpha1"):
-        items = _list(client, api_version, "ciliumbgpclusterconfigs")
+        items = all_of(client, api_version, "ciliumbgpclusterconfigs")
         if items is not None:
             served = api_version
             found += [_config("CiliumBGPClusterConfig", item) for item in items]
             break
-    policies = _list(client, "v2alpha1", "ciliumbgppeeringpolicies")
+    policies = all_of(client, "v2alpha1", "ciliumbgppeeringpolicies")
     if served is None and policies is None:
         raise NoCiliumBGP(
             f"the cluster {client.url} serves neither CiliumBGPClusterConfig nor CiliumBGPPeeringPolicy: is Cilium "
@@ -92,6 +93,23 @@ def addresses(node: dict[str, Any], cilium_node: dict[str, Any] | None) -> list[
     spec = (cilium_node or {}).get("spec") or {}
     theirs = [(entry.get("type", ""), entry.get("ip", "")) for entry in spec.get("addresses") or []]
     return node_objects.addresses(own, theirs)
+
+
+def local_addresses(configs: Iterable[dict[str, Any]]) -> list[str]:
+    """The addresses from which a node opens its sessions, as NodeConfigs or their Overrides set them."""
+    found = []
+    for config in configs:
+        for instance in _instances(config.get("spec") or {}):
+            found += [peer["localAddress"] for peer in instance.get("peers") or [] if peer.get("localAddress")]
+    return found
+
+
+def router_ids(configs: Iterable[dict[str, Any]]) -> list[str]:
+    """A node's BGP identifiers, as NodeConfigs or their Overrides set them."""
+    found = []
+    for config in configs:
+        found += [each["routerID"] for each in _instances(config.get("spec") or {}) if each.get("routerID")]
+    return found
 
 
 def peers(config: dict[str, Any] | None) -> list[dict[str, Any]]:

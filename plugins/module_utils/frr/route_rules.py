@@ -11,7 +11,7 @@ A look ("view") is a dict of lists, made by frr/router_look.py, and holds only w
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
   fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
-  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
+  others     {vrf, prefix, paths}: prefixes with usable paths over other next hops, each {next_hops, from, internal}
 """
 
 from __future__ import annotations
@@ -140,16 +140,17 @@ def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
 
 
 def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
-    """The prefix, if traffic to it has another way than the node, with the next hops of the other ways."""
+    """The prefix, if traffic to it has another way than the node, with the paths that are this other way.
+
+    Who is behind such a path isn't decided here: it may be a router, and behind that the node itself.
+    """
     usable = [
-        path
+        {key: path[key] for key in ("next_hops", "from", "internal")}
         for path in paths
-        if path["valid"] and not path["stale"] and path["next_hops"] and not addresses & set(path["next_hops"])
+        if path["valid"] and path["reachable"] and not path["stale"] and path["next_hops"]
     ]
-    # Of a pair, the first is the global one, by which a path from another router names the same node. A router that
-    # puts itself there (next-hop-self) is another way, but behind it may be this very node.
-    hops = {path["next_hops"][0] for path in usable if not (path["internal"] and path["from"] in path["next_hops"])}
-    return [{"vrf": vrf, "prefix": wanted, "next_hops": sorted(hops)}] if usable else []
+    others = [path for path in usable if not addresses.intersection(path["next_hops"])]
+    return [{"vrf": vrf, "prefix": wanted, "paths": others}] if others else []
 
 
 def not_unused(view: View) -> list[dict[str, Any]]:

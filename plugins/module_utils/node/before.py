@@ -16,7 +16,7 @@ from ..cilium.agents import Agents
 from ..estimate import per_node
 from ..kube.client import Client
 from ..record.baseline import Baseline, baseline, prefixes
-from . import announcers
+from . import announcers, identities
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,31 @@ def reasons_against(picture: node_picture.Picture, routes: Before) -> list[str]:
     return [*reasons, *routes.problems]
 
 
-def by_routers(client: Client, params: dict[str, Any]) -> Before:
+def by_routers(client: Client, picture: node_picture.Picture, params: dict[str, Any]) -> Before:
     """What the routers have of a node, by their answers."""
     name, minimum = params["name"], params["min_announcers"]
     found: Baseline = baseline(name, params["routes"])
     problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
     services, unknown = announcers.services(client) if found.routes else ([], [])
+    local = announcers.local(services).intersection(prefixes(found.routes))
+    kept = {"routes": found.routes, "sessions": found.sessions, "local": sorted(local), "min_announcers": minimum}
     count = None
     if minimum > 0:
         vips = announcers.vips(prefixes(found.routes), services)
-        count = announcers.Count(
-            name, vips, minimum, lambda gone: announcers.by_router(params["routes"], found.routes, vips, gone)
-        )
+        own = {"before": {"addresses": picture.addresses, **kept}}
+
+        def without(gone: identities.Leaving) -> announcers.Counts:
+            who = identities.who(identities.read(client, api_version(picture)), name, own, gone)
+            return announcers.by_router(params["routes"], found.routes, vips, who)
+
+        count = announcers.Count(name, vips, minimum, without)
         problems += unknown or count.problems(client)
-    local = announcers.local(services).intersection(prefixes(found.routes))
-    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems, count)
+    return Before(kept, problems, count)
+
+
+def api_version(picture: node_picture.Picture) -> str | None:
+    """The version in which the cluster serves Cilium's BGP objects; None if it doesn't."""
+    return (picture.api_version or "").rpartition("/")[2] or None
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
@@ -79,12 +89,12 @@ def _long_lived(found: Baseline, override: int) -> list[str]:
 def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, Any]) -> Before:
     """What the node announces according to Cilium, and the bound to wait for after the withdrawal."""
     name, evidence, minimum = params["name"], params["evidence"], params["min_announcers"]
-    api_version = (picture.api_version or "").rpartition("/")[2] or None
+    version = api_version(picture)
     backend, gather = per_node.READS[evidence]
     agents = Agents(client, params["cilium_namespace"], client.timeout)
-    (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)
+    (seen,) = bgp_sessions.read(client, agents, [name], api_version=version)
     facts = bgp_sessions.facts(agents, seen, backend=backend, gather=gather)
-    peers = per_node.peers(client, api_version, seen.node_config, facts["sessions"])
+    peers = per_node.peers(client, version, seen.node_config, facts["sessions"])
     found = own_routes.kept(facts)
     estimate = per_node.estimates("deselected", picture.node, seen, peers)
     bound = per_node.withdrawal(estimate, evidence, params["estimate_override"])
@@ -93,14 +103,14 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
     announced: list[str] | None = found["prefixes"]
     count = None
     if minimum > 0 and not problems:
-        problems += _uncounted(announced) or unknown
+        problems += announcers.uncounted_prefixes(announced) or unknown
     if minimum > 0 and not problems:
         vips = announcers.vips(announced or [], services)
         count = announcers.Count(
             name,
             vips,
             minimum,
-            lambda gone: announcers.by_agents(client, agents, {name, *gone}, api_version, vips, minimum),
+            lambda gone: announcers.by_agents(client, agents, {name, *gone}, version, vips, minimum),
         )
         problems += count.problems(client)
     local = announcers.local(services)
@@ -108,6 +118,7 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
         # If only the number of its routes is known, any of these may be among them.
         local &= set(announced)
     kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
+    kept["min_announcers"] = minimum
     return Before(kept, problems, count)
 
 
@@ -118,16 +129,6 @@ def _unbounded(bound: dict[str, Any]) -> list[str]:
     return [
         f"for how long routers may go on sending to it has no bound ({bound['reason']}): let them be asked "
         f"(evidence=router), or set claim_estimate_override to the seconds that are to be waited"
-    ]
-
-
-def _uncounted(announced: list[str] | None) -> list[str]:
-    """The problem that the node's announced prefixes aren't known, so the others can't be counted."""
-    if announced is not None:
-        return []
-    return [
-        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: set "
-        "claim_min_announcers=0 to go on without knowing"
     ]
 
 

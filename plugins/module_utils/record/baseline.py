@@ -36,7 +36,7 @@ def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
             routes[router] = _routes(answer)
             sessions[router] = _sessions(answer)
         else:
-            problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
+            problems.append(f"what router {router} has of the node is unknown ({reason(answer)})")
     if not answers:
         problems.append("no router was asked for its routes to the node (claim_routers is empty)")
     if routes:
@@ -85,7 +85,7 @@ def is_answer(answer: Any) -> bool:
     )
 
 
-def _reason(answer: Any) -> str:
+def reason(answer: Any) -> str:
     """Why a router's answer isn't usable."""
     if not isinstance(answer, dict):
         return "no answer"

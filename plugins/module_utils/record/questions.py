@@ -94,6 +94,11 @@ def why_not_off(name: str, record: Record, evidence: str) -> str:
     )
 
 
+def min_announcers(record: Record, asked: int) -> int:
+    """How many others must announce each VIP: as many as at the claim. With 0 the user says now that nobody counts."""
+    return int(record["before"].get("min_announcers", asked)) if asked > 0 else 0
+
+
 # --- what was before --------------------------------------------------------------------------------------------
 
 
