@@ -61,6 +61,9 @@ options:
       local_asn:
         description: The AS number of the node in that instance.
         type: int
+      peer_config:
+        description: The name of its CiliumBGPPeerConfig. It doesn't matter here.
+        type: str
   router_ids:
     description:
       - The node's BGP identifiers, as RV(hitless.nodes.node_info#module:bgp.router_ids) has them. The identifier in a
@@ -426,6 +429,7 @@ PEER: dict[str, Any] = {
     "asn": {"type": "int"},
     "local_address": {"type": "str"},
     "local_asn": {"type": "int"},
+    "peer_config": {"type": "str"},
 }
 ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},

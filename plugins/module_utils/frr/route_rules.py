@@ -12,6 +12,7 @@ A look ("view") is a dict of lists, made by frr/router_look.py, and holds only w
   fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
   others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
+  staying    {vrf, family, from, next_hops}: a path of a prefix that may stay
   carried    {vrf, from, next_hops}: a path from the node's session with that address, and its next hops
 """
 
@@ -89,6 +90,12 @@ def carried(vrf: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[
     ]
 
 
+def staying_paths(vrf: str, wanted: str, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The paths of a prefix that may stay, as counters count them."""
+    own = {"vrf": vrf, "family": family(wanted)}
+    return [{**own, "from": path["from"], "next_hops": path["next_hops"]} for path in paths]
+
+
 def decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The routes that count as the forwarding table: the kernel's, or zebra's where the kernel didn't name the prefix.
 
@@ -134,8 +141,10 @@ def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, 
     for neighbor in view["neighbors"]:
         for kind, count in neighbor["accepted"].items():
             # Counts stale paths too, also on FRR 8.4, whose "neighbors X routes" leaves them out.
-            if count and (neighbor["vrf"], kind) not in seen:
-                found.append(_others(neighbor["vrf"], kind, neighbor["address"], count))
+            own = {"vrf": neighbor["vrf"], "family": kind, "from": neighbor["address"]}
+            more = (count or 0) - sum(own.items() <= path.items() for path in view["staying"])
+            if more > 0 and (neighbor["vrf"], kind) not in seen:
+                found.append(_others(neighbor["vrf"], kind, neighbor["address"], more))
                 seen.add((neighbor["vrf"], kind))
     return found
 
@@ -146,9 +155,11 @@ def _counted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, A
     # A next hop's family isn't always its prefixes' (RFC 8950), so any named path of the VRF explains the number.
     seen = {entry["vrf"] for entry in left}
     for count in view["counts"]:
-        if count["paths"] and count["vrf"] not in seen:
-            found.append(_others(count["vrf"], family(count["next_hop"]), count["next_hop"], count["paths"]))
-            seen.add(count["vrf"])
+        vrf, hop = count["vrf"], count["next_hop"]
+        more = count["paths"] - sum(path["vrf"] == vrf and hop in path["next_hops"] for path in view["staying"])
+        if more > 0 and vrf not in seen:
+            found.append(_others(vrf, family(hop), hop, more))
+            seen.add(vrf)
     return found
 
 

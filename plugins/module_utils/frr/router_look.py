@@ -42,6 +42,8 @@ class Router:
         # Set by identify(): (VRF, address) of the node's sessions; the addresses of the others and of the router.
         self.senders: set[tuple[str, str]] = set()
         self.foreign: set[str | None] = set()
+        # Prefixes that the node goes on announcing, which the counters of its paths count, too.
+        self.staying: list[str] = []
         # Grows while stale or new paths name link-local next hops of the node; a wait hands it on to its next slice.
         self.link_locals: set[str] = set()
 
@@ -50,7 +52,7 @@ class Router:
 
         counted: whether the counts are needed, which FRR 8.4 takes another process for.
         """
-        questions = Questions(self._possible_sessions(wanted), wanted)
+        questions = Questions(self._possible_sessions(wanted), wanted, self.staying)
         found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
         answers = questions.read(found)
         for vrf, _pre, paths in answers.paths:
@@ -65,7 +67,10 @@ class Router:
             "counts": [],
             "others": [],
             "carried": [],
+            "staying": [],
         }
+        for vrf, pre, paths in answers.staying:
+            view["staying"] += route_rules.staying_paths(vrf, pre, paths)
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
             view["others"] += route_rules.over_others(vrf, pre, paths, own)

@@ -94,7 +94,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
     picture = node_picture.look(client, name, label=params["label"], cilium_namespace=params["cilium_namespace"])
     evidence = params["evidence"] or "router"
     asked = {**params, "evidence": evidence}
-    routes = by_routers(client, asked) if evidence == "router" else by_cilium(client, picture, asked)
+    routes = by_routers(client, picture, asked) if evidence == "router" else by_cilium(client, picture, asked)
     reasons = reasons_against(picture, routes)
     flip = picture.selection.flip
     if reasons or flip is None:
@@ -119,7 +119,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
     written, _patch = node_objects.write(client, picture.node, change, check_mode=check_mode)
     if routes.count is not None and not check_mode:
         _count_again(client, written, run, routes.count)
-    warnings = [*picture.warnings, *_local_warnings(name, routes.kept["local"])]
+    warnings = [*picture.warnings, *routes.warnings, *_local_warnings(name, routes.kept["local"])]
     return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
 
 
