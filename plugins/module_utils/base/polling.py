@@ -155,5 +155,5 @@ def patiently(
     except SliceOver as pause:
         raise Unfinished(subject, str(pause.error), state=state) from pause
     except TimedOut as late:
-        raise HitlessError(f"{subject}: no answer until {late.seconds:.0f} s were over: {late.error}") from late
+        raise HitlessError(f"{subject}: no answer within {late.seconds:.0f} s: {late.error}") from late
     return met.seen, limits.after(met.seconds)

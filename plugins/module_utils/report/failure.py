@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 LOST = (
-    "its record is gone, or another run has it, so nothing was put back: see what the node is like, and set label and "
-    "cordon right by hand"
+    "its record is gone, or another run has it, so nothing was put back: check label and cordon of the "
+    "node, and correct them by hand"
 )
 
 
