@@ -104,8 +104,9 @@ diagnosis:
       type: str
   sample:
     at: "2026-03-02T22:00:00Z"
-    reason: "Service shop/web, 198.51.100.10: Advertisement services selects Services by bgp=red, and it has bgp=blue"
-    remedy: label the Service as that selector asks for, or change the selector
+    reason: >-
+      Service shop/web, 198.51.100.10: Advertisement services selects Services by bgp=red, but the Service has bgp=blue
+    remedy: label the Service as the selector asks, or change the selector
     stage: 7
     verdict: fail
 line:
