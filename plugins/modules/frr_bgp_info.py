@@ -24,16 +24,20 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses) and O(prefixes) by what
+        any router had of the node before the claim.
+    type: dict
   addresses:
     description:
-      - The node's addresses, IPv4 and IPv6.
+      - The node's addresses, IPv4 and IPv6. Required without O(record).
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
       - They also find sessions over link-local addresses, unnumbered ones included. In such a session the node's BGP
         identifier is one of them, or the node has the same hardware address on the same link.
       - Use the addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
-    required: true
   prefixes:
     description:
       - More prefixes to look up, besides those that the router has from its sessions with the node.
@@ -280,6 +284,14 @@ others:
       type: list
       elements: str
       sample: [192.0.2.11, 192.0.2.12]
+counts:
+  description:
+    - How many BGP paths of any prefix each next hop of the node has. Where nothing else is left of the node, FRR's own
+      counters show whether there are paths to prefixes that nobody asked for.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"vrf": "default", "next_hop": 192.0.2.13, "paths": 4}]
 """
 
 import socket
@@ -300,7 +312,8 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
     "prefixes": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "vtysh": {"type": "str", "default": "vtysh"},
@@ -324,11 +337,12 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
         "others": view["others"],
+        "counts": view["counts"],
     }
 
 
 def main() -> None:
-    adapter.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS, required_one_of=[("addresses", "record")])
 
 
 if __name__ == "__main__":
