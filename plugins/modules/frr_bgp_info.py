@@ -24,16 +24,20 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses), O(prefixes) and
+        O(staying) by what any router had of the node before the claim.
+    type: dict
   addresses:
     description:
-      - The node's addresses, IPv4 and IPv6.
+      - The node's addresses, IPv4 and IPv6. Required without O(record).
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
       - They also find sessions over link-local addresses, unnumbered ones included. In such a session the node's BGP
         identifier is one of them or of O(router_ids), or the node has the same hardware address on the same link.
       - Use the addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
-    required: true
   peers:
     description:
       - The peers that Cilium names for the node, as RV(hitless.nodes.node_info#module:bgp.peers) has them.
@@ -78,6 +82,12 @@ options:
       - More prefixes to look up, besides those that the router has from its sessions with the node.
       - By default only those of the sessions are looked up. Give the prefixes that other routers have of the node, to
         see whether they arrive here too.
+    type: list
+    elements: str
+    default: []
+  staying:
+    description:
+      - Prefixes that the node goes on announcing by other means than Cilium's BGP. They are only in RV(staying).
     type: list
     elements: str
     default: []
@@ -334,6 +344,20 @@ others:
       type: list
       elements: str
       sample: [192.0.2.11, 192.0.2.12]
+counts:
+  description:
+    - How many BGP paths of any prefix each next hop of the node has. Where nothing else is left of the node, FRR's own
+      counters show whether there are paths to prefixes that nobody asked for.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"vrf": "default", "next_hop": 192.0.2.13, "paths": 4}]
+staying:
+  description: The BGP paths of the prefixes in O(staying), which RV(counts) and the sessions' counters count, too.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"vrf": "default", "family": "ipv4", "from": 192.0.2.13, "next_hops": [192.0.2.13]}]
 speakers:
   description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
   type: list
@@ -408,6 +432,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.net import prefix
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.node_sessions import Identity, of_sessions
@@ -432,10 +457,12 @@ PEER: dict[str, Any] = {
     "peer_config": {"type": "str"},
 }
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
     "peers": {"type": "list", "elements": "dict", "options": PEER, "default": []},
     "router_ids": {"type": "list", "elements": "str", "default": []},
     "prefixes": {"type": "list", "elements": "str", "default": []},
+    "staying": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "vtysh": {"type": "str", "default": "vtysh"},
 }
@@ -454,7 +481,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     own_addresses = router.fib.addresses()
     sessions = router.identify(every, who, own_addresses)
     announced = router.announced(vrfs)
-    view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
+    router.staying = [prefix(each) for each in params["staying"]]
+    wanted = {}
+    for vrf in vrfs:
+        wanted[vrf] = [each for each in dict.fromkeys([*announced[vrf], *asked[vrf]]) if each not in router.staying]
+    view = router.look(wanted)
     return {
         "changed": False,
         "router": socket.gethostname(),
@@ -466,6 +497,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
         "others": view["others"],
+        "counts": view["counts"],
+        "staying": view["staying"],
         "speakers": every,
         "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in own_addresses],
         "vrfs_there": instances,
@@ -474,7 +507,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    adapter.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS, required_one_of=[("addresses", "record")])
 
 
 if __name__ == "__main__":

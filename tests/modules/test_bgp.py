@@ -51,7 +51,18 @@ def test_info(api):
         "label": {"key": "enable-bgp", "value": "true", "selected_value": "true", "deselect_value": "false"},
         "selected": True,
         "node_config": True,
-        "peers": [{"instance": "main", "name": "tor-1", "address": "192.0.2.1", "asn": 62112, "peer_config": "p"}],
+        "peers": [
+            {
+                "instance": "main",
+                "name": "tor-1",
+                "address": "192.0.2.1",
+                "asn": 62112,
+                "peer_config": "p",
+                "local_address": None,
+                "local_asn": 65432,
+            }
+        ],
+        "router_ids": ["192.0.2.13"],
         "conditions": [],
         "problems": [],
     }
@@ -108,6 +119,7 @@ def test_claim_writes_what_was_before(api):
         "boot_id": "boot-1",
         "system_uuid": "uuid-3",
         "addresses": ["192.0.2.13", "2001:db8::13"],
+        "local_addresses": [],
         "evidence": "router",
         "routes": {"tor-1": {"default": {"bgp": ["198.51.100.10/32"], "fib": ["198.51.100.10/32"]}}},
         "sessions": {
@@ -121,7 +133,10 @@ def test_claim_writes_what_was_before(api):
                 }
             ]
         },
+        "next_hops": {"tor-1": ["192.0.2.13"]},
         "local": [],
+        "waived": {"peers": [], "routers": []},
+        "staying": [],
     }
     assert node_info(api.client, "worker-3")["prefixes"] == ["198.51.100.10/32"]
 

@@ -135,6 +135,11 @@ def not_withdrawn(view: View) -> list[dict[str, Any]]:
     return left
 
 
+def _staying(view: View) -> Entries:
+    """The paths that may stay. A look that didn't ask for any has none."""
+    return view.get("staying") or []
+
+
 def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the neighbours' counters count, in families of which left has no entry."""
     found = []
@@ -143,7 +148,7 @@ def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, 
         for kind, count in neighbor["accepted"].items():
             # The counter includes stale paths, which "neighbors X routes" of FRR 8.4 leaves out.
             own = {"vrf": neighbor["vrf"], "family": kind, "from": neighbor["address"]}
-            more = (count or 0) - sum(own.items() <= path.items() for path in view["staying"])
+            more = (count or 0) - sum(own.items() <= path.items() for path in _staying(view))
             if more > 0 and (neighbor["vrf"], kind) not in seen:
                 found.append(_others(neighbor["vrf"], kind, neighbor["address"], more))
                 seen.add((neighbor["vrf"], kind))
@@ -157,7 +162,7 @@ def _counted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, A
     seen = {entry["vrf"] for entry in left}
     for count in view["counts"]:
         vrf, hop = count["vrf"], count["next_hop"]
-        more = count["paths"] - sum(path["vrf"] == vrf and hop in path["next_hops"] for path in view["staying"])
+        more = count["paths"] - sum(path["vrf"] == vrf and hop in path["next_hops"] for path in _staying(view))
         if more > 0 and vrf not in seen:
             found.append(_others(vrf, family(hop), hop, more))
             seen.add(vrf)
