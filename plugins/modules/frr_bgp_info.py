@@ -24,21 +24,70 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses), O(prefixes) and
+        O(staying) by what any router had of the node before the claim.
+    type: dict
   addresses:
     description:
-      - The node's addresses, IPv4 and IPv6.
+      - The node's addresses, IPv4 and IPv6. Required without O(record).
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
       - They also find sessions over link-local addresses, unnumbered ones included. In such a session the node's BGP
-        identifier is one of them, or the node has the same hardware address on the same link.
+        identifier is one of them or of O(router_ids), or the node has the same hardware address on the same link.
       - Use the addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
-    required: true
+  peers:
+    description:
+      - The peers that Cilium names for the node, as RV(hitless.nodes.node_info#module:bgp.peers) has them.
+      - They find sessions whose other end isn't one of O(addresses), as with a second link, SLAAC or NAT. In such a
+        session the router's address is the peer's, the AS numbers agree, and the other end has one of O(router_ids).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The peer's name.
+        type: str
+      instance:
+        description: The name of the BGP instance that has it.
+        type: str
+      address:
+        description: The peer's address, so an address of a router. Without it Cilium discovers the peer.
+        type: str
+      asn:
+        description: The peer's AS number.
+        type: int
+      local_address:
+        description: The address that the node uses for the session, if it is set.
+        type: str
+      local_asn:
+        description: The AS number of the node in that instance.
+        type: int
+      peer_config:
+        description: The name of its CiliumBGPPeerConfig. It doesn't matter here.
+        type: str
+  router_ids:
+    description:
+      - The node's BGP identifiers, as RV(hitless.nodes.node_info#module:bgp.router_ids) has them. The identifier in a
+        session with one of O(addresses) counts, too.
+      - If several sessions over one address of the router have the same identifier, the module fails, because two nodes
+        could be meant.
+    type: list
+    elements: str
+    default: []
   prefixes:
     description:
       - More prefixes to look up, besides those that the router has from its sessions with the node.
       - By default only those of the sessions are looked up. Give the prefixes that other routers have of the node, to
         see whether they arrive here too.
+    type: list
+    elements: str
+    default: []
+  staying:
+    description:
+      - Prefixes that the node goes on announcing by other means than Cilium's BGP. They are only in RV(staying).
     type: list
     elements: str
     default: []
@@ -136,6 +185,21 @@ neighbors:
       description: The hold time in seconds. V(null) if FRR doesn't show it.
       type: int
       sample: 90
+    local_address:
+      description: The router's address in the session. V(null) if there is no connection.
+      type: str
+      sample: 192.0.2.1
+    peer:
+      description: The name of the node's peer, of O(peers), that this session answers. V(null) if none is known.
+      type: str
+      sample: tor-1
+    next_hops:
+      description:
+        - The next hops of the router's paths from this session, global and link-local ones. They are the node's.
+        - An address at which another session of the router ends is left out.
+      type: list
+      elements: str
+      sample: [192.0.2.13]
     accepted:
       description: The number of prefixes accepted from the node, stale ones included, for each family of the session.
       type: dict
@@ -295,6 +359,20 @@ others:
           description: Whether that neighbour is in the router's own AS (iBGP).
           type: bool
           sample: false
+counts:
+  description:
+    - How many BGP paths of any prefix each next hop of the node has. Where nothing else is left of the node, FRR's own
+      counters show whether there are paths to prefixes that nobody asked for.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"vrf": "default", "next_hop": 192.0.2.13, "paths": 4}]
+staying:
+  description: The BGP paths of the prefixes in O(staying), which RV(counts) and the sessions' counters count, too.
+  type: list
+  elements: dict
+  returned: success
+  sample: [{"vrf": "default", "family": "ipv4", "from": 192.0.2.13, "next_hops": [192.0.2.13]}]
 speakers:
   description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
   type: list
@@ -351,6 +429,12 @@ own_addresses:
       description: The interface's VRF.
       type: str
       sample: default
+vrfs_asked:
+  description: The VRFs that were looked at, O(vrfs).
+  type: list
+  elements: str
+  returned: success
+  sample: [default]
 vrfs_there:
   description: The VRFs in which the router has a BGP instance.
   type: list
@@ -363,8 +447,10 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.net import prefix
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.node_sessions import Identity, of_sessions
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
@@ -376,9 +462,22 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vty
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+PEER: dict[str, Any] = {
+    "name": {"type": "str"},
+    "instance": {"type": "str"},
+    "address": {"type": "str"},
+    "asn": {"type": "int"},
+    "local_address": {"type": "str"},
+    "local_asn": {"type": "int"},
+    "peer_config": {"type": "str"},
+}
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
+    "peers": {"type": "list", "elements": "dict", "options": PEER, "default": []},
+    "router_ids": {"type": "list", "elements": "str", "default": []},
     "prefixes": {"type": "list", "elements": "str", "default": []},
+    "staying": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "vtysh": {"type": "str", "default": "vtysh"},
 }
@@ -389,27 +488,41 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     vrfs = checked_vrfs(params["vrfs"])
     asked = checked_prefixes(params["prefixes"], vrfs)
-    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    who = Identity(
+        frozenset(checked_addresses(params["addresses"])), frozenset(params["router_ids"]), tuple(params["peers"])
+    )
+    router = Router(Vtysh(params["vtysh"]), Fib(), set(who.addresses))
     every, instances = router.speakers(vrfs)
-    router.discover(vrfs)
+    own_addresses = router.fib.addresses()
+    sessions = router.identify(every, who, own_addresses)
     announced = router.announced(vrfs)
-    view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
+    router.staying = [prefix(each) for each in params["staying"]]
+    wanted = {}
+    for vrf in vrfs:
+        wanted[vrf] = [each for each in dict.fromkeys([*announced[vrf], *asked[vrf]]) if each not in router.staying]
+    view = router.look(wanted)
     return {
         "changed": False,
         "router": socket.gethostname(),
         "frr_version": router.release(),
-        "neighbors": view["neighbors"],
+        "neighbors": [
+            {**each, **more}
+            for each, more in zip(view["neighbors"], of_sessions(view, sessions, who.peers, own_addresses))
+        ],
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
         "others": view["others"],
+        "counts": view["counts"],
+        "staying": view["staying"],
         "speakers": every,
-        "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in router.fib.addresses()],
+        "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in own_addresses],
         "vrfs_there": instances,
+        "vrfs_asked": vrfs,
     }
 
 
 def main() -> None:
-    adapter.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS, required_one_of=[("addresses", "record")])
 
 
 if __name__ == "__main__":

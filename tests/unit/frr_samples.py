@@ -73,7 +73,7 @@ def view(
     version: str, names: dict[str, str], *, neighbor: str, fib: list[dict[str, Any]], counts: str | None = None
 ) -> Any:
     """A view of the recorded router. names: prefix -> name of the recorded look-up; counts: of "show bgp nexthop"."""
-    found: dict[str, list[dict[str, Any]]] = {"neighbors": [], "routes": [], "fib": [], "counts": []}
+    found: dict[str, list[dict[str, Any]]] = {"neighbors": [], "routes": [], "fib": [], "counts": [], "staying": []}
     for prefix, name in names.items():
         paths = bgp_json.paths(document(version, name), prefix)
         found["routes"] += route_rules.over_node("default", prefix, paths, ADDRESSES)

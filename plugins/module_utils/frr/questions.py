@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The show commands of one look at a router, all for one process of vtysh, and what their answers are read as."""
+"""The show commands of one look at a router, and how their answers are read. One process of vtysh runs them."""
 
 from __future__ import annotations
 
@@ -50,38 +50,46 @@ def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a router answered.
+    """A router's answers.
 
-    neighbors: the sessions that it has, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes
-    that zebra has installed, as Fib.routes() has them.
+    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes that zebra has
+    installed, in the form of Fib.routes(). staying: as paths, of the prefixes that may stay.
     """
 
     neighbors: list[dict[str, Any]]
     paths: list[tuple[str, str, list[dict[str, Any]]]]
     zebra: list[dict[str, Any]]
+    staying: list[tuple[str, str, list[dict[str, Any]]]]
 
 
 class Questions:
-    """What a look asks of sessions (VRF and address of each that may be there) and prefixes (per VRF)."""
+    """What a look asks. sessions: (VRF, address) of each that may exist. wanted: VRF -> prefixes.
 
-    def __init__(self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]]) -> None:
+    staying: prefixes that may stay, of which only BGP's paths are asked, in the same VRFs.
+    """
+
+    def __init__(
+        self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]], staying: Iterable[str] = ()
+    ) -> None:
         self.sessions = sessions
+        self.staying = [(vrf, pre) for vrf in wanted for pre in staying]
         self.prefixes = pairs(wanted)
-        # Zebra's word on IPv6 prefixes: the kernel's isn't always about the right one, see route_rules.decided().
+        # The kernel can answer with the wrong IPv6 route, so zebra is asked too, see route_rules.decided().
         self.of_zebra = [(vrf, pre) for vrf, pre in self.prefixes if family(pre) == "ipv6"]
 
     @property
     def commands(self) -> list[str]:
-        """The commands; the first one tells which BGP instances there are."""
+        """The commands. The first one asks for the BGP instances."""
         return [
             INSTANCES,
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
             *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
             *(rib_command(vrf, pre) for vrf, pre in self.of_zebra),
+            *(prefix_command(vrf, pre) for vrf, pre in self.staying),
         ]
 
     def read(self, documents: Iterable[dict[str, Any]]) -> Answers:
-        """What the answers to the commands, in their order, say."""
+        """Reads the answers to the commands, in the order of the commands."""
         rest = iter(documents)
         next(rest)
         neighbors = []
@@ -91,7 +99,8 @@ class Questions:
                 neighbors.append({"vrf": vrf, **neighbor})
         paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
         zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.of_zebra]
-        return Answers(neighbors, paths, zebra)
+        staying = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.staying]
+        return Answers(neighbors, paths, zebra, staying)
 
 
 def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:

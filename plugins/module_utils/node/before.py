@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..cilium import bgp_sessions, node_picture, objects, own_routes
-from ..cilium.agents import Agents
+from ..cilium.agents import UNANSWERED, Agents, pod_to_ask
 from ..estimate import per_node
 from ..kube.client import Client
+from ..record import reach
 from ..record.baseline import Baseline, baseline, prefixes
 from . import announcers, identities
+from .staying import Staying, staying
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Before:
     kept: dict[str, Any]
     problems: list[str]
     count: announcers.Count | None
+    warnings: list[str] = field(default_factory=list)
 
 
 def reasons_against(picture: node_picture.Picture, routes: Before) -> list[str]:
@@ -47,10 +50,21 @@ def by_routers(client: Client, picture: node_picture.Picture, params: dict[str, 
     """What the routers have of a node, by their answers."""
     name, minimum = params["name"], params["min_announcers"]
     found: Baseline = baseline(name, params["routes"])
-    problems = [*found.problems, *_long_lived(found, params["estimate_override"])]
+    seen = reach.reach(name, picture.peers, params["routes"], params["unseen_peers"], params["transit_routers"])
+    problems = [*found.problems, *seen.problems, *_long_lived(found, params["estimate_override"])]
     services, unknown = announcers.services(client) if found.routes else ([], [])
+    stays = _staying(client, picture, params, found, None if unknown else services)
+    problems += stays.problems
     local = announcers.local(services).intersection(prefixes(found.routes))
-    kept = {"routes": found.routes, "sessions": found.sessions, "local": sorted(local), "min_announcers": minimum}
+    kept = {
+        "routes": found.routes,
+        "sessions": found.sessions,
+        "next_hops": found.next_hops,
+        "local": sorted(local),
+        "waived": seen.waived,
+        "staying": stays.prefixes,
+        "min_announcers": minimum,
+    }
     count = None
     if minimum > 0:
         vips = announcers.vips(prefixes(found.routes), services)
@@ -62,12 +76,52 @@ def by_routers(client: Client, picture: node_picture.Picture, params: dict[str, 
 
         count = announcers.Count(name, vips, minimum, without)
         problems += unknown or count.problems(client)
-    return Before(kept, problems, count)
+    return Before(kept, problems, count, [*_waived_warnings(name, seen.waived), *stays.warnings])
 
 
 def api_version(picture: node_picture.Picture) -> str | None:
     """The version in which the cluster serves Cilium's BGP objects; None if it doesn't."""
     return (picture.api_version or "").rpartition("/")[2] or None
+
+
+def _staying(
+    client: Client,
+    picture: node_picture.Picture,
+    params: dict[str, Any],
+    found: Baseline,
+    services: list[dict[str, Any]] | None,
+) -> Staying:
+    """What of a baseline stays when Cilium's sessions are closed."""
+    name, every = params["name"], prefixes(found.routes)
+    agents = Agents(client, params["cilium_namespace"], client.timeout)
+
+    def advertised() -> set[str] | str:
+        try:
+            pod = pod_to_ask(agents.pods([name])[name])
+            return {route["prefix"] for route in agents.routes(pod)["advertised"]}
+        except UNANSWERED as exc:
+            return exc.msg
+
+    stays = staying(name, every, params["staying_prefixes"], services, picture.pod_cidrs, advertised)
+    if every and not stays.problems and not set(every) - set(stays.prefixes):
+        stays.problems.append(
+            f"all that routers have of {name} stays when its sessions are closed ({', '.join(every)}): there is "
+            f"nothing to watch being withdrawn"
+        )
+    return stays
+
+
+def _waived_warnings(name: str, waived: dict[str, list[str]]) -> list[str]:
+    """What nobody looks at, because the user said so."""
+    found = []
+    if waived["peers"]:
+        found.append(
+            f"{name}: no router was asked for peers {', '.join(waived['peers'])} (claim_unseen_peers): whether they "
+            f"still send to it isn't seen"
+        )
+    if waived["routers"]:
+        found.append(f"{name}: {', '.join(waived['routers'])} has no session with it (claim_transit_routers)")
+    return found
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
@@ -143,6 +197,7 @@ def before(
         "boot_id": info.get("bootID"),
         "system_uuid": info.get("systemUUID"),
         "addresses": picture.addresses,
+        "local_addresses": picture.local_addresses,
         "evidence": evidence,
         **routes.kept,
     }

@@ -119,7 +119,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
     written, _patch = node_objects.write(client, picture.node, change, check_mode=check_mode)
     if routes.count is not None and not check_mode:
         _count_again(client, written, run, routes.count)
-    warnings = [*picture.warnings, *_local_warnings(name, routes.kept["local"])]
+    warnings = [*picture.warnings, *routes.warnings, *_local_warnings(name, routes.kept["local"])]
     return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.words import some
 from .identities import NOBODY, Names, Who
 
 # A router and one of its VRFs.
@@ -114,7 +115,8 @@ class Fabric:
         if sender is None and not owners:
             owners = senders
         if not owners:
-            return None, f"over {hop}, which is no Node's address"
+            unread = f" ({some(self.who.known.unread)})" if self.who.known.unread else ""
+            return None, f"over {hop}, which is no Node's address{unread}"
         if len(owners) > 1:
             return None, f"over {hop}, an address of {' and '.join(sorted(owners))}"
         (node,) = owners

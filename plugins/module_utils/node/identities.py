@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base import net
-from ..cilium import objects
+from ..cilium import identity, objects
 from ..kube.api_errors import Forbidden
 from ..kube.client import NAMES_ONLY, Client
 
@@ -64,11 +64,10 @@ def identities(
     addresses: ByAddress = {}
     router_ids: ByAddress = {}
     for name in names:
-        configs = [config for config in (node_configs.get(name), overrides.get(name)) if config]
+        config, override = node_configs.get(name), overrides.get(name)
         own = objects.addresses(nodes.get(name, {}), cilium_nodes.get(name))
-        _add(addresses, name, [*own, *objects.local_addresses(configs)])
-        # If no identifier is set, Cilium takes the Node's IPv4 address.
-        _add(router_ids, name, [*objects.router_ids(configs), *(each for each in own if net.family(each) == "ipv4")])
+        _add(addresses, name, [*own, *identity.local_addresses(identity.peers(config, override))])
+        _add(router_ids, name, identity.router_ids(config, override, None, own))
     return Identities(addresses, router_ids, tuple(unread))
 
 
@@ -88,7 +87,7 @@ def who(known: Identities, name: str, record: dict[str, Any] | None, gone: Leavi
     kept = {**gone, **({name: record} if record else {})}
     for node, of_node in kept.items():
         before = of_node["before"]
-        _add(addresses, node, before.get("addresses") or [])
+        _add(addresses, node, [*(before.get("addresses") or []), *(before.get("local_addresses") or [])])
         for router, found in _on_routers(before).items():
             _add(on.setdefault(router, {}), node, [each for each in found if _is_link_local(each)])
             _add(addresses, node, [each for each in found if not _is_link_local(each)])

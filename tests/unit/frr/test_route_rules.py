@@ -147,6 +147,7 @@ def test_not_withdrawn_looks_at_every_vrf() -> None:
         "routes": [],
         "fib": route_rules.forwarded([route(POD_CIDR, [NODE4], vrf="blue")], samples.ADDRESSES),
         "counts": [{"vrf": "red", "next_hop": NODE6, "paths": 3}],
+        "staying": [],
     }
     entries = route_rules.not_withdrawn(view)
     assert [(e["vrf"], e["prefix"], e["where"]) for e in entries] == [("blue", POD_CIDR, "fib"), ("red", "*", "bgp")]
