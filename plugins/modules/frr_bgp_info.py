@@ -18,11 +18,12 @@ description:
   - Reads only single prefixes, so its cost doesn't grow with the routing table.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
+  - hitless.nodes.attributes.programs
 options:
   addresses:
     description:
@@ -49,13 +50,6 @@ options:
     type: list
     elements: str
     default: [default]
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
 seealso:
   - module: hitless.nodes.frr_bgp_wait
   - module: hitless.nodes.node_claim
@@ -287,14 +281,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -303,7 +296,7 @@ ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "prefixes": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
 
 
@@ -312,7 +305,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     vrfs = checked_vrfs(params["vrfs"])
     asked = checked_prefixes(params["prefixes"], vrfs)
-    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    router = Router(*programs(params), checked_addresses(params["addresses"]))
     router.discover(vrfs)
     announced = router.announced(vrfs)
     view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})

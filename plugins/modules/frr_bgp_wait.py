@@ -28,11 +28,12 @@ description:
     what is still unknown.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.sliced
+  - hitless.nodes.attributes.programs
 options:
   record:
     description:
@@ -116,13 +117,6 @@ options:
       - Seconds between two looks at the router. A look costs one process of C(vtysh) and one of C(ip).
     type: float
     default: 0.25
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
   _names:
     description: The inventory names of node and router. The action plugin sets it. Not for playbooks.
     type: dict
@@ -268,16 +262,15 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_wait import RouteWait
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_watch import RouteWatch
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -295,7 +288,7 @@ ARGUMENTS: dict[str, Any] = {
     "settle": {"type": "float", "default": 2.0},
     "held": {"type": "float", "default": 0.0},
     "interval": {"type": "float", "default": 0.25},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
 # Added by the action plugin: what the inventory calls the node and the router.
 NAMES: dict[str, Any] = {"_names": {"type": "dict"}}
@@ -306,7 +299,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     wanted = checked_prefixes(params["prefixes"], params["vrfs"])
     names = params["_names"] or {}
-    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    router = Router(*programs(params), checked_addresses(params["addresses"]))
     router.link_locals.update((params["_state"] or {}).get("link_locals", []))
     wait = RouteWait(
         router,

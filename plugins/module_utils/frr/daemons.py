@@ -69,10 +69,10 @@ def unit(*, timeout: float = 10.0) -> dict[str, list[str]] | None:
     return unit_order(done.stdout.decode("utf-8", "replace"))
 
 
-def facts() -> dict[str, Any]:
-    """What frr_policy_info returns of the host."""
+def facts(*, elsewhere: bool) -> dict[str, Any]:
+    """What frr_policy_info returns of the host. elsewhere: FRR may not be the one that this host's systemd starts."""
     return {
         "listen_port": listen_port(arguments("bgpd")),
         "v6_rr_semantics": v6_rr_semantics(arguments("zebra")),
-        "unit": unit(),
+        "unit": None if elsewhere else unit(),
     }

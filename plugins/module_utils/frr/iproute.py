@@ -18,6 +18,7 @@ from typing import Any
 from ..base.net import address, family, prefix
 from ..base.words import excerpt
 from .answers import RouterError, UnknownError, documents
+from .place import Place
 from .questions import pairs
 
 # What the kernel says when no packet would be forwarded: no route at all; unreachable; blackhole; prohibit.
@@ -117,15 +118,37 @@ def _members(entry: dict[str, Any]) -> list[int]:
     return [part["id"] for part in entry.get("group", [])]
 
 
+def _is_own(stderr: str) -> bool:
+    """Whether an error text is ip's own, and not one of a command that was to run it."""
+    return any(
+        line.startswith(("RTNETLINK answers", "Command failed -:", "Error: argument")) for line in stderr.splitlines()
+    )
+
+
+def _search() -> str:
+    return os.pathsep.join((os.environ.get("PATH", ""), SEARCH))
+
+
 class Fib:
     """Looks routes up with iproute2."""
 
-    def __init__(self, *, timeout: float = 10.0) -> None:
-        program = shutil.which("ip", path=os.pathsep.join((os.environ.get("PATH", ""), SEARCH)))
-        if not program:
-            raise RouterError("ip isn't on this host; install iproute2")
-        self.program = program
+    def __init__(self, place: Place | None = None, *, timeout: float = 10.0, system: str = "") -> None:
+        """system: what the router's kernel calls itself, for tests."""
+        self.place = place or Place()
         self.timeout = timeout
+        name = system or os.uname().sysname
+        if name != "Linux":
+            raise RouterError(
+                f"this router runs {name}, not Linux: what its kernel forwards can't be read here;"
+                " use evidence=cilium or evidence=estimate for the nodes that peer with it (docs/evidence.md)"
+            )
+        # Elsewhere the search is that place's own.
+        program = "ip" if self.place else shutil.which("ip", path=_search())
+        if not program:
+            raise RouterError(
+                "ip isn't on this host; install iproute2 (where that can't be: evidence=cilium, docs/evidence.md)"
+            )
+        self.program = program
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
         """One entry for each matched route: {vrf, family, prefix (the one asked for), matched, next_hops}."""
@@ -195,24 +218,21 @@ class Fib:
         rc, stdout, stderr = self._run(arguments, "")
         found, rest = documents(stdout)
         if rc or rest or not all(isinstance(listed, list) for listed in found):
+            if rc and self.place:
+                raise self.place.failure("ip", rc, stdout, stderr)
             raise UnknownError(f"'ip -j {' '.join(arguments)}' isn't understood: {excerpt(stderr or stdout)}")
         return [entry for listed in found for entry in listed]
 
     def _batch(self, lines: list[str]) -> list[dict[str, Any] | None]:
-        _rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        if self.place and lines and not stdout and not _is_own(stderr):
+            raise self.place.failure("ip", rc, stdout, stderr)
         return results(lines, stdout, stderr)
 
     def _run(self, arguments: list[str], text: str) -> tuple[int, str, str]:
         try:
-            done = subprocess.run(
-                [self.program, "-j", *arguments],
-                input=text.encode(),
-                capture_output=True,
-                timeout=self.timeout,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
+            return self.place.run([self.program, "-j", *arguments], text, self.timeout)
         except subprocess.TimeoutExpired as exc:
             asked = f"{text.count(chr(10))} route look-ups" if text else f"'ip {' '.join(arguments)}'"
-            raise UnknownError(f"no answer from ip to {asked} within {self.timeout:.0f} s") from exc
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+            by = f" by {self.place}" if self.place else ""
+            raise UnknownError(f"no answer from ip to {asked}{by} within {self.timeout:.0f} s") from exc

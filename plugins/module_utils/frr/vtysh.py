@@ -18,11 +18,14 @@ from typing import Any
 
 from ..base.words import excerpt
 from .answers import RouterError, UnknownError, documents
+from .place import Place
 
 # vtysh and FRR's directories are open to this group only (the default of configure --enable-vty-group).
 GROUP = "frrvty"
 # What vtysh prints instead of an answer to a command that this FRR doesn't have.
 REFUSAL = re.compile(r"% (?:Unknown command|Command incomplete|Ambiguous command).*\Z")
+# What it prints for a daemon that is away. A container that is not running is named otherwise.
+DOWN = re.compile(r"\S+ is not running")
 
 
 def may_ask(user: int, groups: list[int], group: int | None) -> bool | None:
@@ -38,13 +41,18 @@ def refused(stdout: str) -> str | None:
     return found.group(0) if found else None
 
 
-def failure(command: str, rc: int, stdout: str, stderr: str, *, user: str, allowed: bool | None) -> Exception:
-    """The error that an exit code other than 0 means, with its remedy. The texts are those of FRR 8.4 to 10.3."""
+def failure(
+    command: str, rc: int, stdout: str, stderr: str, *, user: str, allowed: bool | None, place: Place | None = None
+) -> Exception:
+    """The error that an exit code other than 0 means, with its remedy. The texts are those of FRR 8.4 to 10.3.
+
+    place: where vtysh was run, if not as it is. Nothing is known then of the user's rights.
+    """
     refusal = refused(stdout)
     if refusal:
         return RouterError(f"vtysh refused '{command}': {excerpt(refusal)}; FRR 8.4 or newer with bgpd is needed")
     # Beside it vtysh may complain that it can't read its own configuration, which doesn't matter here.
-    down = next((line for line in stderr.splitlines() if "is not running" in line), None)
+    down = next((line for line in stderr.splitlines() if DOWN.match(line)), None)
     if down:
         return UnknownError(
             f"no answer to '{command}': {excerpt(down)};"
@@ -57,8 +65,15 @@ def failure(command: str, rc: int, stdout: str, stderr: str, *, user: str, allow
                 f"user {user} may not talk to FRR: not in group {GROUP}; 'usermod -aG {GROUP} {user}' on the router"
                 " (and log in again), or use become"
             )
+        if place:
+            return UnknownError(
+                f"no answer to '{command}': vtysh reaches no FRR daemon by {place}; is FRR running there, and may the"
+                " user that router_exec leads to talk to it?"
+            )
         doubt = "" if allowed else f", or user {user} lacks the rights for it (group {GROUP}, or become)"
         return UnknownError(f"no answer to '{command}': FRR isn't running{doubt}; start it ('systemctl restart frr')")
+    if place:
+        return place.failure("vtysh", rc, stdout, stderr)
     said = excerpt(stderr) or excerpt(stdout) or "nothing"
     return UnknownError(f"'{command}' failed: vtysh ended with {rc} and said: {said}; try it on the router by hand")
 
@@ -88,9 +103,10 @@ def answers(commands: list[str], stdout: str) -> list[dict[str, Any]]:
 class Vtysh:
     """Runs show commands, any number of them in one process."""
 
-    def __init__(self, program: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, program: str, place: Place | None = None, *, timeout: float = 10.0) -> None:
         """program: path of vtysh, with arguments where a system needs them (such as -N for a path space)."""
         self.argv = shlex.split(program)
+        self.place = place or Place()
         self.timeout = timeout
         self.unsupported: set[str] = set()
         if not self.argv:
@@ -146,29 +162,25 @@ class Vtysh:
     def _run(self, commands: list[str]) -> tuple[int, str, str]:
         argv = self.argv + [part for command in commands for part in ("-c", command)]
         try:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self.timeout,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
+            return self.place.run(argv, "", self.timeout)
         except FileNotFoundError as exc:
             raise RouterError(
-                f"{self.argv[0]} isn't on this host; install FRR, or give its path in router_vtysh"
+                f"{self.argv[0]} isn't on this host; install FRR, or give its path in router_vtysh, or in router_exec"
+                " the command that runs it (such as 'docker exec frr')"
             ) from exc
         except PermissionError as exc:
             raise RouterError(
                 f"{self.argv[0]} may not be run by this user; add it to group {GROUP}, or use become"
             ) from exc
         except subprocess.TimeoutExpired as exc:
+            by = f" by {self.place}" if self.place else ""
             raise UnknownError(
-                f"no answer to '{commands[0]}' within {self.timeout:.0f} s; is bgpd busy? see 'show thread cpu'"
+                f"no answer to '{commands[0]}'{by} within {self.timeout:.0f} s; is bgpd busy? see 'show thread cpu'"
             ) from exc
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
     def _failure(self, command: str, rc: int, stdout: str, stderr: str) -> Exception:
+        if self.place:
+            return failure(command, rc, stdout, stderr, user="", allowed=None, place=self.place)
         uid = os.geteuid()
         try:
             group: int | None = grp.getgrnam(GROUP).gr_gid
