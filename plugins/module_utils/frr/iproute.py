@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The kernel's forwarding table: look-ups of single addresses, all of them in one process of ip."""
+"""Looks up addresses in the kernel's forwarding table. One process of ip does all look-ups."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from .answers import RouterError, UnknownError, documents
 from .place import Place
 from .questions import pairs
 
-# What the kernel says when no packet would be forwarded: no route at all; unreachable; blackhole; prohibit.
-# (An anchor such as "ip route 198.51.100.0/24 Null0" is common on routers that announce VIPs.)
+# The kernel's errors where it forwards no packet: no route, an unreachable, a blackhole and a prohibit route.
+# Routers that announce VIPs often have such a route, for example "ip route 198.51.100.0/24 Null0".
 NOT_FORWARDED = ("Network is unreachable", "No route to host", "Invalid argument", "Permission denied")
 SEARCH = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"))
 
 
 def probes(wanted: str) -> list[str]:
-    """The addresses to look up for a prefix: its first and its last, so that a more specific route can't hide it."""
+    """The first and the last address of a prefix. With only one, a more specific route could hide the prefix."""
     network = ipaddress.ip_network(wanted)
     return list(dict.fromkeys((str(network[0]), str(network[-1]))))
 
 
 def look_up(destination: str, vrf: str) -> str:
-    """One line for "ip -batch": the matching route with all its next hops, not the one that a flow would take."""
+    """A line for "ip -batch". It asks for the matching route with all next hops, not for the next hop of one flow."""
     return f"route get fibmatch {destination}" + ("" if vrf == "default" else f" vrf {vrf}")
 
 
 def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] | None]:
-    """For each line of a batch the route that matched, or None where nothing would be forwarded.
+    """For each line of a batch: the route that matched, or None if the kernel forwards nothing.
 
-    ip answers the lines that succeed on stdout, in order, and names the number of each one that fails on stderr.
+    ip answers on stdout the lines that succeed, in order. On stderr it names the number of each line that fails.
     """
     failed = _not_forwarded(lines, stderr)
     found, rest = documents(stdout)
@@ -55,7 +55,7 @@ def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] |
 
 
 def _not_forwarded(lines: list[str], stderr: str) -> set[int]:
-    """The numbers of the lines for which the kernel says that nothing is forwarded; UnknownError for other failures."""
+    """The numbers of the lines for which the kernel forwards nothing. Raises UnknownError for other failures."""
     failed: dict[int, str] = {}
     reason: list[str] = []
     for line in stderr.splitlines():
@@ -66,7 +66,7 @@ def _not_forwarded(lines: list[str], stderr: str) -> set[int]:
         else:
             reason += line.split()
     if reason:
-        # ip gives up the whole batch at some errors, an unknown VRF for instance.
+        # Some errors end the whole batch, for example an unknown VRF.
         raise UnknownError(f"ip couldn't look up routes: {excerpt(' '.join(reason))}; is the VRF's name right?")
     for number, why in failed.items():
         if not why.startswith("RTNETLINK answers: ") or not why.endswith(NOT_FORWARDED):
@@ -81,7 +81,7 @@ def _only(document: Any, line: str) -> dict[str, Any]:
 
 
 def destination(route: dict[str, Any], looked_up: str) -> str:
-    """The prefix of a matched route; ip writes "default" and leaves out the length of a host route."""
+    """The prefix of a matched route. ip writes "default" for 0.0.0.0/0, and a host route without its length."""
     shown = route.get("dst")
     if not isinstance(shown, str):
         raise UnknownError(f"the route to {looked_up} has no destination: {excerpt(str(route))}")
@@ -91,13 +91,15 @@ def destination(route: dict[str, Any], looked_up: str) -> str:
 
 
 def covers(matched: str, looked_up: str) -> bool:
-    """Whether a route's prefix holds the address that was looked up."""
+    """Whether a route's prefix contains the address that was looked up."""
     return ipaddress.ip_address(looked_up) in ipaddress.ip_network(matched)
 
 
 def next_hops(route: dict[str, Any]) -> list[str] | None:
-    """The next hops of a matched route; [] for one that has none (connected, local); None where only a next hop
-    object is named (sysctl nexthop_compat_mode=0): look it up with object_ids()."""
+    """The next hops of a matched route. [] if it has none, as a connected or local route.
+
+    None if it only names a next hop object, as with sysctl nexthop_compat_mode=0. Fib looks such objects up.
+    """
     listed = route.get("nexthops")
     hops = listed if isinstance(listed, list) else [route]
     found = [_hop(hop) for hop in hops]
@@ -108,13 +110,13 @@ def next_hops(route: dict[str, Any]) -> list[str] | None:
 
 
 def _hop(hop: dict[str, Any]) -> str | None:
-    # An IPv4 route over an IPv6 next hop has "via" in place of "gateway".
+    # An IPv4 route with an IPv6 next hop has "via" instead of "gateway".
     shown = hop.get("gateway") or (hop.get("via") or {}).get("host")
     return address(shown) if shown else None
 
 
 def _members(entry: dict[str, Any]) -> list[int]:
-    """The numbers of the next hop objects that one is a group of; [] where it is no group."""
+    """The numbers of the members of a next hop object that is a group. [] if it is no group."""
     return [part["id"] for part in entry.get("group", [])]
 
 
@@ -151,7 +153,7 @@ class Fib:
         self.program = program
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """One entry for each matched route: {vrf, family, prefix (the one asked for), matched, next_hops}."""
+        """{vrf, family, prefix, matched, next_hops} of each matched route. prefix: the one that was asked for."""
         asked = []
         for vrf, pre in pairs(wanted):
             asked += [(vrf, pre, dst) for dst in probes(pre)]
@@ -159,7 +161,7 @@ class Fib:
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
         for (vrf, pre, dst), route in zip(asked, found):
-            # See route_rules.decided(): an IPv6 answer can be about something else altogether.
+            # The kernel can answer with another IPv6 route, see route_rules.decided().
             if route is None or not covers(destination(route, dst), dst):
                 continue
             hops = next_hops(route)
@@ -190,7 +192,7 @@ class Fib:
         return found
 
     def _objects(self, numbers: list[int]) -> dict[int, list[str]]:
-        """The next hops of next hop objects; a group is looked up through its members."""
+        """Number -> next hops of each next hop object. A group has those of its members."""
         objects = self._with_members(numbers)
         hops = {}
         for number in numbers:
@@ -199,7 +201,7 @@ class Fib:
         return hops
 
     def _with_members(self, numbers: list[int]) -> dict[int, dict[str, Any]]:
-        """Next hop objects by their numbers, and those that they are groups of."""
+        """Number -> next hop object, for these objects and the members of groups among them."""
         objects: dict[int, dict[str, Any]] = {}
         missing = numbers
         while missing:
@@ -207,7 +209,7 @@ class Fib:
             found = self._batch([f"nexthop get id {number}" for number in missing])
             for number, entry in zip(missing, found):
                 if entry is None:
-                    raise UnknownError(f"next hop object {number} went away while it was looked up")
+                    raise UnknownError(f"next hop object {number} was removed while it was looked up")
                 objects[number] = entry
                 members.update(_members(entry))
             missing = sorted(members - set(objects))

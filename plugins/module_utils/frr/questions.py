@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The show commands of one look at a router, all for one process of vtysh, and what their answers are read as."""
+"""The show commands of one look at a router, and how their answers are read. One process of vtysh runs them."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a router answered.
+    """A router's answers.
 
-    neighbors: the sessions that it has, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes
-    that zebra has installed, as Fib.routes() has them.
+    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes that zebra has
+    installed, in the form of Fib.routes().
     """
 
     neighbors: list[dict[str, Any]]
@@ -57,17 +57,17 @@ class Answers:
 
 
 class Questions:
-    """What a look asks of sessions (VRF and address of each that may be there) and prefixes (per VRF)."""
+    """What a look asks. sessions: (VRF, address) of each that may exist. wanted: VRF -> prefixes."""
 
     def __init__(self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]]) -> None:
         self.sessions = sessions
         self.prefixes = pairs(wanted)
-        # Zebra's word on IPv6 prefixes: the kernel's isn't always about the right one, see route_rules.decided().
+        # The kernel can answer with the wrong IPv6 route, so zebra is asked too, see route_rules.decided().
         self.of_zebra = [(vrf, pre) for vrf, pre in self.prefixes if family(pre) == "ipv6"]
 
     @property
     def commands(self) -> list[str]:
-        """The commands; the first one tells which BGP instances there are."""
+        """The commands. The first one asks for the BGP instances."""
         return [
             INSTANCES,
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
@@ -76,7 +76,7 @@ class Questions:
         ]
 
     def read(self, documents: Iterable[dict[str, Any]]) -> Answers:
-        """What the answers to the commands, in their order, say."""
+        """Reads the answers to the commands, in the order of the commands."""
         rest = iter(documents)
         next(rest)
         neighbors = []

@@ -4,7 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Parsers of zebra's JSON (FRR 8.4 to 10.x) about routes. What isn't understood is an error, never "none"."""
+"""Parsers of zebra's JSON (FRR 8.4 to 10.x) about routes.
+
+An answer that isn't understood is an error. It never counts as "no route".
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from .answers import strange
 
 
 def installed(document: dict[str, Any], wanted: str) -> list[str]:
-    """The next hops by which zebra has installed that very prefix ("show ipv6 route PREFIX json"); [] where it hasn't.
+    """The next hops of installed routes to exactly that prefix ("show ipv6 route PREFIX json"). [] if there are none.
 
-    Selected and installed routes only: one that lost against another protocol, or that the kernel refused, isn't used.
+    Routes that aren't installed carry no traffic: another protocol was preferred, or the kernel refused the route.
     """
     hops: list[str] = []
     for entry in _entries(document, wanted):
@@ -28,14 +31,14 @@ def installed(document: dict[str, Any], wanted: str) -> list[str]:
         if not entry.get("installed"):
             continue
         for hop in listed:
-            # A recursive next hop is the one that BGP named; what it resolves to is listed beside it.
+            # BGP named the recursive next hop. FRR lists beside it the next hops to which it resolves.
             if (hop.get("fib") or hop.get("recursive")) and "ip" in hop:
                 hops.append(address(hop["ip"]))
     return hops
 
 
 def rib(document: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
-    """Zebra's routes of all protocols to that very prefix ("show ip route PREFIX json"); [] where it has none.
+    """Zebra's routes of all protocols to exactly that prefix ("show ip route PREFIX json"). [] if it has none.
 
     Each is {prefix, protocol, selected, installed, next_hops}.
     """

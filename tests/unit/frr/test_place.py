@@ -134,7 +134,7 @@ def test_an_error_of_ip_itself_is_not_the_command_s(there: Path) -> None:
 
 def test_daemons_that_can_not_be_reached_there(there: Path) -> None:
     of_vtysh = says(there, "echo 'Exiting: failed to connect to any daemons.' >&2; exit 1")[0]
-    assert "vtysh reaches no FRR daemon by router_exec (enter)" in str(of_vtysh)
+    assert "vtysh found no FRR daemon by router_exec (enter)" in str(of_vtysh)
 
 
 def test_a_list_is_not_understood_where_the_command_fails(there: Path) -> None:

@@ -217,5 +217,5 @@ def test_look_once_reports_without_waiting(bench: Bench, version: str) -> None:
 def test_wait_when_there_is_nothing_to_look_for_is_refused(
     bench: Bench, state: str, wanted: dict[str, list[str]]
 ) -> None:
-    with pytest.raises(RouterError, match=r"worker-3: no prefixes to look for in VRF .* would prove nothing"):
+    with pytest.raises(RouterError, match=r"worker-3: no prefixes to look for in VRF .* so nothing can be proven"):
         bench.waiting(state, wanted)
