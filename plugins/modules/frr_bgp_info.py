@@ -30,11 +30,47 @@ options:
       - The node's addresses, IPv4 and IPv6.
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
       - They also find sessions over link-local addresses, unnumbered ones included. In such a session the node's BGP
-        identifier is one of them, or the node has the same hardware address on the same link.
+        identifier is one of them or of O(router_ids), or the node has the same hardware address on the same link.
       - Use the addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
     required: true
+  peers:
+    description:
+      - The peers that Cilium names for the node, as RV(hitless.nodes.node_info#module:bgp.peers) has them.
+      - They find sessions whose other end isn't one of O(addresses), as with a second link, SLAAC or NAT. In such a
+        session the router's address is the peer's, the AS numbers agree, and the other end has one of O(router_ids).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The peer's name.
+        type: str
+      instance:
+        description: The name of the BGP instance that has it.
+        type: str
+      address:
+        description: The peer's address, so an address of a router. Without it Cilium discovers the peer.
+        type: str
+      asn:
+        description: The peer's AS number.
+        type: int
+      local_address:
+        description: The address that the node uses for the session, if it is set.
+        type: str
+      local_asn:
+        description: The AS number of the node in that instance.
+        type: int
+  router_ids:
+    description:
+      - The node's BGP identifiers, as RV(hitless.nodes.node_info#module:bgp.router_ids) has them. The identifier in a
+        session with one of O(addresses) counts, too.
+      - If several sessions over one address of the router have the same identifier, the module fails, because two nodes
+        could be meant.
+    type: list
+    elements: str
+    default: []
   prefixes:
     description:
       - More prefixes to look up, besides those that the router has from its sessions with the node.
@@ -130,6 +166,21 @@ neighbors:
       description: The hold time in seconds. V(null) if FRR doesn't show it.
       type: int
       sample: 90
+    local_address:
+      description: The router's address in the session. V(null) if there is no connection.
+      type: str
+      sample: 192.0.2.1
+    peer:
+      description: The name of the node's peer, of O(peers), that this session answers. V(null) if none is known.
+      type: str
+      sample: tor-1
+    next_hops:
+      description:
+        - The next hops of the router's paths from this session, global and link-local ones. They are the node's.
+        - An address at which another session of the router ends is left out.
+      type: list
+      elements: str
+      sample: [192.0.2.13]
     accepted:
       description: The number of prefixes accepted from the node, stale ones included, for each family of the session.
       type: dict
@@ -274,6 +325,74 @@ others:
       type: list
       elements: str
       sample: [192.0.2.11, 192.0.2.12]
+speakers:
+  description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF that the session is in.
+      type: str
+      sample: default
+    name:
+      description: FRR's name for the session. It is the address, or the interface of an unnumbered session.
+      type: str
+      sample: 192.0.2.13
+    address:
+      description: The address at the other end. V(null) for an unnumbered session that has found no neighbour.
+      type: str
+      sample: 192.0.2.13
+    local_address:
+      description: The router's address in the session. V(null) if there is no connection.
+      type: str
+      sample: 192.0.2.1
+    router_id:
+      description: The BGP identifier of the other end. V(null) while the session is down.
+      type: str
+      sample: 192.0.2.13
+    remote_as:
+      description: The AS number of the other end. V(null) if FRR doesn't show it.
+      type: int
+      sample: 65432
+    internal:
+      description: Whether this is an iBGP session.
+      type: bool
+      sample: false
+    established:
+      description: Whether the session is up.
+      type: bool
+      sample: true
+own_addresses:
+  description: The router's own addresses in all VRFs. Link-local ones are left out.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    address:
+      description: The address.
+      type: str
+      sample: 192.0.2.1
+    interface:
+      description: The interface that has it.
+      type: str
+      sample: eth1
+    vrf:
+      description: The interface's VRF.
+      type: str
+      sample: default
+vrfs_asked:
+  description: The VRFs that were looked at, O(vrfs).
+  type: list
+  elements: str
+  returned: success
+  sample: [default]
+vrfs_there:
+  description: The VRFs in which the router has a BGP instance.
+  type: list
+  elements: str
+  returned: success
+  sample: [default, blue]
 """
 
 import socket
@@ -281,6 +400,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.node_sessions import Identity, of_sessions
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
@@ -292,8 +412,18 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look impo
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+PEER: dict[str, Any] = {
+    "name": {"type": "str"},
+    "instance": {"type": "str"},
+    "address": {"type": "str"},
+    "asn": {"type": "int"},
+    "local_address": {"type": "str"},
+    "local_asn": {"type": "int"},
+}
 ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},
+    "peers": {"type": "list", "elements": "dict", "options": PEER, "default": []},
+    "router_ids": {"type": "list", "elements": "str", "default": []},
     "prefixes": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     **PROGRAMS,
@@ -305,18 +435,30 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     vrfs = checked_vrfs(params["vrfs"])
     asked = checked_prefixes(params["prefixes"], vrfs)
-    router = Router(*programs(params), checked_addresses(params["addresses"]))
-    router.discover(vrfs)
+    who = Identity(
+        frozenset(checked_addresses(params["addresses"])), frozenset(params["router_ids"]), tuple(params["peers"])
+    )
+    router = Router(*programs(params), set(who.addresses))
+    every, instances = router.speakers(vrfs)
+    own_addresses = router.fib.addresses()
+    sessions = router.identify(every, who, own_addresses)
     announced = router.announced(vrfs)
     view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
     return {
         "changed": False,
         "router": socket.gethostname(),
         "frr_version": router.release(),
-        "neighbors": view["neighbors"],
+        "neighbors": [
+            {**each, **more}
+            for each, more in zip(view["neighbors"], of_sessions(view, sessions, who.peers, own_addresses))
+        ],
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
         "others": view["others"],
+        "speakers": every,
+        "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in own_addresses],
+        "vrfs_there": instances,
+        "vrfs_asked": vrfs,
     }
 
 

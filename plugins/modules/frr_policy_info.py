@@ -65,7 +65,7 @@ addresses:
   type: list
   elements: dict
   returned: success
-  sample: [{"address": "192.0.2.1", "interface": "eth0", "network": "192.0.2.0/24"}]
+  sample: [{"address": "192.0.2.1", "interface": "eth0", "network": "192.0.2.0/24", "vrf": "default"}]
 configuration:
   description: The BGP part of its running configuration.
   type: dict

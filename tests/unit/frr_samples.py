@@ -26,7 +26,11 @@ folder = pathlib.Path(__file__).parent
 log = folder / "asked.json"
 asked = json.loads(log.read_text()) if log.exists() else []
 answers = json.loads((folder / "answers.json").read_text())
-commands = sys.argv[2::2] if sys.argv[1] == "-c" else sys.stdin.read().splitlines()
+batch = "-batch" in sys.argv
+commands = sys.argv[2::2] if sys.argv[1] == "-c" else sys.stdin.read().splitlines() if batch else []
+if not commands and not batch:
+    commands = [" ".join(sys.argv[2:])]
+    answers = {{commands[0]: [0, "[]", ""], **answers}}
 log.write_text(json.dumps([*asked, commands]))
 worst = 0
 for number, command in enumerate(commands, start=1):

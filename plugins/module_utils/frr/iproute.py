@@ -115,6 +115,14 @@ def _hop(hop: dict[str, Any]) -> str | None:
     return address(shown) if shown else None
 
 
+def _vrf_of(link: dict[str, Any]) -> str:
+    """The VRF of an interface, by its details; a VRF's own device belongs to it, too."""
+    details = link.get("linkinfo") or {}
+    if details.get("info_slave_kind") == "vrf":
+        return str(link["master"])
+    return str(link["ifname"]) if details.get("info_kind") == "vrf" else "default"
+
+
 def _members(entry: dict[str, Any]) -> list[int]:
     """The numbers of the members of a next hop object that is a group. [] if it is no group."""
     return [part["id"] for part in entry.get("group", [])]
@@ -181,14 +189,15 @@ class Fib:
         return self._listed(["neigh", "show"])
 
     def addresses(self) -> list[dict[str, Any]]:
-        """The router's own global addresses as {address, network, interface}, of all VRFs."""
+        """The router's own global addresses as {address, network, interface, vrf}, of all VRFs."""
         found = []
-        for link in self._listed(["address", "show"]):
+        for link in self._listed(["-details", "address", "show"]):
+            where = {"interface": link["ifname"], "vrf": _vrf_of(link)}
             for own in link.get("addr_info", []):
                 if own.get("scope") != "global" or "local" not in own:
                     continue
                 network = ipaddress.ip_interface(f"{own['local']}/{own['prefixlen']}").network
-                found.append({"address": address(own["local"]), "network": str(network), "interface": link["ifname"]})
+                found.append({"address": address(own["local"]), "network": str(network), **where})
         return found
 
     def _objects(self, numbers: list[int]) -> dict[int, list[str]]:

@@ -28,6 +28,11 @@ def neighbor_command(vrf: str, name: str) -> str:
     return f"{bgp(vrf)} neighbors {name} json"
 
 
+def neighbors_command(vrf: str) -> str:
+    """The command that shows all sessions in a VRF."""
+    return f"{bgp(vrf)} neighbors json"
+
+
 def prefix_command(vrf: str, pre: str) -> str:
     """The command that shows BGP's paths of one prefix."""
     return f"{bgp(vrf)} {family(pre)} unicast {pre} json"

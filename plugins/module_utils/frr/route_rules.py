@@ -11,7 +11,8 @@ A look ("view") is a dict of lists. frr/router_look.py makes it. It holds only w
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
   fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
-  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops
+  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
+  carried    {vrf, from, next_hops}: a path from the node's session with that address, and its next hops
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from .questions import pairs
 
 # Stands for prefixes that were not looked up. A counter doesn't say of which prefixes its paths are.
 OTHERS = "*"
+# No next hop: a router's own paths have them.
+UNSPECIFIED = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound to it
 Entries = List[Dict[str, Any]]
 View = Dict[str, Entries]
 
@@ -70,6 +73,20 @@ def link_locals(paths: list[dict[str, Any]], addresses: set[str]) -> set[str]:
         for hop in path["next_hops"]
         if hop.startswith("fe80:")
     }
+
+
+def sent_next_hops(paths: list[dict[str, Any]], senders: set[str]) -> set[str]:
+    """All next hops of the paths that these neighbours sent."""
+    return {hop for path in paths if path["from"] in senders for hop in path["next_hops"]} - UNSPECIFIED
+
+
+def carried(vrf: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
+    """Which of the node's addresses the paths from each of its sessions have as next hops."""
+    return [
+        {"vrf": vrf, "from": path["from"], "next_hops": [hop for hop in path["next_hops"] if hop in addresses]}
+        for path in paths
+        if path["from"] in addresses
+    ]
 
 
 def decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]]) -> list[dict[str, Any]]:

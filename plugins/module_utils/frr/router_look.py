@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules
+from . import bgp_json, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
 from .answers import UnknownError
 from .iproute import Fib
-from .questions import INSTANCES, Questions, bgp, neighbor_command, pairs
+from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command, pairs
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
@@ -39,6 +39,9 @@ class Router:
         self.vtysh = vtysh
         self.fib = fib
         self.addresses = addresses
+        # Set by identify(): (VRF, address) of the node's sessions; the addresses of the others and of the router.
+        self.senders: set[tuple[str, str]] = set()
+        self.foreign: set[str | None] = set()
         # Paths of the node add link-local next hops to it. A wait passes it on to its next slice.
         self.link_locals: set[str] = set()
 
@@ -51,8 +54,10 @@ class Router:
         questions = Questions(self._possible_sessions(wanted), wanted)
         found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
         answers = questions.read(found)
-        for _vrf, _pre, paths in answers.paths:
+        for vrf, _pre, paths in answers.paths:
             self.link_locals |= route_rules.link_locals(paths, self.addresses)
+            senders = {own for of, own in self.senders if of == vrf}
+            self.link_locals |= route_rules.sent_next_hops(paths, senders) - self.foreign
         own = self.addresses | self.link_locals
         view: View = {
             "neighbors": answers.neighbors,
@@ -60,10 +65,12 @@ class Router:
             "fib": self._forwarded(wanted, answers.zebra, own),
             "counts": [],
             "others": [],
+            "carried": [],
         }
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
             view["others"] += route_rules.over_others(vrf, pre, paths, own)
+            view["carried"] += route_rules.carried(vrf, paths, own)
         for vrf, document in zip(wanted, counts):
             view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
         if counted and not counts and not view["routes"] and not view["fib"]:
@@ -90,6 +97,31 @@ class Router:
             own |= link_local.link_local_of(document, self.addresses, same)
         self.addresses |= own
         return own
+
+    def speakers(self, vrfs: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """(every session that the router has in these VRFs, with whomever; the VRFs with a BGP instance)."""
+        found, _none = self._ask([INSTANCES, *(neighbors_command(vrf) for vrf in vrfs)], [], vrfs)
+        listed = []
+        for vrf, document in zip(vrfs, found[1:]):
+            listed += speakers.speakers(document, vrf)
+        return listed, list(bgp_json.instances(found[0]))
+
+    def identify(
+        self, sessions: list[dict[str, Any]], who: node_sessions.Identity, routers: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """The node's of these sessions; their addresses, and all next hops that they send, are the node's from now on.
+
+        sessions: every session of the router in the VRFs asked, see speakers(). routers: the router's own addresses.
+        UnknownError where two nodes could be meant.
+        """
+        same: set[str] = set()
+        if any(link_local.is_link_local(each["address"] or "") for each in sessions):
+            same = link_local.same_hardware(self.fib.neighbours(), who.known)
+        found = node_sessions.of_node(sessions, who, same)
+        self.addresses |= who.known | {each["address"] for each in found if each["address"]}
+        self.senders = {(each["vrf"], each["address"]) for each in found}
+        self.foreign = {each["address"] for each in [*sessions, *routers] if each not in found}
+        return found
 
     def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
         """VRF -> prefixes that the router has just now from its sessions with the node."""
