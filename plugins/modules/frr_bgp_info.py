@@ -11,7 +11,8 @@ short_description: Read what an FRR router knows of a node
 version_added: 0.1.0
 description:
   - Runs on the router. Reads its BGP sessions with a node, the BGP paths whose next hop is the node, and whether the
-    kernel forwards to the node.
+    kernel forwards to the node. If the router reaches the node over a gateway, zebra tells which routes of the kernel
+    are the node's.
   - The result is the baseline that M(hitless.nodes.node_claim) stores before a node is taken out of service.
   - What can't be read is an error, never an empty list. A missing BGP instance, a stopped bgpd, an answer that is cut
     off, and a missing permission each fail with their own message.
@@ -304,6 +305,45 @@ fib:
       description: The node's address.
       type: str
       sample: 192.0.2.13
+    via:
+      description:
+        - The next hops that the kernel has for it, if these aren't the node, because the router reaches the node over a
+          gateway. Zebra then tells that the route is the node's. Empty otherwise.
+      type: list
+      elements: str
+      sample: []
+uninstalled:
+  description:
+    - What zebra says it has installed over the node, and the kernel that was asked doesn't show, in three looks.
+    - If it isn't empty, the kernel's word proves nothing. Then C(ip) asks another kernel than FRR's. Set O(exec).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF.
+      type: str
+      sample: default
+    family:
+      description: The family of the prefix, V(ipv4) or V(ipv6).
+      type: str
+      sample: ipv4
+    prefix:
+      description: The prefix.
+      type: str
+      sample: 198.51.100.10/32
+    next_hop:
+      description: The node's address.
+      type: str
+      sample: 192.0.2.13
+    zebra:
+      description: What zebra says, for people.
+      type: str
+      sample: installed over 192.0.2.13, resolved to 10.9.0.1
+    kernel:
+      description: What the kernel says, for people.
+      type: str
+      sample: no route
 others:
   description:
     - Who else announces the prefixes that were looked up. Only fresh and valid paths count.
@@ -396,6 +436,7 @@ vrfs_there:
 """
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
@@ -407,6 +448,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_vrfs,
 )
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_rules import View
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
 
 if TYPE_CHECKING:
@@ -430,6 +472,22 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+# A route that is just being replaced is in zebra and not in the kernel for some milliseconds.
+LOOKS = 3
+PAUSE = 0.3
+
+
+def settled(router: Router, wanted: dict[str, list[str]]) -> View:
+    """A look in which the kernel shows what zebra has installed for the node; the last of a few looks otherwise."""
+    view = router.look(wanted)
+    for _unused in range(LOOKS - 1):
+        if not view["uninstalled"]:
+            break
+        time.sleep(PAUSE)
+        view = router.look(wanted)
+    return view
+
+
 def work(module: AnsibleModule) -> dict[str, Any]:
     """What the router knows of the node, just now."""
     params = module.params
@@ -443,7 +501,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     own_addresses = router.fib.addresses()
     sessions = router.identify(every, who, own_addresses)
     announced = router.announced(vrfs)
-    view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
+    view = settled(router, {vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
     return {
         "changed": False,
         "router": socket.gethostname(),
@@ -454,6 +512,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         ],
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
+        "uninstalled": view["uninstalled"],
         "others": view["others"],
         "speakers": every,
         "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in own_addresses],

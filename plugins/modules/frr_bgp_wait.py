@@ -15,8 +15,9 @@ description:
     (graceful restart). Another router can pass the node's routes on, with the node as next hop. A VIP stays, through
     the other nodes.
   - Withdrawn means that no BGP path, fresh or stale, and no route in the kernel's forwarding table has the node as next
-    hop, for every given prefix. No accepted prefix may be left of the sessions with the node. C(show bgp nexthop), if
-    FRR has it (10.x), must count no path over the node.
+    hop, for every given prefix. Nor may zebra have it installed over the node, also if the router reaches the node over
+    a gateway. For every given prefix, kernel and zebra must agree. No accepted prefix may be left of the sessions with
+    the node. C(show bgp nexthop), if FRR has it (10.x), must count no path over the node.
   - Present is the opposite. Every given prefix has a fresh and valid path over the node, and the kernel forwards it to
     the node. The router's sessions with the node that carry a family of the prefixes are up. Sessions that the router's
     configuration shuts don't count.
@@ -222,8 +223,16 @@ remaining:
       description:
         - V(bgp) for a BGP path, V(fib) for the kernel's forwarding table, V(session) for a session that is down,
           V(unknown) if the router gave no usable answer.
+        - V(zebra) if zebra has it installed and the kernel that was asked doesn't show it, V(kernel) if that kernel has
+          a route for exactly this prefix that zebra doesn't explain. If one of these stays, C(ip) probably asks another
+          kernel than FRR's, see O(exec).
       type: str
       sample: bgp
+    via:
+      description: The kernel's next hops, if these aren't the node but gateways to it.
+      type: list
+      elements: str
+      sample: [10.9.0.1]
     stale:
       description: Whether only graceful restart keeps the path.
       type: bool

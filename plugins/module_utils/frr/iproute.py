@@ -24,6 +24,7 @@ from .questions import pairs
 # The kernel's errors where it forwards no packet: no route, an unreachable, a blackhole and a prohibit route.
 # Routers that announce VIPs often have such a route, for example "ip route 198.51.100.0/24 Null0".
 NOT_FORWARDED = ("Network is unreachable", "No route to host", "Invalid argument", "Permission denied")
+MAIN = 254
 SEARCH = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"))
 
 
@@ -95,6 +96,12 @@ def covers(matched: str, looked_up: str) -> bool:
     return ipaddress.ip_address(looked_up) in ipaddress.ip_network(matched)
 
 
+def table(route: dict[str, Any]) -> int | None:
+    """The number of a matched route's table. ip leaves out the main one. None if it shows only a name."""
+    shown = str(route.get("table", MAIN))
+    return int(shown) if shown.isdigit() else None
+
+
 def next_hops(route: dict[str, Any]) -> list[str] | None:
     """The next hops of a matched route. [] if it has none, as a connected or local route.
 
@@ -161,7 +168,12 @@ class Fib:
         self.program = program
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """{vrf, family, prefix, matched, next_hops} of each matched route. prefix: the one that was asked for."""
+        """{vrf, family, prefix, matched, next_hops, table, object, right} of each route that the kernel names.
+
+        prefix: the one that was asked for. table: the number of the kernel's table, None if ip shows only a name.
+        object: the number of the next hop object, None without one. right: whether the route holds the address that was
+        looked up. A wrong one is only listed with its object, see forwarding.py.
+        """
         asked = []
         for vrf, pre in pairs(wanted):
             asked += [(vrf, pre, dst) for dst in probes(pre)]
@@ -169,12 +181,16 @@ class Fib:
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
         for (vrf, pre, dst), route in zip(asked, found):
-            # The kernel can answer with another IPv6 route, see route_rules.decided().
-            if route is None or not covers(destination(route, dst), dst):
+            if route is None:
+                continue
+            matched = destination(route, dst)
+            right = covers(matched, dst)
+            if not right and "nhid" not in route:
                 continue
             hops = next_hops(route)
             entry: dict[str, Any] = {"vrf": vrf, "family": family(pre), "prefix": pre}
-            entry.update({"matched": destination(route, dst), "next_hops": hops or []})
+            entry.update({"matched": matched, "next_hops": hops or [], "table": table(route)})
+            entry.update({"object": route.get("nhid"), "right": right})
             if hops is None:
                 unresolved.setdefault(int(route["nhid"]), []).append(entry)
             if entry not in entries:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
-from .answers import UnknownError
+from . import bgp_json, forwarding, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
+from .answers import RouterError, UnknownError
 from .iproute import Fib
-from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command, pairs
+from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
@@ -62,10 +62,10 @@ class Router:
         view: View = {
             "neighbors": answers.neighbors,
             "routes": [],
-            "fib": self._forwarded(wanted, answers.zebra, own),
             "counts": [],
             "others": [],
             "carried": [],
+            **forwarding.judged(wanted, self.fib.routes(wanted), answers.zebra, own),
         }
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
@@ -76,12 +76,6 @@ class Router:
         if counted and not counts and not view["routes"] and not view["fib"]:
             view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
         return view
-
-    def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
-        """What is forwarded to the node, in the order of the prefixes."""
-        order = {pair: position for position, pair in enumerate(pairs(wanted))}
-        found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
-        return sorted(found, key=lambda entry: order[(entry["vrf"], entry["prefix"])])
 
     def discover(self, vrfs: list[str]) -> set[str]:
         """Link-local addresses of the node over which the router has sessions. From now on a look includes them."""
@@ -161,7 +155,7 @@ class Router:
             return (*self._ask(commands, json if counted else [], vrfs), "")
         try:
             found, text = self.vtysh.show_and_text(commands, texts)
-        except UnknownError:
+        except (RouterError, UnknownError):
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
         self._check_instances(found[0], vrfs)
@@ -185,7 +179,7 @@ class Router:
         """The answers to commands, and to extra commands that not every FRR has. The first command is INSTANCES."""
         try:
             found = self.vtysh.show_with(commands, extra)
-        except UnknownError:
+        except (RouterError, UnknownError):
             # FRR answers differently for a VRF without an instance. If that is the cause, this error says it plainly.
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
