@@ -28,6 +28,11 @@ def neighbor_command(vrf: str, name: str) -> str:
     return f"{bgp(vrf)} neighbors {name} json"
 
 
+def neighbors_command(vrf: str) -> str:
+    """The command that shows all sessions in a VRF."""
+    return f"{bgp(vrf)} neighbors json"
+
+
 def prefix_command(vrf: str, pre: str) -> str:
     """The command that shows BGP's paths of one prefix."""
     return f"{bgp(vrf)} {family(pre)} unicast {pre} json"
@@ -47,8 +52,8 @@ def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
 class Answers:
     """A router's answers.
 
-    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes that zebra has
-    installed, in the form of Fib.routes().
+    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: {vrf, prefix, hops,
+    table} of each prefix, as rib_json.installed() has them.
     """
 
     neighbors: list[dict[str, Any]]
@@ -62,8 +67,6 @@ class Questions:
     def __init__(self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]]) -> None:
         self.sessions = sessions
         self.prefixes = pairs(wanted)
-        # The kernel can answer with the wrong IPv6 route, so zebra is asked too, see route_rules.decided().
-        self.of_zebra = [(vrf, pre) for vrf, pre in self.prefixes if family(pre) == "ipv6"]
 
     @property
     def commands(self) -> list[str]:
@@ -72,7 +75,7 @@ class Questions:
             INSTANCES,
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
             *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
-            *(rib_command(vrf, pre) for vrf, pre in self.of_zebra),
+            *(rib_command(vrf, pre) for vrf, pre in self.prefixes),
         ]
 
     def read(self, documents: Iterable[dict[str, Any]]) -> Answers:
@@ -85,10 +88,10 @@ class Questions:
             if neighbor:
                 neighbors.append({"vrf": vrf, **neighbor})
         paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
-        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.of_zebra]
+        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.prefixes]
         return Answers(neighbors, paths, zebra)
 
 
 def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:
-    hops = rib_json.installed(document, pre)
-    return {"vrf": vrf, "family": "ipv6", "prefix": pre, "matched": pre, "next_hops": hops}
+    hops, table = rib_json.installed(document, pre)
+    return {"vrf": vrf, "prefix": pre, "hops": hops, "table": table}

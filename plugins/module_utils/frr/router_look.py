@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules
-from .answers import UnknownError
+from . import bgp_json, forwarding, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
+from .answers import RouterError, UnknownError
 from .iproute import Fib
-from .questions import INSTANCES, Questions, bgp, neighbor_command, pairs
+from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
@@ -39,6 +39,9 @@ class Router:
         self.vtysh = vtysh
         self.fib = fib
         self.addresses = addresses
+        # Set by identify(): (VRF, address) of the node's sessions; the addresses of the others and of the router.
+        self.senders: set[tuple[str, str]] = set()
+        self.foreign: set[str | None] = set()
         # Paths of the node add link-local next hops to it. A wait passes it on to its next slice.
         self.link_locals: set[str] = set()
 
@@ -51,30 +54,28 @@ class Router:
         questions = Questions(self._possible_sessions(wanted), wanted)
         found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
         answers = questions.read(found)
-        for _vrf, _pre, paths in answers.paths:
+        for vrf, _pre, paths in answers.paths:
             self.link_locals |= route_rules.link_locals(paths, self.addresses)
+            senders = {own for of, own in self.senders if of == vrf}
+            self.link_locals |= route_rules.sent_next_hops(paths, senders) - self.foreign
         own = self.addresses | self.link_locals
         view: View = {
             "neighbors": answers.neighbors,
             "routes": [],
-            "fib": self._forwarded(wanted, answers.zebra, own),
             "counts": [],
             "others": [],
+            "carried": [],
+            **forwarding.judged(wanted, self.fib.routes(wanted), answers.zebra, own),
         }
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
             view["others"] += route_rules.over_others(vrf, pre, paths, own)
+            view["carried"] += route_rules.carried(vrf, paths, own)
         for vrf, document in zip(wanted, counts):
             view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
         if counted and not counts and not view["routes"] and not view["fib"]:
             view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
         return view
-
-    def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
-        """What is forwarded to the node, in the order of the prefixes."""
-        order = {pair: position for position, pair in enumerate(pairs(wanted))}
-        found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
-        return sorted(found, key=lambda entry: order[(entry["vrf"], entry["prefix"])])
 
     def discover(self, vrfs: list[str]) -> set[str]:
         """Link-local addresses of the node over which the router has sessions. From now on a look includes them."""
@@ -90,6 +91,31 @@ class Router:
             own |= link_local.link_local_of(document, self.addresses, same)
         self.addresses |= own
         return own
+
+    def speakers(self, vrfs: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """(every session that the router has in these VRFs, with whomever; the VRFs with a BGP instance)."""
+        found, _none = self._ask([INSTANCES, *(neighbors_command(vrf) for vrf in vrfs)], [], vrfs)
+        listed = []
+        for vrf, document in zip(vrfs, found[1:]):
+            listed += speakers.speakers(document, vrf)
+        return listed, list(bgp_json.instances(found[0]))
+
+    def identify(
+        self, sessions: list[dict[str, Any]], who: node_sessions.Identity, routers: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """The node's of these sessions; their addresses, and all next hops that they send, are the node's from now on.
+
+        sessions: every session of the router in the VRFs asked, see speakers(). routers: the router's own addresses.
+        UnknownError where two nodes could be meant.
+        """
+        same: set[str] = set()
+        if any(link_local.is_link_local(each["address"] or "") for each in sessions):
+            same = link_local.same_hardware(self.fib.neighbours(), who.known)
+        found = node_sessions.of_node(sessions, who, same)
+        self.addresses |= who.known | {each["address"] for each in found if each["address"]}
+        self.senders = {(each["vrf"], each["address"]) for each in found}
+        self.foreign = {each["address"] for each in [*sessions, *routers] if each not in found}
+        return found
 
     def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
         """VRF -> prefixes that the router has just now from its sessions with the node."""
@@ -129,7 +155,7 @@ class Router:
             return (*self._ask(commands, json if counted else [], vrfs), "")
         try:
             found, text = self.vtysh.show_and_text(commands, texts)
-        except UnknownError:
+        except (RouterError, UnknownError):
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
         self._check_instances(found[0], vrfs)
@@ -153,7 +179,7 @@ class Router:
         """The answers to commands, and to extra commands that not every FRR has. The first command is INSTANCES."""
         try:
             found = self.vtysh.show_with(commands, extra)
-        except UnknownError:
+        except (RouterError, UnknownError):
             # FRR answers differently for a VRF without an instance. If that is the cause, this error says it plainly.
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
