@@ -214,5 +214,6 @@ class Router:
                 # After a restart with an empty configuration there are no paths. That proves nothing about the node.
                 raise UnknownError(
                     f"FRR's BGP instance in VRF {vrf} has no neighbours, which neither 'bgp listen range' nor"
-                    " 'import vrf' explains; check the router's name, router_vrfs, and that bgpd has read its configuration"
+                    " 'import vrf' explains; check the router's name, router_vrfs, and that bgpd has read its"
+                    " configuration"
                 )
