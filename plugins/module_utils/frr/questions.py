@@ -54,11 +54,13 @@ class Answers:
 
     neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: {vrf, prefix, hops,
     table} of each prefix, as rib_json.installed() has them.
+    history: {vrf, next_hops} of each path that only dampening remembers.
     """
 
     neighbors: list[dict[str, Any]]
     paths: list[tuple[str, str, list[dict[str, Any]]]]
     zebra: list[dict[str, Any]]
+    history: list[dict[str, Any]]
 
 
 class Questions:
@@ -87,9 +89,13 @@ class Questions:
             neighbor = neighbor_json.neighbor(next(rest), own)
             if neighbor:
                 neighbors.append({"vrf": vrf, **neighbor})
-        paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
+        paths, history = [], []
+        for vrf, pre in self.prefixes:
+            document = next(rest)
+            paths.append((vrf, pre, bgp_json.paths(document, pre)))
+            history += [{"vrf": vrf, "next_hops": hops} for hops in bgp_json.history(document, pre)]
         zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.prefixes]
-        return Answers(neighbors, paths, zebra)
+        return Answers(neighbors, paths, zebra, history)
 
 
 def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:
