@@ -92,7 +92,7 @@ def _counts(pod: dict[str, Any]) -> bool:
     return (controller(pod) or {}).get("kind") != "DaemonSet"
 
 
-def router_problems(answers: dict[str, Any], routers: list[str], record: Record) -> list[str]:
+def router_problems(answers: dict[str, Any], routers: list[str]) -> list[str]:
     """Why a router may still send traffic to the node: it gave no answer, or has a path or a kernel route to it."""
     if not routers:
         return ["no router was asked: the group routers is empty"]
@@ -102,9 +102,8 @@ def router_problems(answers: dict[str, Any], routers: list[str], record: Record)
         answer = answers.get(router)
         if answer is None or router_answers.is_bad(answer):
             continue
-        left = questions.without_staying(record, answer["left"])
-        if left:
-            problems.append(f"router {router} still has {route_rules.described(left)}")
+        if answer["left"]:
+            problems.append(f"router {router} still has {route_rules.described(answer['left'])}")
     return problems
 
 
@@ -183,7 +182,7 @@ def _departure_problems(
     pods = client.list_all("/api/v1/pods", fieldSelector=f"spec.nodeName={params['name']}")[0]
     reasons += cordon_problems(node, record, pods)
     if record["before"].get("evidence", "router") == "router":
-        reasons += router_problems(params["routes"] or {}, params["routers"], record)
+        reasons += router_problems(params["routes"] or {}, params["routers"])
     elif evidence == "cilium" and params["act"] != "force_off":
         # When it is forced off, it is already shutting down, and its agent is gone.
         reasons += _agent_problems(client, params)

@@ -33,7 +33,7 @@ def record(**more: Any) -> dict[str, Any]:
         "holder": "alice@admin",
         "since": "2026-03-02T22:00:00Z",
         "run": RUN,
-        "before": {"uid": "uid-3", "staying": ["10.9.9.9/32"]},
+        "before": {"uid": "uid-3"},
         "history": [{"phase": "drained", "stay": ["pod-1"]}, flip],
     } | more
 
@@ -51,7 +51,7 @@ def test_nothing_speaks_against_it() -> None:
     assert guard.record_problems(node(), record(), RUN) == []
     assert guard.label_problems(node(), record()) == []
     assert guard.cordon_problems(node(), record(), [pod("pod-1")]) == []
-    assert guard.router_problems({"tor-1": {"left": []}}, ["tor-1"], record()) == []
+    assert guard.router_problems({"tor-1": {"left": []}}, ["tor-1"]) == []
 
 
 def test_a_record_that_is_gone() -> None:
@@ -101,17 +101,12 @@ def test_a_node_that_was_not_drained_is_compared_with_nothing() -> None:
 
 
 def test_a_router_that_still_has_a_route() -> None:
-    (line,) = guard.router_problems({"tor-1": {"left": [LEFT]}}, ["tor-1"], record())
+    (line,) = guard.router_problems({"tor-1": {"left": [LEFT]}}, ["tor-1"])
     assert line == "router tor-1 still has 198.51.100.10/32 (ipv4, stale in BGP)"
 
 
-def test_a_route_that_stays_is_no_reason() -> None:
-    answers = {"tor-1": {"left": [LEFT | {"prefix": "10.9.9.9/32"}]}}
-    assert guard.router_problems(answers, ["tor-1"], record()) == []
-
-
 def test_a_router_without_an_answer_is_no_good_news() -> None:
-    assert guard.router_problems({}, ["tor-1"], record()) == ["router tor-1 was not asked"]
+    assert guard.router_problems({}, ["tor-1"]) == ["router tor-1 was not asked"]
     failed = {"tor-1": {"failed": True, "msg": "no bgpd"}}
-    assert guard.router_problems(failed, ["tor-1"], record()) == ["router tor-1: no bgpd"]
-    assert guard.router_problems({}, [], record()) == ["no router was asked: the group routers is empty"]
+    assert guard.router_problems(failed, ["tor-1"]) == ["router tor-1: no bgpd"]
+    assert guard.router_problems({}, []) == ["no router was asked: the group routers is empty"]
