@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from datetime import datetime
 from typing import Any
@@ -79,32 +78,35 @@ def run(lab: Lab, order: str, end: float) -> dict[str, Any]:
     lifecycle.wait_for_routes(lab)
     counts = {key: probe.result[key] for key in ("udp_sent", "udp_lost", "tcp_new", "tcp_failed", "tcp_moved")}
     (report,) = reports.glob("*.json")
-    return {"order": order, "ends": end, **counts, **cut_off(json.loads(report.read_text())["phases"], pods.result)}
+    lost = lost_until(drained_at(json.loads(report.read_text())), pods.result)
+    return {"order": order, "ends": end, **counts, "pods_sent": pods.result["udp_sent"], "pods_lost": lost}
 
 
-def cut_off(phases: list[dict[str, Any]], probe: dict[str, Any]) -> dict[str, Any]:
-    """For how many seconds the node's pods ran on without a route, and how many requests were lost until they ended."""
-    reached: dict[str, float] = {}
-    for phase in phases:
-        # The routers are asked again after the drain. The first time counts.
-        reached.setdefault(phase["phase"], datetime.fromisoformat(phase["at"]).timestamp())
-    seconds = max(0.0, reached["drained"] - reached["withdrawn"])
-    lost = sum(n for at, n in probe["lost_per_100ms"] if probe["started"] + at < reached["drained"])
-    return {"cut_off": round(seconds, 1), "pods_lost": lost}
+def drained_at(report: dict[str, Any]) -> float:
+    """When the node's last pod was gone; epoch seconds."""
+    (at,) = [phase["at"] for phase in report["phases"] if phase["phase"] == "drained"]
+    return datetime.fromisoformat(at).timestamp()
+
+
+def lost_until(end: float, probe: dict[str, Any]) -> int:
+    """How many of a prober's requests were lost before that moment."""
+    return sum(lost for at, lost in probe["lost_per_100ms"] if probe["started"] + at < end)
+
+
+def each(rows: list[dict[str, Any]], key: str) -> str:
+    """One figure of each run."""
+    return ", ".join(str(row[key]) for row in rows)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Each order with each kind of pods, for people."""
     head = f"{'order':16}{'pods answer on':>16}{'UDP sent':>12}"
-    lines = [f"{head}{'UDP lost, each run':>22}{'TCP failed':>16}{'pods cut off':>16}{'lost':>16}"]
+    lines = [f"{head}{'UDP lost':>16}{'TCP failed':>16}{'to pods lost':>20}"]
     for order, end in dict.fromkeys((row["order"], row["ends"]) for row in rows):
         of = [row for row in rows if (row["order"], row["ends"]) == (order, end)]
-        lost = ", ".join(str(row["udp_lost"]) for row in of)
-        failed = ", ".join(str(row["tcp_failed"]) for row in of)
+        lost, failed, pods = (each(of, key) for key in ("udp_lost", "tcp_failed", "pods_lost"))
         sent = sum(row["udp_sent"] for row in of)
-        cut = statistics.median(row["cut_off"] for row in of)
-        pods = ", ".join(str(row["pods_lost"]) for row in of)
-        lines.append(f"{order:16}{f'{end:g} s':>16}{sent:>12}{lost:>22}{failed:>16}{f'{cut:g} s':>16}{pods:>16}")
+        lines.append(f"{order:16}{f'{end:g} s':>16}{sent:>12}{lost:>16}{failed:>16}{pods:>20}")
     return "\n".join(lines)
 
 

@@ -56,8 +56,14 @@ def by_routers(client: Client, params: dict[str, Any]) -> Before:
             name, vips, minimum, lambda gone: announcers.by_router(params["routes"], found.routes, vips, gone)
         )
         problems += unknown or count.problems(client)
-    local = announcers.local(services).intersection(prefixes(found.routes))
-    return Before({"routes": found.routes, "sessions": found.sessions, "local": sorted(local)}, problems, count)
+    announced = prefixes(found.routes)
+    kept = {
+        "routes": found.routes,
+        "sessions": found.sessions,
+        "local": sorted(announcers.local(services).intersection(announced)),
+        "pod_networks": announcers.pod_networks(announced, services),
+    }
+    return Before(kept, problems, count)
 
 
 def _long_lived(found: Baseline, override: int) -> list[str]:
@@ -107,7 +113,15 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
     if announced is not None:
         # If only the number of its routes is known, any of these may be among them.
         local &= set(announced)
-    kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
+    kept = {
+        "routes": {},
+        "sessions": {},
+        "cilium": found,
+        "withdrawal": bound,
+        "local": sorted(local),
+        # None: unknown.
+        "pod_networks": None if announced is None else announcers.pod_networks(announced, services),
+    }
     return Before(kept, problems, count)
 
 
