@@ -43,32 +43,45 @@ def wait_for_vips(cluster: Cluster) -> None:
         time.sleep(0.1)
 
 
-def out_and_back(cluster: Cluster, folder: Path, **variables: Any) -> tuple[dict[str, Any], list[str]]:
-    """What the prober counted at the VIPs of traffic policy Local, and the phases of the report."""
+def out_and_back(cluster: Cluster, folder: Path, **variables: Any) -> tuple[dict[str, Any], list[str], bool]:
+    """What the prober counted at the VIPs of traffic policy Local, the phases of the report, and what routers did.
+
+    The last one: whether a router still sent anything to the node when the first pod was evicted.
+    """
+    since = cluster.last_request()
+
+    def evicts() -> bool:
+        return any(one["path"].endswith("/eviction") for one in cluster.playbooks_writes(since))
+
     with Probing(cluster.lab, folder / "probe.json", VIPS) as probe:
         # The stand-ins look at their knobs a few times a second.
         probe.wait(seconds=2)
         variables |= {"target": cluster.node, "maintenance_action": "none", "report_dir": str(folder)}
-        play = cluster.play("node-maintenance.yml", **variables)
+        process = cluster.start("node-maintenance.yml", **variables)
+        cluster.when(evicts, process)
+        sent_to = cluster.routers_send_to_node()
+        play = cluster.ended(process)
         probe.wait(requests=5_000, seconds=3)
     assert play.code == 0, play.output
     assert cluster.state() == IN_SERVICE
     assert probe.result["udp_sent"] >= 5_000
     (report,) = folder.glob(f"{cluster.node}-*.json")
-    return probe.result, [phase["phase"] for phase in json.loads(report.read_text())["phases"]]
+    return probe.result, [phase["phase"] for phase in json.loads(report.read_text())["phases"]], sent_to
 
 
 def test_the_routes_go_before_pods_of_policy_local_and_no_request_is_lost_and_the_control_loses(
     abrupt: Cluster, tmp_path: Path
 ) -> None:
-    ours, phases = out_and_back(abrupt, tmp_path / "auto")
+    ours, phases, sent_to = out_and_back(abrupt, tmp_path / "auto")
 
+    assert not sent_to
     # The routers are asked again after the drain.
     assert phases[:5] == ["claimed", "withdrawn", "drained", "withdrawn", "on"], phases
     assert ours["udp_lost"] == ours["tcp_failed"] == 0, ours
 
     wait_for_vips(abrupt)
-    control, phases = out_and_back(abrupt, tmp_path / "control", maintenance_order="drain_first")
+    control, phases, sent_to = out_and_back(abrupt, tmp_path / "control", maintenance_order="drain_first")
 
+    assert sent_to
     assert phases[:4] == ["claimed", "drained", "withdrawn", "on"], phases
     assert control["udp_lost"] > 0, control
