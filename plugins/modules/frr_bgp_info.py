@@ -397,8 +397,8 @@ left:
   description:
     - What M(hitless.nodes.frr_bgp_wait) with O(hitless.nodes.frr_bgp_wait#module:state=withdrawn) would still wait for.
       Empty means that the router has nothing of the node, but for O(staying).
-    - Where it has no path to the prefixes that were looked up, FRR's own counters show whether there are paths to others.
-      Such an entry has the prefix C(*), and C(paths).
+    - Where it has no path to the prefixes that were looked up, FRR's own counters show whether there are paths to
+      others. Such an entry has the prefix C(*), and C(paths).
   type: list
   elements: dict
   returned: success

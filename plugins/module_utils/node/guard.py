@@ -26,6 +26,7 @@ from ..kube import node_objects
 from ..kube.client import Client
 from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished, tolerates_cordon
 from ..record import questions, records, router_answers, runs
+from . import announcers
 from .hops import field_manager, words
 
 # What is guarded: the shutdown, the forced off after it, the reboot, and the flush of stale routes on routers.
@@ -123,6 +124,7 @@ def guard(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     reasons += _selection_problems(client, params, node)
     if act != "flush":
         reasons += _departure_problems(client, params, node, record, evidence)
+        reasons += _too_few_announcers(client, params, record)
     if reasons:
         raise _refused(name, act, reasons, record)
 
@@ -187,6 +189,15 @@ def _departure_problems(
         # When it is forced off, it is already shutting down, and its agent is gone.
         reasons += _agent_problems(client, params)
     return reasons
+
+
+def _too_few_announcers(client: Client, params: dict[str, Any], record: Record) -> list[str]:
+    """The VIPs that too few others announce now. If the node comes back instead, they are there again."""
+    minimum = questions.min_announcers(record, params["min_announcers"])
+    answers = {name: each for name, each in (params["routes"] or {}).items() if not router_answers.is_bad(each)}
+    return announcers.recount(
+        client, params["name"], record, answers, minimum, cilium_namespace=params["cilium_namespace"]
+    )
 
 
 def _agent_problems(client: Client, params: dict[str, Any]) -> list[str]:

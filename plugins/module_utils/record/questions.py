@@ -44,6 +44,17 @@ def way(node: dict[str, Any], record: Record | None) -> str:
     return "out"
 
 
+def order(record: Record) -> str:
+    """What comes first on the way out, "drain_first" or "withdraw_first", where the user leaves it open.
+
+    Where a Service has traffic policy Local, its VIP stops answering with the node's last pod of it, a moment before
+    the routers have followed. So the routes go first. But the routes to pods go with them, and a drain can take long:
+    where the node announces these too, or where that isn't known, the pods go first.
+    """
+    before = record["before"]
+    return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
+
+
 def noted_way(record: Record) -> str:
     """The way that was begun last, by the record: out, in, or restart (of the agent)."""
     noted = [entry["way"] for entry in record.get("history") or [] if "way" in entry]
