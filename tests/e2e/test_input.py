@@ -57,6 +57,20 @@ def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None
     refused(cluster, router, "nreachable", inventory=cluster.changed_inventory(tmp_path, move))
 
 
+def test_a_router_that_is_left_out_of_the_inventory(cluster: Cluster, tmp_path: Path) -> None:
+    """Its session with the node would stay open, and it would go on sending to a node that is off."""
+    kept, left_out = cluster.lab.routers
+    role = left_out.removeprefix(f"{cluster.lab.settings.name}-")
+
+    def leave_out(content: dict[str, Any]) -> None:
+        content["routers"]["hosts"].pop(left_out)
+
+    inventory = cluster.changed_inventory(tmp_path, leave_out)
+    for peer in (f"{role}-ipv4", f"{role}-ipv6"):
+        said = f"no listed router has the session of {cluster.node}'s peer {peer}"
+        refused(cluster, said, f"{kept} has none (router_vrfs: default", "claim_unseen_peers", inventory=inventory)
+
+
 @both_versions
 def test_fault_31_a_vip_that_too_few_others_announce(cluster: Cluster) -> None:
     # Two other nodes announce all VIPs; of the node's own PodCIDR it is the only announcer, which is no fault.

@@ -95,7 +95,7 @@ class Replay:
     """A program in a folder of its own that answers commands from a table, and remembers what it was asked."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.path = folder / name
         self.path.write_text(_PROGRAM)

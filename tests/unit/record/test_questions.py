@@ -56,6 +56,23 @@ def test_addresses_on_a_router_are_the_nodes_and_its_link_local_ones_there() -> 
     assert questions.addresses_on(CLAIMED, "tor-2") == ["192.0.2.13", "2001:db8::13"]
 
 
+def test_addresses_on_a_router_have_all_next_hops_and_the_link_local_ones_of_that_router() -> None:
+    next_hops = {"tor-1": ["192.0.2.13", "fe80::1:13"], "tor-2": ["10.2.0.13", "fe80::2:13"]}
+    before = {**CLAIMED["before"], "local_addresses": ["10.9.0.13"], "next_hops": next_hops}
+    record = {**CLAIMED, "before": before}
+    own = ["192.0.2.13", "2001:db8::13", "10.9.0.13"]
+    assert questions.addresses_on(record, "tor-1") == [*own, "fe80::13", "fe80::1:13", "10.2.0.13"]
+    assert questions.addresses_on(record, "tor-2") == [*own, "10.2.0.13", "fe80::2:13"]
+
+
+def test_nobody_waits_for_what_stays() -> None:
+    record = {**CLAIMED, "before": {**CLAIMED["before"], "staying": ["10.1.3.0/24", "203.0.113.0/24"]}}
+    assert questions.prefixes_anywhere(record, ["red"]) == {"red": ["198.51.100.10/32"]}
+    assert questions.prefixes_back(record, "tor-1") == {"default": ["198.51.100.10/32"]}
+    assert questions.forwarded_back(record, "tor-1") == {"default": []}
+    assert questions.routers_before(record) == ["tor-1"]
+
+
 def test_sessions_back_are_those_that_were_up() -> None:
     up = [{"vrf": "default", "address": "192.0.2.13"}, {"vrf": "blue", "address": "fe80::13"}]
     assert questions.sessions_back(CLAIMED, "tor-1") == up
