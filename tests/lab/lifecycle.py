@@ -198,7 +198,8 @@ def _start_machine(machine: machines.Machine) -> None:
         links[f"{units}/multi-user.target.wants/frr.service"] = "/lib/systemd/system/frr.service"
     elif machine.role in s.NODES:
         kind = "node"
-        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS)]
+        gateways = s.pod_gateways(s.NODES.index(machine.role) + 1)
+        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS, *gateways)]
         files["/etc/hitless/echo"] = "\n".join([str(s.ECHO_PORT), *addresses, ""])
         for unit in ("hitless-echo.service", "hitless-speaker.service"):
             files[f"{units}/{unit}"] = (machines.FILES / unit).read_text()

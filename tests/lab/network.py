@@ -111,9 +111,7 @@ def boot_script(settings: LabSettings, role: str) -> str:
             hops = " ".join(f"nexthop via {pair[v]} dev {network}" for pair in map(pick, s.ROUTERS) if pair)
             batch += [f"route replace {default} {hops}"]
     if role in s.NODES:
-        i = s.NODES.index(role) + 1
-        cidr4, cidr6 = s.pod_cidrs(i)
-        own = (*s.VIPS, cidr4.replace(".0/24", ".1/32"), cidr6.replace("::/64", "::1/128"))
+        own = (*s.VIPS, *s.pod_gateways(s.NODES.index(role) + 1))
         batch += [f"address replace {address} dev lo{' nodad' if ':' in address else ''}" for address in own]
     up = "".join(f"link set {port(role, network)} up\n" for network in links(role))
     return f"""\

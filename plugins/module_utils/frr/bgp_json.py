@@ -86,6 +86,8 @@ def _path(path: Any, wanted: str) -> dict[str, Any]:
         return {
             # All addresses of the next hop. An IPv6 next hop has a global one, and may have a link-local one.
             "next_hops": [address(hop) for hop in hops],
+            # Each half of a next hop has a flag of its own.
+            "reachable": not any(hop.get("accessible") is False for hop in path["nexthops"]),
             "from": peer.get("peerId"),
             "internal": peer.get("type") == "internal",
             "stale": bool(path.get("stale", False)),

@@ -58,6 +58,8 @@ class Router:
         # Set by identify(): (VRF, address) of the node's sessions; the addresses of the others and of the router.
         self.senders: set[tuple[str, str]] = set()
         self.foreign: set[str | None] = set()
+        # Prefixes that the node goes on announcing, which the counters of its paths count, too.
+        self.staying: list[str] = []
         # Paths of the node add link-local next hops to it. A wait passes it on to its next slice.
         self.link_locals: set[str] = set()
 
@@ -67,7 +69,7 @@ class Router:
         The kernel is read last, because it decides where packets go. counted: whether the counts are needed. With FRR
         8.4 they can take another process.
         """
-        questions = Questions(self._possible_sessions(wanted), wanted)
+        questions = Questions(self._possible_sessions(wanted), wanted, self.staying)
         found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
         answers = questions.read(found)
         for vrf, _pre, paths in answers.paths:
@@ -81,8 +83,11 @@ class Router:
             "counts": [],
             "others": [],
             "carried": [],
+            "staying": [],
             **forwarding.judged(wanted, self.fib.routes(wanted), answers.zebra, own),
         }
+        for vrf, pre, paths in answers.staying:
+            view["staying"] += route_rules.staying_paths(vrf, pre, paths)
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
             view["others"] += route_rules.over_others(vrf, pre, paths, own)

@@ -97,6 +97,7 @@ def test_paths_when_flags_are_written_as_in_tables() -> None:
     assert bgp_json.paths({"prefix": VIP6, "paths": [path]}, VIP6) == [
         {
             "next_hops": [NODE6, "fe80::1"],
+            "reachable": True,
             "from": None,
             "internal": False,
             "stale": False,

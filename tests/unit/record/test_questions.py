@@ -116,6 +116,23 @@ def test_vips_that_come_back_with_their_pods_are_not_awaited_after_a_drain(
     assert questions.prefixes_anywhere(record, ["default"]) == {"default": all_of}
 
 
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ({"local": ["198.51.100.10/32"], "pod_networks": []}, "withdraw_first"),
+        ({"local": ["198.51.100.10/32"], "pod_networks": ["10.1.3.0/24"]}, "drain_first"),
+        ({"local": [], "pod_networks": []}, "drain_first"),
+        # Whether it announces the way to its pods isn't known.
+        ({"local": ["198.51.100.10/32"], "pod_networks": None}, "drain_first"),
+        # As an earlier release has written it.
+        ({"local": ["198.51.100.10/32"]}, "drain_first"),
+        ({}, "drain_first"),
+    ],
+)
+def test_the_order_is_the_one_in_which_nothing_is_cut_off(before: dict[str, Any], expected: str) -> None:
+    assert questions.order({"before": before}) == expected
+
+
 def test_a_router_that_only_had_such_vips_is_asked_for_its_sessions() -> None:
     before = {"routes": {"tor-1": {"default": {"bgp": ["198.51.100.10/32"]}}}, "local": ["198.51.100.10/32"]}
     assert questions.prefixes_back({"before": before, "history": [{"phase": "drained"}]}, "tor-1") == {"default": []}
