@@ -320,8 +320,8 @@ fib:
       sample: 192.0.2.13
     via:
       description:
-        - The next hops that the kernel has for it, if these aren't the node, because the router reaches the node over a
-          gateway. Zebra then tells that the route is the node's. Empty otherwise.
+        - The next hops that the kernel has for it, if it was zebra that told that the route is the node's. They are the
+          gateways over which the router reaches the node. Empty if the kernel itself names the node.
       type: list
       elements: str
       sample: []

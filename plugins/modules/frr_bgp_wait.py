@@ -236,7 +236,7 @@ remaining:
       type: str
       sample: bgp
     via:
-      description: The kernel's next hops, if these aren't the node but gateways to it.
+      description: The kernel's next hops, if it was zebra that told that the route is the node's, as over a gateway.
       type: list
       elements: str
       sample: [10.9.0.1]
