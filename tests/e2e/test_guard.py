@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import IN_SERVICE, Cluster
-from lab import lifecycle
+from conftest import HANGS, IN_SERVICE, Cluster
+from lab import lifecycle, network
 from lab.probing import UDP_PER_SECOND, Probing
 
 GITOPS = "argocd-controller"
@@ -131,3 +137,83 @@ def test_a_record_that_is_removed_in_mid_run_stops_the_run(cluster: Cluster, tmp
         set_label(cluster)
     lifecycle.wait_for_routes(cluster.lab)
     assert cluster.state() == IN_SERVICE
+
+
+def others_leave(cluster: Cluster, value: str = "false") -> None:
+    """The labels of all other nodes, changed by somebody else; returns when no router sends to them."""
+    others = list(cluster.lab.nodes)[1:]
+    for name in others:
+        cluster.patch_node({"metadata": {"labels": {"enable-bgp": value}}}, manager=GITOPS, name=name)
+    if value == "true":
+        lifecycle.wait_for_routes(cluster.lab)
+        return
+    hops = {address for name in others for address in addresses(cluster, name)}
+    deadline = time.monotonic() + HANGS
+    while any(hops & set(network.all_next_hops(router)) for router in cluster.lab.routers):
+        assert time.monotonic() < deadline, "the others' routes stay"
+        time.sleep(0.2)
+
+
+def addresses(cluster: Cluster, name: str) -> tuple[str, str]:
+    machine = cluster.lab.machines[name]
+    return machine.address4, machine.address6
+
+
+@contextlib.contextmanager
+def paused(process: subprocess.Popen[str]) -> Iterator[None]:
+    """The playbook stands still meanwhile, with all that it has started."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("claimed", "mustn't be taken out now (counted once more)"),
+        pytest.param("withdrawn", "the shutdown was not sent", marks=pytest.mark.long),
+    ],
+)
+def test_others_that_leave_after_the_claim_keep_the_last_announcer_in(
+    cluster: Cluster, tmp_path: Path, phase: str, said: str
+) -> None:
+    machine = cluster.lab.machines[cluster.node]
+    try:
+        with Probing(cluster.lab, tmp_path / "probe.json") as probe:
+            process = cluster.start("node-maintenance.yml", target=cluster.node, maintenance_order="drain_first")
+            cluster.when(lambda: cluster.phase() == phase, process)
+            with paused(process):
+                others_leave(cluster)
+            play = cluster.ended(process)
+            # The VIP is there, over this node alone.
+            assert cluster.routers_send_to_node()
+
+        assert play.code != 0
+        line_with(play.output, said, "its last announcer is this node")
+        assert cluster.state() == IN_SERVICE
+        assert machine.running()
+        if phase == "claimed":
+            lost_nothing(probe, 5)
+    finally:
+        others_leave(cluster, "true")
+
+
+@pytest.mark.long
+def test_others_that_leave_before_a_resume_keep_the_last_announcer_in(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.kill_when(
+        lambda: cluster.phase() == "claimed",
+        cluster.start("node-maintenance.yml", target=cluster.node, maintenance_order="drain_first"),
+    )
+    try:
+        with Probing(cluster.lab, tmp_path / "probe.json") as probe:
+            others_leave(cluster)
+            play = cluster.play("node-maintenance.yml", target=cluster.node, maintenance_order="drain_first")
+
+        assert play.code != 0
+        line_with(play.output, "mustn't be taken out now (counted once more)", "its last announcer is this node")
+        assert cluster.state() == IN_SERVICE
+        lost_nothing(probe, 5)
+    finally:
+        others_leave(cluster, "true")
