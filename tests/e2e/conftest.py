@@ -192,14 +192,18 @@ class Cluster:
             with contextlib.suppress(dynamic.exceptions.ConflictError):
                 resource.create(body=body, namespace=namespace)
 
-    def inventory_without_routers(self, folder: Path) -> Path:
-        """The lab's inventory for somebody who can't log in to its routers."""
+    def changed_inventory(self, folder: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+        """A copy of the lab's inventory in which something was changed."""
         content = yaml.safe_load((self.lab.dir / "inventory.yml").read_text())
-        del content["routers"]
-        path = folder / "inventory-without-routers.yml"
+        change(content)
+        path = folder / "inventory.yml"
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(content))
         return path
+
+    def inventory_without_routers(self, folder: Path) -> Path:
+        """The lab's inventory for somebody who can't log in to its routers."""
+        return self.changed_inventory(folder, lambda content: content.pop("routers"))
 
     def last_request(self) -> int:
         """The number of the latest request in the emulator's log."""

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.modules import frr_bgp_info, frr_bgp_wait
-from ansible_collections.hitless.nodes.tests.unit.router_bench import NO_ROUTE, Bench
+from ansible_collections.hitless.nodes.tests.unit.router_bench import NO_ROUTE, Bench, zebra
 
 VIP = "198.51.100.10/32"
 
@@ -81,6 +81,8 @@ def small_router(
         table[f"show bgp ipv4 unicast {prefix} json"] = answer({"prefix": prefix, "paths": found} if found else {})
         route = json.dumps([{"dst": own, **via[prefix]}]) if prefix in via else None
         kernel[f"route get fibmatch {own}"] = (0, route, "") if route else NO_ROUTE
+        hops = [via[prefix].get("gateway") or via[prefix]["via"]["host"]] if prefix in via else []
+        table[f"show ip route vrf default {prefix} json"] = zebra(prefix, hops) if hops else answer({})
     for own, entry in neighbors.items():
         sent = {prefix: [] for prefix, found in paths.items() if any(each["peer"]["peerId"] == own for each in found)}
         table[f"show bgp neighbors {own} json"] = answer({own: entry})

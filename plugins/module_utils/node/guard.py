@@ -102,7 +102,7 @@ def router_problems(answers: dict[str, Any], routers: list[str], record: Record)
         answer = answers.get(router)
         if answer is None or router_answers.is_bad(answer):
             continue
-        left = questions.without_staying(record, route_rules.not_withdrawn(answer))
+        left = questions.without_staying(record, answer["left"])
         if left:
             problems.append(f"router {router} still has {route_rules.described(left)}")
     return problems

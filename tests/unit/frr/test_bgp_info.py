@@ -10,8 +10,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hitless.nodes.plugins.modules import frr_bgp_info
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
-from ansible_collections.hitless.nodes.tests.unit.router_bench import Bench, bgp_answers, both, ip_answers, recorded
+from ansible_collections.hitless.nodes.tests.unit.router_bench import (
+    NO_ROUTE,
+    Bench,
+    bgp_answers,
+    both,
+    ip_answers,
+    recorded,
+)
 from ansible_collections.hitless.nodes.tests.unit.small_router import VIP, info, neighbor, path, small_router
 
 LINKS = (Path(samples.FOLDER).parent / "ip/6.1.0/address.json").read_text()
@@ -114,3 +122,19 @@ def test_a_next_hop_that_is_another_speaker_or_the_router_is_not_the_nodes(bench
     bench.ip.answers({**table, "-details address show": (0, json.dumps(links), "")})
     (found,) = info(bench, addresses=[NODE])["neighbors"]
     assert found["next_hops"] == [NODE, "10.7.0.13"]
+
+
+def test_a_kernel_that_does_not_show_what_zebra_has_installed_is_looked_at_again_and_named(bench: Bench) -> None:
+    router(bench, "10.3")
+    assert info(bench, addresses=sorted(samples.ADDRESSES))["uninstalled"] == []
+    asked = len(bench.ip.asked())
+    nowhere = dict.fromkeys(ip_answers(node=True), NO_ROUTE)
+    bench.ip.answers({**nowhere, "-details address show": (0, LINKS, "")})
+    found = info(bench, addresses=sorted(samples.ADDRESSES))
+    assert {(each["prefix"], each["next_hop"], each["kernel"]) for each in found["uninstalled"]} == {
+        (samples.VIP4, samples.NODE4, "no route"),
+        (samples.POD_CIDR, samples.NODE4, "no route"),
+        (samples.VIP6, samples.NODE6, "no route"),
+    }
+    assert len(bench.ip.asked()) == asked + 1 + frr_bgp_info.LOOKS
+    assert {each["installed"] for each in found["routes"]} == {False}
