@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,24 @@ def expected_routes(lab: Lab, router: str) -> dict[str, set[str]]:
             for prefix in (*s.prefixes(i)[v], *(s.local_vips(i)[v] if lab.api else ())):
                 expected.setdefault(prefix, set()).update(hops)
     return expected
+
+
+def routers_sending_to(lab: Lab, node: str) -> list[str]:
+    """Routers whose kernel has a next hop that is this node and no other one.
+
+    A router that has nodes over another router has the same next hop for all of them: the other one tells.
+    """
+    role = lab.machines[node].role
+    found = []
+    for name, router in lab.routers.items():
+        hops = _hops(lab, router.role, [role]) - _hops(lab, router.role, [each for each in s.NODES if each != role])
+        if hops & set(network.all_next_hops(name)):
+            found.append(name)
+    return found
+
+
+def _hops(lab: Lab, router: str, nodes: Sequence[str]) -> set[str]:
+    return {hop for node in nodes for v in (0, 1) for hop in wiring.next_hops(lab.settings, router, node, v)}
 
 
 def wait_for_routes(lab: Lab, *, timeout: float = 60) -> None:

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from itertools import compress
 from pathlib import Path
 
-from lab.topologies import DEFAULT, TOPOLOGIES, Topology
+from lab.topologies import DEFAULT, TOPOLOGIES, UPLINKS, Topology
 
 BASE = Path("/run/hitless-lab")
 CACHE = Path(os.environ.get("LAB_CACHE", "/var/cache/hitless-lab"))
@@ -81,6 +81,9 @@ class LabSettings:
         ):
             if value not in allowed:
                 raise LabError(f"{what} {value!r}: one of {', '.join(allowed)}")
+        if self.scenario == "hard-reset" and any(router.network == UPLINKS for router in self.network.routers):
+            # GoBGP 3.36 announces :: as next hop over link-local sessions, and FRR drops such a route.
+            raise LabError(f"topology {self.topology} has no scenario hard-reset: one of off, stale")
 
     @property
     def directory(self) -> Path:

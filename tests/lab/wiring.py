@@ -183,6 +183,11 @@ def addresses(settings: LabSettings, role: str) -> tuple[str, str]:
     return _pair(_session_network(settings, role), role)
 
 
+def access(router: str) -> tuple[str, str]:
+    """A router's addresses on the network of those who use the VIPs."""
+    return _pair(ACCESS, router)
+
+
 def login_address(settings: LabSettings, role: str) -> str:
     """Where SSH reaches a machine."""
     return _pair(MANAGE, role)[0] if space(settings, role) else addresses(settings, role)[0]
