@@ -185,6 +185,6 @@ def test_a_router_that_cannot_drain_a_single_neighbour_is_refused_before_anythin
     play = cluster.play("node-out.yml", target=cluster.node, bgp_router_drain=True)
 
     assert play.code != 0
-    assert "update FRR, or do without the drain on the routers" in play.output
+    assert "use FRR 10.x, or set bgp_router_drain to false" in play.output
     assert cluster.state() == IN_SERVICE
     assert not any("eviction" in one["path"] for one in cluster.playbooks_writes(since))
