@@ -28,7 +28,7 @@ def parameters() -> list[Any]:
 @pytest.mark.xdist_group("topologies")
 @pytest.mark.parametrize("topology", parameters())
 def test_the_plain_maintenance_loses_nothing_and_its_control_does(topology: str, tmp_path: Path) -> None:
-    settings = LabSettings(lab_name("e2et"), topology=topology)
+    settings = LabSettings(lab_name("e2et"), restart_time=10, topology=topology)
 
     code = demo.demo(settings, tmp_path)
 
