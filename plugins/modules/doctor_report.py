@@ -33,17 +33,18 @@ options:
     required: true
   routes:
     description:
-      - Result of a loop of M(hitless.nodes.frr_bgp_info) over the routers. The loop variable is C(__router).
+      - Result of M(hitless.nodes.on_routers) with M(hitless.nodes.frr_bgp_info). It may have failed or been skipped.
     type: dict
     required: true
   policies:
     description:
-      - Result of such a loop of M(hitless.nodes.frr_policy_info).
+      - The same with M(hitless.nodes.frr_policy_info).
     type: dict
     required: true
   answers:
     description:
-      - Result of such a loop of M(hitless.nodes.port_info) over the hosts that tried. It may have been skipped.
+      - Result of a loop of M(hitless.nodes.port_info) over the hosts that tried. The loop variable is C(__router). It
+        may have been skipped.
     type: dict
     required: true
   service:
@@ -104,8 +105,9 @@ diagnosis:
       type: str
   sample:
     at: "2026-03-02T22:00:00Z"
-    reason: "Service shop/web, 198.51.100.10: Advertisement services selects Services by bgp=red, and it has bgp=blue"
-    remedy: label the Service as that selector asks for, or change the selector
+    reason: >-
+      Service shop/web, 198.51.100.10: Advertisement services selects Services by bgp=red, but the Service has bgp=blue
+    remedy: label the Service as the selector asks, or change the selector
     stage: 7
     verdict: fail
 line:

@@ -86,11 +86,11 @@ problem:
   description: Why none may. Empty if one may.
   type: str
   returned: success
-  sample: the window ends 2026-03-07 05:00 (Europe/Berlin), in 300 s, and a node has taken up to 600 s
+  sample: the window ends at 2026-03-07 05:00 (Europe/Berlin), in 300 s, and a node has taken up to 600 s
 line:
   description: What is done, and the command for the rest. Empty if one may be begun, or without O(hosts).
   type: str
   returned: success
-  sample: "1 of 2 done, and no more is begun: no window is open: the next one begins 2026-03-07 22:00 (Europe/Berlin);
-    resume with: ansible-playbook hitless.nodes.node_maintenance -e target=worker-2"
+  sample: "1 of 2 nodes are done, and no more is begun: no window is open: the next one begins at 2026-03-07 22:00
+    (Europe/Berlin); resume with: ansible-playbook hitless.nodes.node_maintenance -e target=worker-2"
 """

@@ -258,7 +258,7 @@ def test_fault_48_a_window_that_ends_in_the_middle_ends_the_run_after_the_node_i
         play = cluster.play("node-maintenance.yml", target=",".join(nodes), maintenance_window=window, **options)
         assert play.code == 0, play.output
         line = next(line for line in play.output.splitlines() if "no more is begun" in line)
-        assert "1 of 3 done, and no more is begun: no window is open: the next one begins" in line
+        assert "1 of 3 nodes are done, and no more is begun: no window is open: the next one begins" in line
         assert [cluster.state(node) for node in nodes] == [IN_SERVICE] * 3
         assert [path.name.startswith(first) for path in cluster.reports.glob("*.json")] == [True]
 

@@ -253,7 +253,7 @@ def test_without_the_image_nothing_is_restarted(upgrade: Upgrade, tmp_path: Path
     play = upgrade.to("1.19.2", agent_apply=str(apply), agent_image_timeout=3)
 
     assert play.code != 0
-    assert f"{first}: its images aren't on it now" in play.output
+    assert f"{first}: it didn't prove within" in play.output
     assert "its agent was not restarted, and it was put back as it was" in play.output
     assert upgrade.versions == before
     assert [cluster.state(node) for node in upgrade.nodes] == [IN_SERVICE] * 3
@@ -387,7 +387,9 @@ def test_without_graceful_restart_it_is_refused_or_each_node_is_drained_and_noth
         play = upgrade.to("1.19.1")
 
         assert play.code != 0
-        assert "without graceful restart, the routes are dropped the moment the agent stops" in play.output
+        assert (
+            "graceful restart was not negotiated, so the routes are dropped as soon as the agent stops" in play.output
+        )
         assert "or take each node out of service for its restart: without_gr=drain" in play.output
         assert upgrade.versions == before
         assert [cluster.state(node) for node in upgrade.nodes] == [IN_SERVICE] * 3
@@ -516,7 +518,7 @@ def test_an_upgrade_by_chart_is_stopped_rolled_back_and_done(upgrade: Upgrade, r
     upgrade.patch_daemonset({"template": {"spec": {"initContainers": [first], "containers": [agent]}}})
     play = release.to(after)
     assert play.code != 0
-    assert f"helm has applied {new}, and the DaemonSet has other images" in play.output
+    assert f"helm has applied {new}, but the DaemonSet's images" in play.output
     assert upgrade.versions == [after, after, before]
 
     # All of the chart goes back, not the template alone; and its values are those of before.

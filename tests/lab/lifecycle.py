@@ -224,7 +224,8 @@ def _start_machine(machine: machines.Machine) -> None:
         links[f"{units}/multi-user.target.wants/{unit}"] = f"/lib/systemd/system/{template}"
     elif machine.role in s.NODES:
         kind = "node"
-        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS)]
+        gateways = s.pod_gateways(s.NODES.index(machine.role) + 1)
+        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS, *gateways)]
         files["/etc/hitless/echo"] = "\n".join([str(s.ECHO_PORT), *addresses, ""])
         started = ["hitless-echo.service"]
         if unnumbered := wiring.unnumbered(machine.settings):

@@ -146,9 +146,7 @@ def _routes_batch(settings: LabSettings, role: str) -> list[str]:
             hops = " ".join(f"nexthop via {_via(route)} dev {route.interface}" for route in routes)
             batch += [f"route replace {routes[0].to} {hops}"]
     if role in s.NODES:
-        i = s.NODES.index(role) + 1
-        cidr4, cidr6 = s.pod_cidrs(i)
-        own = (*s.VIPS, cidr4.replace(".0/24", ".1/32"), cidr6.replace("::/64", "::1/128"))
+        own = (*s.VIPS, *s.pod_gateways(s.NODES.index(role) + 1))
         batch += [f"address replace {_address(address)} dev lo" for address in own]
     return batch
 

@@ -173,6 +173,12 @@ def pod_cidrs(i: int) -> tuple[str, str]:
     return f"10.62.10{i}.0/24", f"fd62:0:10{i}::/64"
 
 
+def pod_gateways(i: int) -> tuple[str, str]:
+    """IPv4 and IPv6 address of worker-i in its PodCIDRs: reached by the way that leads to its pods."""
+    cidr4, cidr6 = pod_cidrs(i)
+    return cidr4.replace(".0/24", ".1/32"), cidr6.replace("::/64", "::1/128")
+
+
 def prefixes(i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What worker-i announces whatever pods it has: IPv4 and IPv6 prefixes."""
     cidr4, cidr6 = pod_cidrs(i)

@@ -65,20 +65,22 @@ def test_the_chart_of_a_revision_renders_what_it_rendered_then(release, tmp_path
     before = helm(release.kubeconfig, "get", "manifest", "cilium", "--revision", "1", *NAMESPACE)
     assert list(yaml.safe_load_all(manifests)) == list(yaml.safe_load_all(before))
 
-    with pytest.raises(ReleaseError, match="revision 7 of Helm release cilium isn't kept in namespace kube-system"):
+    with pytest.raises(
+        ReleaseError, match="helm no longer keeps revision 7 of release cilium in namespace kube-system"
+    ):
         release_chart(release.client, {**params, "revision": 7}, check_mode=False)
     secrets = "/api/v1/namespaces/kube-system/secrets"
     release.post(secrets, {"metadata": {"name": "sh.helm.release.v1.cilium.v9"}, "data": {"release": "eA=="}})
-    with pytest.raises(ReleaseError, match=r"Secret sh.helm.release.v1.cilium.v9 holds no release as helm writes them"):
+    with pytest.raises(ReleaseError, match=r"Secret sh.helm.release.v1.cilium.v9 can't be read as a release of helm"):
         release_chart(release.client, {**params, "revision": 9}, check_mode=False)
 
 
 @pytest.mark.parametrize(
     ("chart", "words"),
     [
-        ({"metadata": {"name": "c", "dependencies": [{"name": "d"}]}}, "a chart with other charts in it"),
-        ({"metadata": {"name": "c"}, "files": [{"name": "../x"}]}, "would not be in the chart's folder"),
-        ({"metadata": {"name": "c"}, "templates": [{"name": "/etc/x"}]}, "would not be in the chart's folder"),
+        ({"metadata": {"name": "c", "dependencies": [{"name": "d"}]}}, "a chart that needs other charts"),
+        ({"metadata": {"name": "c"}, "files": [{"name": "../x"}]}, "would lie outside of the chart's folder"),
+        ({"metadata": {"name": "c"}, "templates": [{"name": "/etc/x"}]}, "would lie outside of the chart's folder"),
     ],
 )
 def test_a_chart_that_is_not_whole_or_not_in_its_folder_is_refused(chart, words):
@@ -115,7 +117,7 @@ def play(api, tmp_path, playbook=UPGRADE, *arguments, environment=None, **variab
     [
         (
             {"agent_values": {"debug": {}}},
-            "has values that agent_values doesn't, and they would be lost (debug.enabled, envoy.enabled)",
+            "has values that agent_values lacks, and they would be lost (debug.enabled, envoy.enabled)",
         ),
         ({"agent_values": VALUES, "agent_chart": "nowhere/cilium"}, "repo nowhere not found"),
     ],
@@ -158,7 +160,7 @@ NO_HELM = (
         ({"state": "checked", "agent_helm": "/nowhere/helm"}, CHECKED + NO_HELM),
         (
             {"state": "checked", "previous": {"name": "cilium", "revision": 7}},
-            f"{CHECKED}revision 7 of Helm release cilium isn't kept",
+            f"{CHECKED}helm no longer keeps revision 7 of release cilium",
         ),
         (
             {"state": "applied"},
@@ -220,7 +222,7 @@ def test_out_of_time_images_are_pulled_restarts_taken_over_and_nothing_else_is_c
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert "release cilium: cilium-standin-1.18.4 (revision 1) -> cilium-standin-1.19.1; images: " in output
-    assert "0 of 1 done, and no more is begun: the deadline is over since" in output
+    assert "0 of 1 nodes are done, and no more is begun: the deadline has passed: it was" in output
     assert strategy(api) == "OnDelete"
     assert helm(api.kubeconfig, "history", "cilium", *NAMESPACE) == before
     names = [item["metadata"]["name"] for item in api.client.list_all(DAEMONSET.rpartition("/")[0])[0]]

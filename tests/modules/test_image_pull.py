@@ -217,7 +217,7 @@ def test_a_daemonset_of_somebody_else_is_left_alone(api, kubelets):
     del body["metadata"]["annotations"]
     api.post(DAEMONSETS, body)
     for state in ("present", "absent"):
-        with pytest.raises(PullFailed, match="is not one of ours"):
+        with pytest.raises(PullFailed, match="was not made by image_pull"):
             run(api, state=state)
     assert left(api) == ["hitless-image-pull"]
     assert kubelets.names

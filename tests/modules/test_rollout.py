@@ -122,7 +122,7 @@ def test_an_apply_that_would_restart_agents_or_brings_other_images_is_a_failure(
     with pytest.raises(ApplyWrong, match=rf"images that were not pulled \({NEW}\): add them to agent_images"):
         run(api, "driven", **applied, images=[other])
     with pytest.raises(
-        ApplyWrong, match=rf"applied cilium-1.19.1, .*other images \({NEW}\) than the chart \({other}\)"
+        ApplyWrong, match=rf"applied cilium-1.19.1, .*images \({NEW}\) are not those of the chart \({other}\)"
     ):
         run(api, "driven", **applied, expected_images=[other])
     api.client.patch(f"{DAEMONSETS}/cilium", {"spec": {"updateStrategy": {"type": "RollingUpdate"}}})
@@ -156,7 +156,9 @@ def test_preconditions(api, daemonset):
     policy = {"nodeSelector": {"matchLabels": {"a": "b"}}, "virtualRouters": [router]}
     body = daemonset.kind({"metadata": {"name": "old"}, "spec": policy}, "CiliumBGPPeeringPolicy", "v2alpha1")
     api.post("/apis/cilium.io/v2alpha1/ciliumbgppeeringpolicies", body)
-    with pytest.raises(RolloutRefused, match=r"CiliumBGPPeeringPolicy old is there, and Cilium 1.19"):
+    with pytest.raises(
+        RolloutRefused, match=r"CiliumBGPPeeringPolicy old exists, but Cilium no longer knows this kind from 1.19 on"
+    ):
         run(api, "driven")
     assert run(api, "driven", images=["quay.io/cilium/cilium:v1.18.9"])["problems"] == []
     run(api, "released")

@@ -169,8 +169,8 @@ def test_services_are_found_by_any_of_their_addresses_or_by_their_type(chain):
         ({"service": "web"}, "give it as namespace/name"),
         ({"service": "shop/"}, "give it as namespace/name"),
         ({"vip": "web"}, "isn't an IP address"),
-        ({"vip": "198.51.100.10", "service": "shop/web"}, "not both"),
-        ({"nodes": ["worker-9"]}, "the cluster has no node worker-9 (it has: worker-3)"),
+        ({"vip": "198.51.100.10", "service": "shop/web"}, "vip is '198.51.100.10': give one of them, not both"),
+        ({"nodes": ["worker-9"]}, "the cluster has no node worker-9 (it has: worker-3): check target and node_name"),
     ],
 )
 def test_a_question_that_cannot_be_answered(chain, options, said):
@@ -231,7 +231,8 @@ def test_the_manifests_rights_are_enough(chain, agent):
     found = info(client, log_lines=5)
     assert found["unread"] == {}
     assert found["secrets"][0]["keys"] == ["password"]
-    assert found["logs_missing"] == ["no log of the operator: no pod io.cilium/app=operator in namespace kube-system"]
+    said = "namespace kube-system has no pod io.cilium/app=operator (check cilium_namespace)"
+    assert found["logs_missing"] == [f"no log of the operator: {said}"]
     assert agent
 
 

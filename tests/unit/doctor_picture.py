@@ -327,8 +327,8 @@ def registered(picture: Picture, **more: Any) -> dict[str, Any]:
     found = {
         "cluster": {**picture.cluster, "logs": [], "logs_missing": []},
         "cilium": {"nodes": list(picture.agents.values())},
-        "routes": {"results": [{"__router": name, **router} for name, router in routers.items()]},
-        "policies": {"results": [{"__router": name, **router["policy"]} for name, router in routers.items()]},
+        "routes": {"answers": dict(routers)},
+        "policies": {"answers": {name: router["policy"] for name, router in routers.items()}},
         "answers": {"skipped": True, "results": [{"__router": "r1", "skipped": True}]},
         "asked": {"service": "shop/web", "vip": ""},
         "targets": [],

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether each VIP is announced: by configuration, and in the agents' own tables. Pure functions."""
+"""Whether each VIP is announced, by configuration and in the agents' own tables. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .announcement import (
     selected,
     selector_in_words,
 )
-from .findings import Finding, defect, failed, note, passed, unknown
+from .findings import RIGHTS, Finding, defect, failed, note, passed, unknown
 from .links import Facts, Link, from_node
 from .service import title, vips
 
@@ -33,12 +33,12 @@ def advertised(
 ) -> list[Finding]:
     """Stage 7: whether each VIP is announced, by configuration and in the agents' own tables.
 
-    strict: also what is wrong in the configuration of other Services and families.
+    strict: what is wrong in the configuration of other Services and families is found too.
     """
     services, advertisements = cluster["services"], cluster["advertisements"]
     for kind in ("advertisements", "peer_configs"):
         if cluster["unread"].get(kind):
-            return [unknown(7, kind, f"they can't be read: {cluster['unread'][kind]}", "see docs/doctor.md")]
+            return [unknown(7, kind, f"they can't be read: {cluster['unread'][kind]}", RIGHTS)]
     found: list[Finding] = []
     if strict:
         found += _configured(linked, advertisements)
@@ -48,17 +48,19 @@ def advertised(
     for each in expected(services, linked, advertisements):
         found.append(_agent(each, agents, routers))
     if not services and not found:
-        found.append(passed(7, "PeerConfigs", "each family selects an Advertisement, and each of those selects"))
+        found.append(
+            passed(7, "PeerConfigs", "each family selects an Advertisement, and each Advertisement has a selector")
+        )
     return found
 
 
 def _configured(linked: list[Link], advertisements: list[Facts]) -> Iterable[Finding]:
-    """What is wrong whatever the Service: families and Advertisements that select nothing."""
+    """What is wrong for every Service: families and Advertisements that select nothing."""
     configs = {link.peer_config["name"]: link.peer_config for link in linked if link.peer_config}
     for config in configs.values():
         if not config["families"]:
             said = "it has no families, so it announces nothing"
-            yield defect(7, config["title"], said, "give it spec.families")
+            yield defect(7, config["title"], said, "set spec.families")
         for of_family in config["families"]:
             yield from _family(config["title"], of_family, advertisements)
     for each in advertisements:
@@ -66,8 +68,8 @@ def _configured(linked: list[Link], advertisements: list[Facts]) -> Iterable[Fin
             yield defect(
                 7,
                 f"CiliumBGPAdvertisement {each['name']}",
-                "it is for Services and has no selector, and without one it announces no Service",
-                "give it a selector",
+                "its Service entry has no selector, so it announces no Service",
+                "add a selector",
             )
 
 
@@ -75,30 +77,37 @@ def _family(who: str, of_family: Facts, advertisements: list[Facts]) -> Iterable
     """A family of a PeerConfig that selects nothing."""
     name, selector = f"family {of_family['afi']}/{of_family['safi']}", of_family["selector"]
     if selector is None:
-        yield defect(7, who, f"{name} selects no advertisements", "give it advertisements.matchLabels")
+        yield defect(
+            7,
+            who,
+            f"{name} selects no advertisements",
+            "set its advertisements.matchLabels to the labels of a CiliumBGPAdvertisement",
+        )
     elif not selected(advertisements, [selector]):
         yield defect(
             7,
             who,
-            f"{name} selects advertisements by {selector_in_words(selector)}, and no CiliumBGPAdvertisement "
-            f"has such labels (there are: {in_words(advertisements)})",
+            f"{name} selects advertisements by {selector_in_words(selector)}, but no CiliumBGPAdvertisement "
+            f"has such labels; there are: {in_words(advertisements)}",
             UNSELECTED,
         )
 
 
 def _vip(service: Facts, vip: Facts, linked: list[Link], advertisements: list[Facts]) -> Iterable[Finding]:
-    """Whether the configuration announces a VIP to at least one peer of each node, and by no mistake not to others."""
+    """Whether the configuration announces a VIP to at least one peer of each node, and why not to the others."""
     who = f"{title(service)}, {vip['address']}"
     judged = _judged(service, vip, linked, advertisements)
     if not judged:
-        yield unknown(7, who, "no node that should announce it has a peer whose PeerConfig is known", "see stages 4, 5")
+        yield unknown(
+            7, who, "no node that should announce it has a peer whose PeerConfig is known", "see stages 4 and 5"
+        )
     prefixes, nodes = set(), set()
     for link, each in judged:
         if each.prefix:
             prefixes.add(each.prefix)
             nodes.add(link.node["name"])
     if prefixes:
-        yield passed(7, who, f"by configuration announced as {', '.join(sorted(prefixes))} by {len(nodes)} nodes")
+        yield passed(7, who, f"by configuration, {len(nodes)} nodes announce {', '.join(sorted(prefixes))}")
     # Each reason once, in order.
     bad: dict[Match, None] = {}
     harmless: dict[Match, None] = {}
@@ -125,9 +134,9 @@ def _judged(service: Facts, vip: Facts, linked: list[Link], advertisements: list
 
 
 def _carrying(linked: list[Link], kind: str) -> list[Link]:
-    """Of each node the sessions that carry a family, all if none does.
+    """The sessions that carry a family. Of a node on which none does, all its sessions.
 
-    IPv4 over one session and IPv6 over another is no mistake.
+    A node may announce IPv4 over one session and IPv6 over another.
     """
     able = {link for link in linked if link.peer_config is None or families(link.peer_config, kind)}
     nodes = {link.node["name"] for link in able if link.peer_config}
@@ -135,7 +144,7 @@ def _carrying(linked: list[Link], kind: str) -> list[Link]:
 
 
 def _agent(each: Expected, agents: dict[str, Facts], routers: dict[str, Facts]) -> Finding:
-    """Whether the agent itself has a prefix, and says that it announces it to the peer."""
+    """Whether the agent has a prefix, and says that it announces it to the peer."""
     node = each.link.node["name"]
     who = f"{each.prefix} from {node} to {each.link.router or each.link.peer['name']}"
     agent = agents.get(node) or {}
@@ -146,33 +155,33 @@ def _agent(each: Expected, agents: dict[str, Facts], routers: dict[str, Facts]) 
         return failed(
             7,
             who,
-            "its agent doesn't have that route in its own table",
-            "see its log (subsys=bgp-control-plane) and the CiliumBGPNodeConfig's conditions",
+            "the agent doesn't have the route in its own table",
+            "check the agent's log (subsys=bgp-control-plane) and the conditions of the CiliumBGPNodeConfig",
         )
     if not any(route["prefix"] == each.prefix and _to(route, each.link) for route in routes["advertised"]):
         return failed(
             7,
             who,
-            "its agent has that route, and doesn't announce it to this peer",
-            "see stage 6 (is the session up, and not silent?) and the agent's route policies (cilium_bgp_info)",
+            "the agent has the route, but doesn't announce it to this peer",
+            "see stage 6 for the session, and check the agent's route policies (module cilium_bgp_info)",
         )
-    return passed(7, who, "announced by its agent")
+    return passed(7, who, "the agent announces it")
 
 
 def _without_routes(who: str, each: Expected, agent: Facts, routers: dict[str, Facts]) -> Finding:
-    """What is known of a prefix where the agent couldn't be asked: the router may have it."""
+    """What is known of a prefix if the agent couldn't be asked: the router may have it."""
     router = routers.get(each.link.router or "")
     if router and from_node(router, each.prefix, each.link):
-        return passed(7, who, "announced: the router has it")
+        return passed(7, who, "the router has it, so it is announced")
     reason = agent.get("reason") or "it wasn't asked"
     return unknown(
         7,
         who,
-        f"whether its agent announces it isn't known: {reason}",
-        "allow pods/exec in Cilium's namespace, see docs/doctor.md",
+        f"it isn't known whether the agent announces it: {reason}",
+        "allow pods/exec in Cilium's namespace (see docs/doctor.md, Rights)",
     )
 
 
 def _to(route: Facts, link: Link) -> bool:
-    """Whether an advertised route goes to a peer, whom newer agents call by name."""
+    """Whether an advertised route goes to a peer. Newer agents give the peer's name, older ones its address."""
     return route["peer"] == link.peer["name"] or same_address(route["peer"], link.address)

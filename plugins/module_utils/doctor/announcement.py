@@ -17,15 +17,17 @@ from ..kube.labels import matches
 from .links import Facts, Link
 from .service import is_gateway, selector_labels, vips
 
-# What to do about a selector of Advertisements that selects none.
-UNSELECTED = "give the Advertisement's metadata.labels what the PeerConfig selects by, or the other way round"
+# What to do about a family that selects no Advertisement.
+UNSELECTED = (
+    "add these labels to metadata.labels of the Advertisement, or change advertisements.matchLabels of the family"
+)
 
 
 @dataclass(frozen=True)
 class Match:
-    """Whether configuration announces a VIP to a peer: as prefix, or None with a reason and a remedy.
+    """How the configuration announces a VIP to a peer: the prefix, or None with a reason and a remedy.
 
-    dangling: what is asked for isn't there at all, so it is a mistake even if other peers get the VIP.
+    dangling: a selector is missing or selects nothing. This is a mistake even if other peers get the VIP.
     """
 
     prefix: str | None
@@ -67,7 +69,7 @@ def match(service: Facts, vip: Facts, config: Facts, advertisements: list[Facts]
         return Match(
             None,
             f"family {kind}/unicast of {named} selects no advertisements",
-            "give it advertisements.matchLabels with the labels of a CiliumBGPAdvertisement",
+            "set its advertisements.matchLabels to the labels of a CiliumBGPAdvertisement",
             dangling=True,
         )
     chosen = selected(advertisements, selectors)
@@ -75,8 +77,8 @@ def match(service: Facts, vip: Facts, config: Facts, advertisements: list[Facts]
         asked = " or ".join(map(selector_in_words, selectors))
         return Match(
             None,
-            f"family {kind}/unicast of {named} selects advertisements by {asked}, and no CiliumBGPAdvertisement has "
-            f"such labels (there are: {in_words(advertisements)})",
+            f"family {kind}/unicast of {named} selects advertisements by {asked}, but no CiliumBGPAdvertisement has "
+            f"such labels; there are: {in_words(advertisements)}",
             UNSELECTED,
             dangling=True,
         )
@@ -101,9 +103,9 @@ def _announced(service: Facts, vip: Facts, chosen: list[Facts]) -> Match:
     if not selecting:
         return Match(
             None,
-            f"{names} is for Services and has no selector, and without one it announces no Service",
-            "give it a selector; one that selects all is matchExpressions: [{key: somekey, operator: NotIn, values: "
-            "[never-used]}]",
+            f"the Service entry of {names} has no selector, so it announces no Service",
+            "add a selector; to select all Services, use matchExpressions: "
+            "[{key: somekey, operator: NotIn, values: [never-used]}]",
             dangling=True,
         )
     own = selector_labels(service)
@@ -118,12 +120,12 @@ def _titles(chosen: list[Facts]) -> str:
 
 
 def _entries(chosen: list[Facts]) -> list[Facts]:
-    """What these Advertisements announce, entry by entry."""
+    """The entries of these Advertisements."""
     return [entry for each in chosen for entry in each["advertisements"]]
 
 
 def _of_other_kinds(vip: Facts, names: str, chosen: list[Facts]) -> Match:
-    """That these Advertisements announce no addresses of the VIP's kind."""
+    """The Match if these Advertisements announce no addresses of the VIP's kind."""
     types, addresses = set(), set()
     for entry in _entries(chosen):
         types.add(entry["type"])
@@ -134,32 +136,32 @@ def _of_other_kinds(vip: Facts, names: str, chosen: list[Facts]) -> Match:
     else:
         said = f"is of type {', '.join(sorted(types)) or 'none'} only"
     if any(each["legacy"] for each in chosen):
-        remedy = f"give that virtual router a serviceSelector, and serviceAdvertisements: [{vip['kind']}]"
+        remedy = f"set serviceSelector and serviceAdvertisements: [{vip['kind']}] in that virtual router"
     else:
-        remedy = f"add an entry: advertisementType: Service, service.addresses: [{vip['kind']}], with a selector"
-    return Match(None, f"{names} {said}, and {vip['address']} is a {vip['kind']}", remedy)
+        remedy = f"add an entry with advertisementType: Service, service.addresses: [{vip['kind']}] and a selector"
+    return Match(None, f"{names} {said}, but {vip['address']} is a {vip['kind']}", remedy)
 
 
 def _not_selected(service: Facts, names: str, selecting: list[Facts]) -> Match:
-    """That these Advertisements select other Services, by these entries."""
+    """The Match if these Advertisements select other Services, by these entries."""
     asked = " or ".join(selector_in_words(entry["selector"]) for entry in selecting)
     if is_gateway(service):
         return Match(
             None,
-            f"{names} selects Services by {asked}, and {service['name']} doesn't have that: a "
-            f"Gateway's labels aren't copied to the Service that Cilium makes for it",
-            f"select by gateway.networking.k8s.io/gateway-name or io.kubernetes.service.namespace, which it has, "
-            f"or label {service['name']}, again after every deployment",
+            f"{names} selects Services by {asked}, but {service['name']} doesn't have such labels: "
+            f"Cilium doesn't copy a Gateway's labels to the Service that it creates",
+            f"select by gateway.networking.k8s.io/gateway-name or io.kubernetes.service.namespace, which the Service "
+            f"has, or label {service['name']} after every deployment",
         )
     return Match(
         None,
-        f"{names} selects Services by {asked}, and it has {labels_in_words(service['labels'])}",
-        "label the Service as that selector asks for, or change the selector",
+        f"{names} selects Services by {asked}, but the Service has {labels_in_words(service['labels'])}",
+        "label the Service as the selector asks, or change the selector",
     )
 
 
 def _prefix(service: Facts, address: str, entry: Facts) -> str:
-    """What is announced for a VIP: itself, or (but for externalTrafficPolicy Local) what an entry aggregates it to."""
+    """The prefix announced for a VIP: the VIP or its aggregate. With externalTrafficPolicy Local it is the VIP."""
     length = entry["aggregation"][family(address)] if service["policy"] != "Local" else None
     own = HOST_LENGTH[family(address)]
     return str(ipaddress.ip_network(f"{address}/{own if length is None else length}", strict=False))
@@ -167,7 +169,7 @@ def _prefix(service: Facts, address: str, entry: Facts) -> str:
 
 def in_words(advertisements: list[Facts]) -> str:
     """Advertisements with their labels, in words."""
-    return ", ".join(f"{each['name']} ({labels_in_words(each['labels'])})" for each in advertisements) or "none at all"
+    return ", ".join(f"{each['name']} ({labels_in_words(each['labels'])})" for each in advertisements) or "none"
 
 
 def labels_in_words(labels: dict[str, str]) -> str:
@@ -185,7 +187,7 @@ def selector_in_words(selector: Facts) -> str:
 
 
 def local_nodes(service: Facts) -> set[str] | None:
-    """The nodes that announce a Service because of its endpoints; None: all do."""
+    """The nodes that announce a Service because they have its endpoints. None: all nodes announce it."""
     if service["policy"] != "Local" or service["endpoints"] is None or is_gateway(service):
         return None
     nodes = {each["node"] for each in service["endpoints"]["ready"]}
@@ -193,7 +195,7 @@ def local_nodes(service: Facts) -> set[str] | None:
 
 
 def prefixes(services: list[Facts], advertisements: list[Facts] | None, peer_configs: list[Facts] | None) -> list[str]:
-    """The prefixes to look up on routers: of each VIP what is announced, or itself where nothing is."""
+    """The prefixes to look up on routers: what is announced for each VIP, or the VIP if nothing is."""
     found: list[str] = []
     for service in services:
         for vip in vips(service):

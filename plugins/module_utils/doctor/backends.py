@@ -4,23 +4,23 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether anything is there to answer for a Service, and on the right nodes. Pure functions."""
+"""Whether a Service has ready endpoints, and on the right nodes. Pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .findings import Finding, failed, passed, unknown
+from .findings import RIGHTS, Finding, failed, passed, unknown
 from .service import Service, is_gateway, title
 
 
 def backends(services: list[Service], announcing: set[str] | None) -> list[Finding]:
-    """Stage 3: whether anything is there to answer, with externalTrafficPolicy Local on an announcing node.
+    """Stage 3: whether each Service has a ready endpoint. With externalTrafficPolicy Local, on a node that announces.
 
-    announcing: the names of the nodes that are selected, None where that isn't known.
+    announcing: the names of the nodes that are selected. None: not known.
     """
     if not services:
-        return [passed(3, "Services", "none of them needs a backend")]
+        return [passed(3, "Services", "there is no Service that needs a backend")]
     return [finding for service in services for finding in _backends(service, announcing)]
 
 
@@ -28,13 +28,11 @@ def _backends(service: Service, announcing: set[str] | None) -> Iterable[Finding
     who = title(service)
     endpoints = service["endpoints"]
     if endpoints is None:
-        yield unknown(
-            3, who, f"its endpoints can't be read: {service['endpoints_reason']}", "grant the right, see docs/doctor.md"
-        )
+        yield unknown(3, who, f"its endpoints can't be read: {service['endpoints_reason']}", RIGHTS)
         return
     if is_gateway(service):
         # Its endpoints are a placeholder: Envoy answers on every node.
-        yield passed(3, who, "it is a Gateway's: Cilium's Envoy answers for it on the nodes")
+        yield passed(3, who, "it belongs to a Gateway, for which Cilium's Envoy answers on every node")
         return
     if not endpoints["ready"]:
         yield _no_endpoint(service)
@@ -45,16 +43,16 @@ def _backends(service: Service, announcing: set[str] | None) -> Iterable[Finding
 
 
 def _no_endpoint(service: Service) -> Finding:
-    """A Service for which nothing answers."""
+    """A Service without a ready endpoint."""
     unready = service["endpoints"]["unready"]
     others = f" ({unready} aren't ready)" if unready else ""
-    selects = "" if service["selects"] else "; the Service has no selector, so somebody else has to make them"
-    kept = "" if service["policy"] == "Local" else ", and with externalTrafficPolicy Cluster it is announced still"
+    selects = "" if service["selects"] else "; it has no selector, so Kubernetes makes no endpoints for it"
+    kept = "" if service["policy"] == "Local" else ", but with externalTrafficPolicy Cluster it is still announced"
     return failed(
         3,
         title(service),
-        f"it has no ready endpoint{others}{selects}{kept}",
-        "look at its pods: kubectl get endpointslices -l kubernetes.io/service-name="
+        f"it has no ready endpoint{others}{kept}{selects}",
+        "check its pods: kubectl get endpointslices -l kubernetes.io/service-name="
         f"{service['name']} -n {service['namespace']}",
     )
 
@@ -64,13 +62,21 @@ def _local(service: Service, announcing: set[str] | None) -> Finding:
     who = title(service)
     nodes = {each["node"] for each in service["endpoints"]["ready"] if each["node"]}
     if announcing is None or not nodes:
-        return unknown(3, who, "externalTrafficPolicy is Local, and on which nodes its endpoints are isn't known")
+        return unknown(
+            3,
+            who,
+            "externalTrafficPolicy is Local, but it isn't known whether its endpoints are on nodes that announce",
+        )
     if nodes & announcing:
-        return passed(3, who, f"externalTrafficPolicy Local, ready on {', '.join(sorted(nodes & announcing))}")
+        return passed(
+            3,
+            who,
+            f"externalTrafficPolicy is Local, and endpoints are ready on {', '.join(sorted(nodes & announcing))}",
+        )
     return failed(
         3,
         who,
-        f"externalTrafficPolicy is Local, and its ready endpoints are on {', '.join(sorted(nodes))} only, which "
+        f"externalTrafficPolicy is Local, but its ready endpoints are on {', '.join(sorted(nodes))} only, which "
         f"aren't selected for BGP",
-        "let its pods run on selected nodes (a DaemonSet for instance), or use externalTrafficPolicy Cluster",
+        "run its pods on selected nodes (for instance as a DaemonSet), or set externalTrafficPolicy to Cluster",
     )

@@ -17,14 +17,14 @@ from ..kube.client import Client, segment
 
 OPERATOR_SELECTOR = "io.cilium/app=operator"
 OPERATOR_CONTAINER = "cilium-operator"
-# The subsystems, which older releases write as subsys=..., newer ones as the end of module=...
+# Subsystems. Older releases write them as subsys=..., newer ones as the end of module=...
 SUBJECTS = {"agent": ("bgp-control-plane",), "operator": ("bgp-cp-operator", "lbipam", "lb-ipam")}
-# Read from the end of a log: an agent writes some hundred lines in an hour.
+# Lines from the end of a log. An agent writes some hundred lines in an hour.
 TAIL = 2000
 SINCE = 3600
 _BAD = re.compile(r'level"?[=:]"?(warn|warning|error|fatal)\b', re.IGNORECASE)
 _SECRETS = (
-    # A key that ends in such a word, with its value: password=x, "authToken": "x". The name of a Secret is none.
+    # A key that ends in such a word, with its value: password=x, "authToken": "x". The name of a Secret is not secret.
     re.compile(
         r'((?:pass(?:word|wd)|token|md5|(?:auth|api|private|tcp)[-_]?key)"?\s*[=:]\s*)("[^"]*"|\S+)', re.IGNORECASE
     ),
@@ -34,14 +34,14 @@ _SECRETS = (
 
 
 def redacted(line: str) -> str:
-    """A line without the values of what sounds like a secret."""
+    """A line without the values whose names sound like a secret."""
     for secret in _SECRETS:
         line = secret.sub(r"\1***", line)
     return line
 
 
 def telling(text: str, kind: str, most: int) -> list[str]:
-    """The last lines of a log that are about our subjects: warnings and errors if there are any, others if not."""
+    """The last lines of a log about our subjects. If some of them are warnings or errors, only these."""
     about = [line for line in text.splitlines() if _is_about(line, SUBJECTS[kind])]
     bad = [line for line in about if _BAD.search(line)]
     return [redacted(line)[:500] for line in (bad or about)[-most:]]
@@ -66,7 +66,9 @@ def read(client: Client, namespace: str, nodes: list[str], most: int) -> tuple[l
             missing.append(f"no log of the {kind}: {exc.msg}")
             continue
         if not pods:
-            missing.append(f"no log of the {kind}: no pod {selector} in namespace {namespace}")
+            missing.append(
+                f"no log of the {kind}: namespace {namespace} has no pod {selector} (check cilium_namespace)"
+            )
         for pod in pods:
             node = (pod.get("spec") or {}).get("nodeName")
             if kind == "agent" and node not in nodes:
@@ -78,7 +80,7 @@ def read(client: Client, namespace: str, nodes: list[str], most: int) -> tuple[l
                 )
             except (ApiError, *TRANSIENT) as exc:
                 missing.append(f"no log of {name}: {exc.msg}")
-                # Without the right there is none to any of them.
+                # The right is for all pods of a namespace, so the others would be refused too.
                 if getattr(exc, "status", None) == 403:
                     break
                 continue

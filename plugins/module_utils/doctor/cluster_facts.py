@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The cluster's objects, each reduced to what the rules look at. Pure functions."""
+"""The objects of the cluster, each reduced to what the rules need. Pure functions."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def _addresses(spec: Facts, status: Facts) -> list[Facts]:
     }
     found = []
     for kind, addresses in by_kind.items():
-        # A headless Service has the address None, one that isn't ready yet may have "".
+        # A headless Service has the address "None". A Service that isn't ready yet may have "".
         known = [each for each in addresses if each and each != "None"]
         found += [{"kind": kind, "address": net.address(each)} for each in known]
     return found
 
 
 def endpoints(slices: list[Facts]) -> Facts:
-    """The endpoints in the EndpointSlices of one Service: the ready ones with their node, and how many aren't."""
+    """The endpoints of one Service by its EndpointSlices: the ready ones with their nodes, and how many aren't."""
     ready: set[tuple[str, str]] = set()
     unready: set[tuple[str, str]] = set()
     for found in slices:
         for each in found.get("endpoints") or []:
-            # An endpoint that says nothing of it counts as ready (the API's rule).
+            # By the API's rule, an endpoint without this condition counts as ready.
             is_ready = (each.get("conditions") or {}).get("ready") is not False
             for address in each.get("addresses") or []:
                 (ready if is_ready else unready).add((address, each.get("nodeName") or ""))
@@ -77,7 +77,7 @@ def pool(item: Facts) -> Facts:
         "name": item["metadata"]["name"],
         "disabled": bool(spec.get("disabled")),
         "selector": spec.get("serviceSelector"),
-        # "cidrs" is what releases before 1.15 call them.
+        # Releases before 1.15 call them "cidrs".
         "blocks": spec.get("blocks") or spec.get("cidrs") or [],
         "conditions": objects.conditions(item),
     }
@@ -139,7 +139,7 @@ def node_config(item: Facts | None) -> Facts | None:
 
 
 def node(item: Facts, cilium_node: Facts | None, config: Facts | None, policies: Iterable[Facts] = ()) -> Facts:
-    """A Node, with what belongs to it. policies: the legacy ones, of which one may stand for its NodeConfig."""
+    """A Node with its CiliumNode and NodeConfig. policies: legacy ones, one of which may replace the NodeConfig."""
     try:
         record = records.parse(item)
         held = f"{record['holder']} since {record['since']}" if record else None

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What the cluster has of the chain from a Service to the announcement of its addresses, read once."""
+"""Reads once what the cluster has of the chain from a Service to the announcement of its addresses."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SLICES = "discovery.k8s.io/v1"
 
 
 class VipError(HitlessError):
-    """What is asked for can't be looked for."""
+    """What is asked for can't be looked up."""
 
 
 def asked(service: str | None, vip: str | None) -> Facts:
-    """The question in its one spelling; raises VipError where it is none."""
+    """What is asked for, in one spelling. Raises VipError if it can't be looked up."""
     if service and vip:
-        raise VipError("give service or vip, not both: a Service is looked for by its name or by one of its addresses")
+        raise VipError(f"service is {service!r} and vip is {vip!r}: give one of them, not both")
     if service and (service.count("/") != 1 or not all(service.split("/"))):
         raise VipError(f"service is {service!r}: give it as namespace/name, such as shop/web")
     if vip and not is_address(vip):
@@ -79,7 +79,7 @@ def vip_info(
 
 
 def _objects(reader: Reader, question: Facts, nodes: list[str]) -> Facts:
-    """The objects of each kind, reduced to what the rules look at; None for a kind that can't be read."""
+    """The objects of each kind, reduced to what the rules need. None for a kind that can't be read."""
     try:
         selectors = reader.attempt("configs", lambda: objects.configs(reader.client))
     except objects.NoCiliumBGP:
@@ -144,7 +144,7 @@ def _service_by_name(reader: Reader, name: str) -> list[Facts] | None:
 
 
 def _services_by_vip(reader: Reader, vip: str | None) -> list[Facts] | None:
-    """The Services with an address; without one, those of type LoadBalancer."""
+    """The Services that have this address. Without an address, all of type LoadBalancer."""
     items = reader.listed("services", "/api/v1/services")
     if items is None:
         return None
@@ -159,7 +159,7 @@ def _has_address(service: Facts, vip: str) -> bool:
 
 
 def _add_endpoints(reader: Reader, services: list[Facts], name: str | None) -> None:
-    """Sets the endpoints of Services, or why they aren't known. name: of the only one that is asked for."""
+    """Sets the endpoints of Services, or why they aren't known. name: the only Service that is asked for."""
     where, query = f"/apis/{SLICES}/endpointslices", {}
     if name:
         where = f"/apis/{SLICES}/namespaces/{segment(services[0]['namespace'])}/endpointslices"
@@ -188,7 +188,10 @@ def _nodes(reader: Reader, names: list[str], api_version: str | None, policies: 
         configs = _by_name(reader.listed("node_configs", f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs"))
     strangers = [name for name in names if name not in items]
     if strangers and "nodes" not in reader.unread:
-        raise VipError(f"the cluster has no node {', '.join(strangers)} (it has: {', '.join(sorted(items))})")
+        raise VipError(
+            f"the cluster has no node {', '.join(strangers)} (it has: {', '.join(sorted(items))}): "
+            f"check target and node_name"
+        )
     found = []
     for name, item in items.items():
         if not names or name in names:
@@ -206,7 +209,7 @@ def _with_legacy(
     policies: list[Facts],
     of_policy: Callable[[Facts], list[Facts]],
 ) -> list[Facts] | None:
-    """The objects of a kind, and what legacy policies say in its place. None: the kind can't be read."""
+    """The objects of a kind, and what legacy policies say instead of them. None: the kind can't be read."""
     if items is None:
         return None
     found = [reduced(item) for item in items]

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The whole chain from what was read of the cluster, the agents and the routers. A pure function."""
+"""Judges the whole chain by what was read of the cluster, the agents and the routers. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,21 +23,25 @@ from . import (
     service,
     sessions,
 )
-from .findings import Finding, diagnosis, note, passed, unknown
+from .findings import RIGHTS, Finding, diagnosis, note, passed, unknown
 from .links import Facts, announcing, indexed, links
 
 
 def strict(cluster: Facts) -> bool:
-    """Whether the configuration is checked, and not the way of one VIP."""
+    """Whether the whole configuration is checked, instead of one Service or VIP."""
     return not (cluster["asked"]["service"] or cluster["asked"]["vip"])
 
 
 def examine(read: dict[str, Any]) -> dict[str, Any]:
     """The diagnosis (see doctor/findings.py).
 
-    read: cluster (of vip_info, None: unread, with problem), agents (by name, of cilium_bgp_info), routers (by name:
-    neighbors and fib of frr_bgp_info, policy of frr_policy_info, each None where it couldn't be read, and problem),
-    answers (of port_info), targets (names of nodes that the user asked for).
+    read has these keys:
+    cluster: the result of vip_info. None: it couldn't be read, and problem says why.
+    agents: from cilium_bgp_info, by the names of nodes.
+    routers: by name, each with neighbors and fib (from frr_bgp_info), policy (from frr_policy_info), and problem. What
+    couldn't be read is None.
+    answers: from port_info.
+    targets: the names of the nodes that the user asked for.
     """
     cluster = read["cluster"]
     if cluster is None:
@@ -46,7 +50,7 @@ def examine(read: dict[str, Any]) -> dict[str, Any]:
 
 
 def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
-    """All that is found, of all stages."""
+    """All findings of all stages."""
     agents, whole = read["agents"], strict(cluster)
     routers = {name: indexed(router) for name, router in read["routers"].items()}
     services, found = _of_services(cluster)
@@ -56,7 +60,7 @@ def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
     found += peers.peers(cluster, linked, routers)
     found += sessions.sessions(linked, agents)
     if not services and not whole:
-        # Without a Service there is nothing to follow any further.
+        # Without a Service the later stages have nothing to check.
         return found
     found += advertisement.advertised(cluster, linked, agents, routers, strict=whole)
     wanted = announcement.expected(services, linked, cluster["advertisements"] or [])
@@ -66,7 +70,9 @@ def findings(cluster: Facts, read: dict[str, Any]) -> list[Finding]:
     found += installed.installed(wanted, routers)
     found += forwarded.forwarded(wanted, routers)
     if not services:
-        found += [passed(stage, "Services", "there is none whose routes could be looked at") for stage in (8, 9, 10)]
+        found += [
+            passed(stage, "Services", "there is no Service whose routes could be checked") for stage in (8, 9, 10)
+        ]
     return found + forwarded.answered(read["answers"])
 
 
@@ -74,10 +80,10 @@ def _of_services(cluster: Facts) -> tuple[list[Facts], list[Finding]]:
     """(the Services to follow, what is found of stages 1 to 3)."""
     services, unread, whole = cluster["services"], cluster["unread"], strict(cluster)
     if services is None:
-        return [], [unknown(1, "Services", f"they can't be read: {unread['services']}", "see docs/doctor.md")]
+        return [], [unknown(1, "Services", f"they can't be read: {unread['services']}", RIGHTS)]
     found: list[Finding] = []
     if whole:
-        # Others announce these, for instance L2 announcements. To follow one, ask for it by name or address.
+        # Something else announces these, for instance L2 announcements. Users can still ask for one by name or address.
         others = [each for each in services if service.is_of_others(each)]
         services = [each for each in services if not service.is_of_others(each)]
         for each in others:
@@ -90,7 +96,7 @@ def _of_services(cluster: Facts) -> tuple[list[Facts], list[Finding]]:
 
 
 def _announcing(cluster: Facts) -> set[str] | None:
-    """The names of the nodes that should announce; None where that couldn't be read."""
+    """The names of the nodes that should announce. None: that couldn't be read."""
     if cluster["unread"].get("node_configs") or cluster["unread"].get("configs"):
         return None
     return {node["name"] for node in announcing(cluster)}

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The chain from a Service to a packet's way to it: its stages, what is found of each, and where it breaks first."""
+"""The chain from a Service to the kernel of a router: its stages, what is found of each, and which breaks first."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ STAGES = {
     10: "forwarded by the kernel",
     11: "answers",
 }
-# Findings of one level that are kept of a stage: a cluster with many Services, nodes and routers has thousands of them.
+# A cluster with many Services, nodes and routers has thousands of findings. This many of one level are kept of a stage.
 MOST = 40
-# A defect is wrong in a configuration, but not what loses a VIP just now. A note says what was left out, and why.
+# A defect is wrong, but it isn't what loses a VIP now. A note says what was left out, and why.
 LEVELS = ("fail", "unknown", "defect", "pass", "note")
+# What to do about a kind of object that can't be read.
+RIGHTS = "if a right is missing, grant it (see docs/doctor.md, Rights)"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found: of which stage, how bad, of what, why, and what to do."""
+    """One thing found: its stage, how bad it is, what it is about, why, and what to do."""
 
     stage: int
     level: str
@@ -58,25 +60,25 @@ def unknown(stage: int, subject: str, reason: str, remedy: str = "") -> Finding:
 
 
 def defect(stage: int, subject: str, reason: str, remedy: str) -> Finding:
-    """Wrong, but it isn't what loses the VIP now."""
+    """This is wrong, but it isn't what loses the VIP now."""
     return Finding(stage, "defect", subject, reason, remedy)
 
 
 def note(stage: int, subject: str, reason: str, remedy: str = "") -> Finding:
-    """Worth knowing, and neither good nor bad."""
+    """This is worth knowing, but neither good nor bad."""
     return Finding(stage, "note", subject, reason, remedy)
 
 
 def says(condition: dict[str, Any]) -> str:
-    """What a condition of an object says, in words. When they are True, Cilium's BGP conditions all name a problem."""
+    """What a condition of an object says. Each of Cilium's BGP conditions names a problem if it is True."""
     return f"it says {condition['type']}: {condition.get('message') or condition.get('reason')}"
 
 
 def diagnosis(findings: Iterable[Finding], *, strict: bool) -> dict[str, Any]:
     """{verdict, stage, reason, remedy, stages: [{number, name, status, findings, left_out}]} of all that was found.
 
-    strict: a defect is a failure as well, as it is where a configuration is checked and not the way of one VIP.
-    The stage of the verdict is the first one that fails, or else the first one that is unknown.
+    strict: a defect is a failure too, because the configuration is checked and not one VIP.
+    The stage of the verdict is the first one that fails. If none fails, it is the first one that is unknown.
     """
     known = list(dict.fromkeys(findings))
     stages = [_stage(number, [each for each in known if each.stage == number], strict=strict) for number in STAGES]
@@ -114,7 +116,7 @@ def _status(number: int, levels: set[str], *, strict: bool) -> str:
     for level in ("unknown", "pass"):
         if level in levels:
             return level
-    # Only the last stage may be left out (by not asking for it); of any other, nothing found is nothing known.
+    # Users need not ask for the last stage. If nothing is found of any other stage, nothing is known of it.
     return "skipped" if number == max(STAGES) else "unknown"
 
 

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether routers' kernels forward to nodes, and VIPs answer. Pure functions."""
+"""Whether the kernels of routers forward to nodes, and whether VIPs answer. Pure functions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _forwarded(name: str, router: Facts, prefix: str) -> Finding:
         10,
         who,
         "the kernel forwards it to no node",
-        f"see 'ip route get {prefix.split('/')[0]}' on the router: another table, rule or route wins",
+        f"run 'ip route get {prefix.split('/')[0]}' on the router: it shows which route is used instead",
     )
 
 
@@ -53,22 +53,20 @@ def _way(entry: Facts) -> str:
 
 
 def answered(answers: list[Facts]) -> list[Finding]:
-    """Stage 11: whether VIPs answer where they were tried; nothing where it wasn't asked for."""
+    """Stage 11: whether VIPs answer the hosts that tried them. Nothing if the user didn't ask for it."""
     return [_answered(each) for each in answers]
 
 
 def _answered(each: Facts) -> Finding:
     who = f"{each['address']} port {each['port']}/{each['protocol']} from {each['tried_from']}"
     if each["answers"] is None:
-        return unknown(
-            11, who, each["reason"], "a UDP service that answers nothing can't be told from one that is away"
-        )
+        return unknown(11, who, each["reason"], "without an answer by UDP, test the Service with its own client")
     if each["answers"]:
         return passed(11, who, each["reason"])
     return failed(
         11,
         who,
         each["reason"],
-        "see stage 3 (backends), network policies, and loadBalancerSourceRanges of the Service; check_port must be one "
-        "of its ports",
+        "see stage 3, check network policies and loadBalancerSourceRanges of the Service, and set check_port to one of "
+        "its ports",
     )

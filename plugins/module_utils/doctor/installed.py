@@ -38,52 +38,54 @@ def _installed(name: str, router: Facts, prefix: str) -> Finding:
     who = f"{prefix} on {name}"
     paths = list(chain.from_iterable(router["paths"].get(prefix, {}).values()))
     if not paths:
-        return failed(9, who, "there is no path that could be installed", "see stage 8")
+        return failed(9, who, "the router has no path to it", "see stage 8")
     usable = [path for path in paths if path["valid"]]
     if not usable:
         return _none_valid(who, paths)
     routes = [each for each in router["policy"]["rib"] if each["prefix"] == prefix]
     if any(each["protocol"] == "bgp" and each["installed"] for each in routes):
-        return passed(9, who, f"{len(usable)} paths, installed")
+        return passed(9, who, f"installed, with {len(usable)} valid paths")
     return _not_installed(who, prefix, len(usable), routes)
 
 
 def _none_valid(who: str, paths: list[Facts]) -> Finding:
-    """Paths of which BGP can use none."""
+    """Paths none of which BGP can use."""
     hops: set[str] = set()
     for path in paths:
         hops.update(path["next_hops"])
     return failed(
         9,
         who,
-        f"BGP has {len(paths)} paths and none is valid: the next hop {', '.join(sorted(hops))} can't be reached from "
+        f"BGP has {len(paths)} paths, but none is valid: the next hop {', '.join(sorted(hops))} can't be reached from "
         f"the router",
-        "see 'show bgp nexthop' and 'show ip route NEXTHOP' on it; did frr start before its interfaces were up?",
+        "check 'show bgp nexthop' and 'show ip route NEXTHOP' on the router, and whether FRR started before its "
+        "interfaces",
     )
 
 
 def _not_installed(who: str, prefix: str, usable: int, routes: list[Facts]) -> Finding:
-    """Why zebra hasn't installed BGP's route. usable: the number of its valid paths; routes: those of all protocols."""
+    """Why zebra hasn't installed BGP's route. usable: how many paths are valid. routes: of all protocols."""
     for each in routes:
         if each["selected"] and each["protocol"] != "bgp":
             return failed(
                 9,
                 who,
-                f"zebra uses another route to it, of protocol {each['protocol']}, so BGP's isn't installed",
+                f"zebra uses another route to it, of protocol {each['protocol']}, so BGP's route isn't installed",
                 f"remove that route, or give it a larger distance than BGP's (see 'show ip route {prefix}')",
             )
     if not any(each["protocol"] == "bgp" for each in routes):
         return failed(
             9,
             who,
-            f"BGP has {usable} valid paths, and zebra doesn't know the route",
-            "see 'show zebra client' and the log of bgpd; 'clear bgp * soft in' sends the routes again",
+            f"BGP has {usable} valid paths, but zebra doesn't know the route",
+            "check 'show zebra client' and bgpd's log, and send the routes again with 'clear bgp * soft in'",
         )
     return failed(
         9,
         who,
-        "zebra has the route and didn't install it (RIB failure)",
-        "see 'show ip route' (inactive: no way to the next hop; rejected: the kernel refused it) and zebra's log",
+        "zebra has the route, but didn't install it (RIB failure)",
+        "check zebra's log and 'show ip route': inactive means no route to the next hop, rejected means that the "
+        "kernel refused it",
     )
 
 
@@ -93,21 +95,22 @@ def _system(name: str, policy: Facts, *, broken: bool, prefixes: list[str]) -> I
     unit = policy.get("unit") or {"after": [], "before": []}
     after, before = "network-online.target" in unit["after"], "network.target" in unit["before"]
     remedy = (
-        "systemctl edit frr: After=network-online.target and Wants=network-online.target, and no Before=network.target"
+        "run 'systemctl edit --full frr': set After=network-online.target and Wants=network-online.target, and no "
+        "Before=network.target"
     )
     if after and before:
         said = (
-            "frr.service has After=network-online.target beside Before=network.target: network-online.target comes "
-            "after network.target, so systemd breaks that circle and frr may start before the network, or not at all"
+            "frr.service has After=network-online.target and Before=network.target: they exclude each other, because "
+            "network-online.target comes after network.target, so FRR may start before the network, or not at all"
         )
         yield failed(9, who, said, remedy) if broken else defect(9, who, said, remedy)
     elif before and broken:
-        yield note(9, who, "frr.service starts before the network (Before=network.target), a usual cause of this")
+        yield note(9, who, "frr.service starts before the network (Before=network.target), which often causes this")
     if policy.get("v6_rr_semantics") is False and any(family(prefix) == "ipv6" for prefix in prefixes):
         yield note(
             9,
             who,
-            "zebra runs without --v6-rr-semantics: it changes an IPv6 route by removing and adding it, so packets are "
-            "lost for an instant whenever a node comes or goes",
+            "zebra runs without --v6-rr-semantics: to change an IPv6 route, it removes and adds it, so packets are "
+            "lost for a moment when a node announces or withdraws",
             "add --v6-rr-semantics to zebra_options in /etc/frr/daemons, and restart FRR in a maintenance",
         )

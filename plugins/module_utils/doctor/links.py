@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Every session that a node should have, with all that is known of it on both sides. Pure functions."""
+"""Every session that a node should have, and what both sides know of it. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class OtherSide:
-    """A node as a router has it: its instance and neighbour in the configuration, and its session as it is now."""
+    """What a router has of a node: its instance and neighbour in the configuration, and its session."""
 
     instance: Facts | None = None
     neighbor: Facts | None = None
@@ -33,8 +33,8 @@ class OtherSide:
 class Link:
     """A peer of a node. None: there is none, or it isn't known.
 
-    session: what Cilium says of it. router: the name of the router with the peer's address. instance, neighbor: its
-    configuration there. live: its session as the router has it.
+    session: what Cilium says of the session. router: the name of the router that has the peer's address. instance,
+    neighbor: the node in that router's configuration. live: what the router says of the session.
     """
 
     node: Facts
@@ -48,40 +48,40 @@ class Link:
 
     @property
     def title(self) -> str:
-        """How it is called in findings."""
+        """Its name in findings."""
         return f"{self.node['name']} and {self.router or self.peer['name']} ({self.address or 'address unknown'})"
 
     @property
     def address(self) -> str | None:
-        """The peer's address; of one that Cilium discovers, the one it found."""
+        """The peer's address. If Cilium discovers it, the address that Cilium found."""
         return self.peer["address"] or (self.session or {}).get("address")
 
     @property
     def config_kind(self) -> str:
-        """The kind of object in which its numbers and addresses are."""
+        """The kind of object that has its AS numbers and addresses."""
         return LEGACY if (self.peer_config or {}).get("legacy") else "ClusterConfig"
 
     @property
     def peer_config_kind(self) -> str:
-        """The kind of object in which its port, password and families are."""
+        """The kind of object that has its port, password and families."""
         return LEGACY if (self.peer_config or {}).get("legacy") else "PeerConfig"
 
     @property
     def established(self) -> bool | None:
-        """Whether the session is up: yes if a side says so and none says no, None if neither knows."""
+        """Whether the session is up: True if a side says so and none says no. None if neither knows."""
         words = {(self.session or {}).get("established"), (self.live or {}).get("established")}
         return None if words == {None} else False not in words
 
 
 def configs(cluster: Facts) -> list[Config]:
-    """What selects nodes."""
+    """The objects that select nodes."""
     return [
         Config(each["kind"], each["name"], each["selector"], tuple(each["conditions"])) for each in cluster["configs"]
     ]
 
 
 def selecting(cluster: Facts, node: Facts) -> list[Config]:
-    """What selects a node, as the operator sees it: by the labels of its CiliumNode."""
+    """The objects that select a node. The operator goes by the labels of its CiliumNode."""
     seen = node["labels"] if node["cilium_labels"] is None else node["cilium_labels"]
     return [config for config in configs(cluster) if config.selects(seen)]
 
@@ -108,19 +108,19 @@ def links(cluster: Facts, agents: dict[str, Facts], routers: dict[str, Facts]) -
 
 
 def _session_of(peer: Facts, sessions: list[Facts]) -> Facts | None:
-    """The session with a peer among those that Cilium knows; None where there is none."""
+    """The session with a peer among those that Cilium knows. None: there is none."""
     return next((each for each in sessions if _is_with(peer, each)), None)
 
 
 def _is_with(peer: Facts, session: Facts) -> bool:
-    """Whether a session is the one with a peer: by names, or by the address where an agent doesn't know the names."""
+    """Whether a session is with a peer: by its names, or by its address if the agent doesn't know the names."""
     if session["peer"] is not None and session["instance"] is not None:
         return (session["instance"], session["peer"]) == (peer["instance"], peer["name"])
     return same_address(session["address"], peer["address"])
 
 
 def router_of(routers: dict[str, Facts], address: str | None) -> str | None:
-    """The name of the router that has an address, None where none of those asked has."""
+    """The name of the router that has an address. None: no router that was asked has it."""
     for name, router in routers.items():
         own = (router["policy"] or {}).get("addresses") or []
         if any(same_address(each["address"], address) for each in own):
@@ -129,7 +129,7 @@ def router_of(routers: dict[str, Facts], address: str | None) -> str | None:
 
 
 def _other_side(router: Facts | None, node: Facts, address: str | None) -> OtherSide:
-    """A node as a router has it. address: the router's, at which the node's session ends."""
+    """What a router has of a node. address: the router's address in their session."""
     if router is None or address is None:
         return OtherSide()
     kind = family(address)
@@ -151,12 +151,12 @@ def _live(router: Facts, own: list[str]) -> Facts | None:
 
 
 def _by_identifier(router: Facts, node: Facts) -> Facts | None:
-    """The session of a node over a link-local address, as unnumbered sessions are: found by its BGP identifier."""
+    """The session of a node by its BGP identifier. An unnumbered session has only a link-local address."""
     return next((each for each in router["neighbors"] or [] if each.get("router_id") in node["addresses"]), None)
 
 
 def _configured(router: Facts, own: list[str]) -> tuple[Facts | None, Facts | None]:
-    """(instance, neighbour or range of dynamic ones) of a router's configuration for one of these addresses."""
+    """(instance, neighbour or listen range) of a router's configuration for one of these addresses."""
     instances = ((router["policy"] or {}).get("configuration") or {}).get("instances") or []
     for instance in instances:
         for neighbor in instance["neighbors"]:
@@ -171,7 +171,7 @@ def _configured(router: Facts, own: list[str]) -> tuple[Facts | None, Facts | No
 
 
 def indexed(router: Facts) -> Facts:
-    """A router with its paths by prefix and sender, which are asked for once for each Service and node."""
+    """A router with its paths by prefix and sender. They are looked up for every Service and node."""
     paths: dict[str, dict[str, list[Facts]]] = {}
     for path in (router["policy"] or {}).get("paths") or []:
         paths.setdefault(path["prefix"], {}).setdefault(spelled(str(path["from"])), []).append(path)
@@ -179,12 +179,12 @@ def indexed(router: Facts) -> Facts:
 
 
 def from_node(router: Facts, prefix: str, link: Link) -> list[Facts]:
-    """Those of a router's paths to a prefix that came over this session, whatever their next hop."""
+    """A router's paths to a prefix that came over this session, with any next hop."""
     senders = router["paths"].get(prefix, {})
     own = [*link.node["addresses"], *([link.live["address"]] if link.live else [])]
     return [path for sender in dict.fromkeys(map(spelled, own)) for path in senders.get(sender, [])]
 
 
 def unasked(routers: dict[str, Facts]) -> list[str]:
-    """The routers of which the addresses aren't known."""
+    """The routers whose addresses aren't known."""
     return [name for name, router in routers.items() if router["policy"] is None]

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Which nodes are selected to announce, and what Cilium made of that. Pure functions."""
+"""Which nodes are selected to announce, and whether Cilium has configured them. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from collections.abc import Iterable
 from ..cilium.legacy_policy import KIND as LEGACY
 from ..cilium.selection import Config, is_system
 from ..kube.labels import requirements
-from .findings import Finding, defect, failed, note, passed, says, unknown
+from .findings import RIGHTS, Finding, defect, failed, note, passed, says, unknown
 from .links import Facts, configs, selecting
 
 
 def selection(cluster: Facts, targets: list[str]) -> list[Finding]:
-    """Stage 4: whether nodes are selected, and Cilium has made NodeConfigs of that. targets: named by the user."""
+    """Stage 4: whether nodes are selected and have NodeConfigs. targets: the nodes that the user names."""
     unread = cluster["unread"]
     if unread.get("configs"):
-        return [unknown(4, "ClusterConfigs", f"they can't be read: {unread['configs']}")]
+        return [unknown(4, "ClusterConfigs", f"they can't be read: {unread['configs']}", RIGHTS)]
     if not cluster["configs"]:
         return [
             failed(
                 4,
                 "cluster",
                 "it has no CiliumBGPClusterConfig and no CiliumBGPPeeringPolicy, so no node announces anything",
-                "make a CiliumBGPClusterConfig (and see that Cilium runs with bgpControlPlane.enabled=true)",
+                "create a CiliumBGPClusterConfig, and run Cilium with bgpControlPlane.enabled=true",
             )
         ]
     found: list[Finding] = []
@@ -36,13 +36,13 @@ def selection(cluster: Facts, targets: list[str]) -> list[Finding]:
         found += _config(config, cluster)
     for kind in ("nodes", "cilium_nodes", "node_configs"):
         if unread.get(kind):
-            return [*found, unknown(4, kind, f"they can't be read: {unread[kind]}", "see docs/doctor.md")]
+            return [*found, unknown(4, kind, f"they can't be read: {unread[kind]}", RIGHTS)]
     for node in cluster["nodes"]:
         found += _node(node, cluster, named=node["name"] in targets)
     if not any(selecting(cluster, node) for node in cluster["nodes"]):
         names = " and ".join(str(config) for config in configs(cluster))
         found.append(
-            failed(4, "nodes", f"none of them is selected by {names}", "label the nodes as the nodeSelector asks for")
+            failed(4, "nodes", f"none of them is selected by {names}", "label the nodes as the nodeSelector asks")
         )
     return found
 
@@ -54,16 +54,16 @@ def _config(config: Config, cluster: Facts) -> Iterable[Finding]:
     bad = failed if used else defect
     for condition in config.conditions:
         if condition.get("status") == "True":
-            yield bad(4, who, says(condition), "correct what its condition names (kubectl describe)")
+            yield bad(4, who, says(condition), "repair what the condition names (see kubectl describe)")
     wanted = requirements(config.selector)
     system_keys = sorted({key for key, _operator, _values in wanted if is_system(key)})
     if system_keys:
         yield defect(
             4,
             who,
-            f"its nodeSelector is on {', '.join(system_keys)}, which belongs to Kubernetes: it selects by what a node "
-            f"is, not by what it is to announce, and no node can be taken out of service by it",
-            "select by a label of its own, such as matchLabels enable-bgp: 'true', and label the nodes with it",
+            f"its nodeSelector uses {', '.join(system_keys)}, which belongs to Kubernetes, so a maintenance can't "
+            f"change it to take a node out of service",
+            "select by a label for BGP only, such as matchLabels enable-bgp: 'true', and label the nodes with it",
         )
     elif not wanted:
         yield note(4, who, "it has no nodeSelector, so it selects every node")
@@ -71,13 +71,13 @@ def _config(config: Config, cluster: Facts) -> Iterable[Finding]:
         yield note(
             4,
             who,
-            "it is of a legacy kind, which Cilium 1.19 doesn't know any more: its nodes will announce nothing then",
-            "write a CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement",
+            "it is of a legacy kind, which Cilium 1.19 doesn't know any more: then its nodes announce nothing",
+            "create a CiliumBGPClusterConfig, a CiliumBGPPeerConfig and a CiliumBGPAdvertisement",
         )
 
 
 def _node(node: Facts, cluster: Facts, *, named: bool) -> Iterable[Finding]:
-    """Whether a node is selected, and has what Cilium makes of that. named: by the user."""
+    """Whether a node is selected, and whether Cilium has configured it. named: the user names it."""
     who = f"node {node['name']}"
     by = selecting(cluster, node)
     if not by:
@@ -85,14 +85,16 @@ def _node(node: Facts, cluster: Facts, *, named: bool) -> Iterable[Finding]:
         yield from _not_selected(who, node, wanted, named)
         return
     if node["cilium_labels"] is None:
-        yield failed(4, who, "it has no CiliumNode: Cilium's agent has never run on it", "see the agent's pod on it")
+        yield failed(
+            4, who, "it has no CiliumNode: Cilium's agent has never run on it", "check the agent's pod on this node"
+        )
         return
     if len(by) > 1:
         yield failed(
             4,
             who,
-            f"{' and '.join(map(str, by))} both select it, and Cilium takes one of them, which isn't said, or none",
-            "make their nodeSelectors exclude each other",
+            f"{' and '.join(map(str, by))} both select it, but Cilium uses only one of them, or none",
+            "change their nodeSelectors so that they exclude each other",
         )
     if by[0].kind == LEGACY and cluster["unread"].get("policies"):
         yield unknown(4, who, f"the peers of {by[0]}, which selects it, can't be read: {cluster['unread']['policies']}")
@@ -101,19 +103,19 @@ def _node(node: Facts, cluster: Facts, *, named: bool) -> Iterable[Finding]:
 
 
 def _node_config(who: str, node_config: Facts | None, by: Config) -> Iterable[Finding]:
-    """Whether Cilium has made a NodeConfig for a node that is selected, and has no problem with it."""
+    """Whether a node that is selected has a NodeConfig without problems."""
     if node_config is None:
         yield failed(
             4,
             who,
-            f"it is selected by {by} and has no CiliumBGPNodeConfig",
-            "cilium-operator makes it: see whether it runs, and its log (subsys=bgp-cp-operator)",
+            f"it is selected by {by}, but has no CiliumBGPNodeConfig",
+            "cilium-operator creates it: check whether it runs, and its log (subsys=bgp-cp-operator)",
         )
         return
     wrong = [each for each in node_config["conditions"] if each["status"] == "True"]
     for condition in wrong:
         said = f"its CiliumBGPNodeConfig says {condition['type']}: {condition['message'] or condition['reason']}"
-        yield failed(4, who, said, "see the log of its agent (subsys=bgp-control-plane)")
+        yield failed(4, who, said, "check the agent's log (subsys=bgp-control-plane)")
     if not wrong:
         yield passed(4, who, f"selected by {by}, with {len(node_config['peers'])} peers")
 
@@ -123,16 +125,18 @@ def _not_selected(who: str, node: Facts, wanted: list[Config], named: bool) -> I
         yield failed(
             4,
             who,
-            f"its labels select it for {wanted[0]}, those of its CiliumNode don't: the agent on it hasn't copied them",
-            "see whether the agent runs, and whether exclude-node-label-patterns leaves the label out",
+            f"{wanted[0]} selects its labels, but not those of its CiliumNode: the agent on it hasn't copied them",
+            "check whether the agent runs, and whether exclude-node-label-patterns excludes the label",
         )
     elif node["held"]:
         yield note(4, who, f"not selected: it is out of service, held by {node['held']}")
     elif named:
-        yield failed(4, who, "no ClusterConfig selects it", "label it as the nodeSelector asks for")
+        yield failed(
+            4, who, "no ClusterConfig selects it", "label it as the nodeSelector asks, or leave it out of target"
+        )
     else:
         yield note(4, who, "not selected, so it announces nothing")
     if node["node_config"]:
         yield defect(
-            4, who, "nothing selects it, and it still has a CiliumBGPNodeConfig", "see whether cilium-operator runs"
+            4, who, "nothing selects it, but it still has a CiliumBGPNodeConfig", "check whether cilium-operator runs"
         )

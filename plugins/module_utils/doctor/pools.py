@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The pools that the addresses of Services are from. Pure functions."""
+"""The pools from which the addresses of Services come. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..kube.labels import matches
-from .findings import Finding, defect, failed, note, passed, unknown
+from .findings import RIGHTS, Finding, defect, failed, note, passed, unknown
 from .service import BGP_CLASS, Service, selector_labels, title, vips
 
-# Classes whose addresses LB-IPAM gives; it also does for Services without a class.
+# LB-IPAM gives addresses to Services of these classes, and to Services without a class.
 IPAM_CLASSES = (None, BGP_CLASS, "io.cilium/l2-announcer")
 CONFLICT, AVAILABLE = "cilium.io/PoolConflict", "cilium.io/IPsAvailable"
 Pool = dict[str, Any]
@@ -29,7 +29,7 @@ def holds(pool: Pool, address: str) -> bool:
 
 
 def _is_in_block(wanted: ipaddress.IPv4Address | ipaddress.IPv6Address, block: dict[str, Any]) -> bool:
-    """Whether an address is in a block, which is given as a network, or by its first and last address."""
+    """Whether an address is in a block: a network, or all from a first to a last address."""
     if block.get("cidr"):
         return wanted in ipaddress.ip_network(block["cidr"], strict=False)
     if not block.get("start"):
@@ -52,25 +52,25 @@ def _condition(pool: Pool, kind: str) -> dict[str, Any] | None:
 
 
 def _conflict(pool: Pool) -> dict[str, Any] | None:
-    """The condition that a pool is in conflict, None if it isn't."""
+    """The condition of a pool that is in conflict. None: it isn't in conflict."""
     found = _condition(pool, CONFLICT)
     return found if found and found["status"] == "True" else None
 
 
 def _available(pool: Pool) -> int | None:
-    """How many addresses a pool has left, None where that isn't said (the operator writes it as a message)."""
+    """How many addresses a pool has left, by the operator's message. None: it isn't known."""
     found = _condition(pool, AVAILABLE)
     text = str(found["message"]).strip() if found else ""
     return int(text) if text.isdigit() else None
 
 
 def pools(services: list[Service], listed: list[Pool] | None, reason: str) -> list[Finding]:
-    """Stage 2: whether each address is from the pool that it should be from."""
+    """Stage 2: whether each address is from a pool that selects its Service."""
     if listed is None:
-        return [unknown(2, "pools", f"they can't be read: {reason}", "grant the right, see docs/doctor.md")]
+        return [unknown(2, "pools", f"they can't be read: {reason}", RIGHTS)]
     found = [finding for pool in listed for finding in _pool(pool)]
     if not services:
-        return [*found, passed(2, "pools", f"{len(listed)} there, and no Service to ask for an address")]
+        return [*found, passed(2, "pools", f"there are {len(listed)}, and no Service asks for an address")]
     return found + [finding for service in services for finding in _from_pool(service, listed)]
 
 
@@ -85,7 +85,7 @@ def _pool(pool: Pool) -> Iterable[Finding]:
             "change its blocks, or those of the pool that it overlaps with",
         )
     if not pool["blocks"]:
-        yield defect(2, who, "it has no blocks", "give it spec.blocks, such as cidr: 198.51.100.0/24")
+        yield defect(2, who, "it has no blocks", "set spec.blocks, for instance to [{cidr: 198.51.100.0/24}]")
 
 
 def _from_pool(service: Service, listed: list[Pool]) -> Iterable[Finding]:
@@ -101,15 +101,15 @@ def _from_pool(service: Service, listed: list[Pool]) -> Iterable[Finding]:
         return
     given = [each["address"] for each in own if each["kind"] == "LoadBalancerIP"]
     if not given:
-        yield passed(2, who, "this address isn't from a load balancer's pool")
+        yield passed(2, who, "this address doesn't come from a pool")
     for address in given:
         yield from _home(who, address, listed, mine)
 
 
 def _home(who: str, address: str, listed: list[Pool], mine: list[Pool]) -> Iterable[Finding]:
-    """Which pool an address is from. mine: those that select its Service."""
+    """Which pool an address is from. mine: the pools that select its Service."""
     if not listed:
-        yield passed(2, who, f"{address} was given by something else than LB-IPAM: there is no pool")
+        yield passed(2, who, f"there is no pool, so something else than LB-IPAM gave {address}")
         return
     homes = [pool for pool in listed if holds(pool, address)]
     if not homes:
@@ -117,7 +117,7 @@ def _home(who: str, address: str, listed: list[Pool], mine: list[Pool]) -> Itera
             2,
             who,
             f"{address} is in no CiliumLoadBalancerIPPool ({_listed(listed)})",
-            "add a block with it to a pool, or find out who else gives addresses (another load balancer?)",
+            "add a block with this address to a pool, or check whether another load balancer gives addresses",
         )
         return
     right = [pool for pool in homes if pool in mine]
@@ -125,14 +125,14 @@ def _home(who: str, address: str, listed: list[Pool], mine: list[Pool]) -> Itera
         yield failed(
             2,
             who,
-            f"{address} is from pool {homes[0]['name']}, whose serviceSelector doesn't select it",
+            f"{address} is from pool {homes[0]['name']}, whose serviceSelector doesn't select the Service",
             f"correct the Service's labels or the pool's serviceSelector; "
             f"{_names(mine) + ' would select it' if mine else 'no pool selects it'}",
         )
         return
     yield passed(2, who, f"{address} is from pool {right[0]['name']}")
     if right[0]["disabled"]:
-        yield note(2, who, f"pool {right[0]['name']} is disabled: {address} stays, and no new ones are given")
+        yield note(2, who, f"pool {right[0]['name']} is disabled: {address} stays, but the pool gives no new addresses")
 
 
 def _names(listed: list[Pool]) -> str:
@@ -146,22 +146,32 @@ def _listed(listed: list[Pool]) -> str:
 def _without_address(who: str, listed: list[Pool], mine: list[Pool]) -> Finding:
     """Why a Service got no address."""
     if not listed:
-        return failed(2, who, "there is no CiliumLoadBalancerIPPool", "make one, with a block of addresses")
+        return failed(2, who, "there is no CiliumLoadBalancerIPPool", "create one with a block of addresses")
     if not mine:
         return failed(
             2,
             who,
             f"no pool's serviceSelector selects it ({_listed(listed)})",
-            "give the Service the label that a pool selects by, or the pool a serviceSelector that fits",
+            "label the Service as the serviceSelector of a pool asks, or change the serviceSelector",
         )
     usable = [pool for pool in mine if not pool["disabled"]]
     if not usable:
-        return failed(2, who, f"{_names(mine)} that would serve it is disabled", "set spec.disabled to false")
+        return failed(2, who, f"every pool that selects it is disabled ({_listed(mine)})", "set spec.disabled to false")
     free = [pool for pool in usable if not _conflict(pool)]
     if not free:
-        return failed(2, who, f"{_names(usable)} that would serve it is in conflict", "change the blocks that overlap")
+        return failed(
+            2,
+            who,
+            f"every pool that could serve it is in conflict ({_listed(usable)})",
+            "change the blocks that overlap",
+        )
     if all(_available(pool) == 0 for pool in free):
-        return failed(2, who, f"{_names(free)} that would serve it has no address left", "add a block to it")
+        return failed(
+            2, who, f"no pool that could serve it has an address left ({_listed(free)})", "add a block to a pool"
+        )
     return unknown(
-        2, who, f"{_names(free)} could serve it, and didn't yet", "see the log of cilium-operator (subsys=lbipam)"
+        2,
+        who,
+        f"it has no address yet, though {_names(free)} could serve it",
+        "check the log of cilium-operator (subsys=lbipam)",
     )

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether routers receive what is announced, and accept it. Pure functions."""
+"""Whether routers receive and accept what is announced. Pure functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def received(wanted: list[Expected], routers: dict[str, Facts]) -> list[Finding]
     for each in wanted:
         router = routers.get(each.link.router or "")
         if router is None:
-            found.append(unknown(8, each.prefix, f"peer {each.link.peer['name']} is no router that could be asked"))
+            found.append(
+                unknown(8, each.prefix, f"no router that answered is the peer {each.link.peer['name']}", "see stage 5")
+            )
         elif router["policy"] is not None:
             found.append(_received(each, router))
     for name, router in routers.items():
@@ -33,13 +35,23 @@ def received(wanted: list[Expected], routers: dict[str, Facts]) -> list[Finding]
 
 
 def away(stage: int, routers: dict[str, Facts]) -> list[Finding]:
-    """What isn't known because a router couldn't be asked."""
+    """The findings for routers that couldn't be asked."""
     if not routers:
         return [
-            unknown(stage, "routers", "the inventory has none in its group routers", "add them, see docs/doctor.md")
+            unknown(
+                stage,
+                "routers",
+                "the inventory has none in its group routers",
+                "add the routers to this group (see docs/getting-started.md)",
+            )
         ]
     return [
-        unknown(stage, f"router {name}", router["problem"], "see docs/getting-started.md for the rights on routers")
+        unknown(
+            stage,
+            f"router {name}",
+            router["problem"],
+            "check SSH and the rights on the router (see docs/getting-started.md)",
+        )
         for name, router in routers.items()
         if router["neighbors"] is None or router["policy"] is None
     ]
@@ -52,29 +64,29 @@ def _received(each: Expected, router: Facts) -> Finding:
         stale = ", stale: kept by graceful restart only" if all(path["stale"] for path in direct) else ""
         return passed(8, who, f"received and accepted{stale}")
     if each.link.established is False:
-        return failed(8, who, "it has no path from that node: the session isn't up", "see stage 6")
+        return failed(8, who, "the router has no path from the node: the session isn't up", "see stage 6")
     verdict = _verdict(router, each.link, each.prefix)
     if verdict is None:
-        return failed(8, who, "it has no path from that node, and its policy isn't known", "see stages 5 and 7")
+        return failed(8, who, "the router has no path from the node, and its policy isn't known", "see stages 5 and 7")
     if verdict.accepted is False:
-        return failed(8, who, f"it refuses it: {verdict.why}", verdict.remedy)
+        return failed(8, who, f"the router refuses it: {verdict.why}", verdict.remedy)
     if verdict.accepted is None:
         return failed(
             8,
             who,
-            f"it has no path from that node; {verdict.why}",
-            "see 'show bgp ... neighbors ... received-routes' on the router (with soft-reconfiguration inbound)",
+            f"the router has no path from the node; {verdict.why}",
+            "check 'show bgp ... neighbors ... received-routes' on the router (needs soft-reconfiguration inbound)",
         )
     return failed(
         8,
         who,
-        f"it has no path from that node, though its policy would accept it ({verdict.why})",
+        f"the router has no path from the node, though its policy would accept it ({verdict.why})",
         "it hasn't arrived: see stages 6 and 7",
     )
 
 
 def _verdict(router: Facts, link: Link, prefix: str) -> route_policy.Verdict | None:
-    """What a router's configuration says of a prefix from a node, None where that isn't known."""
+    """What a router's configuration says of a prefix from a node. None: it isn't known."""
     config = (router["policy"] or {}).get("configuration")
     if config is None or link.neighbor is None or link.instance is None:
         return None
@@ -82,7 +94,7 @@ def _verdict(router: Facts, link: Link, prefix: str) -> route_policy.Verdict | N
 
 
 def _undefined(name: str, router: Facts) -> Iterable[Finding]:
-    """What is named in a router's policy and isn't defined."""
+    """What a router's policy names but doesn't define."""
     config = (router["policy"] or {}).get("configuration")
     for where, what in route_policy.undefined(config) if config else ():
         yield defect(
@@ -94,7 +106,7 @@ def _undefined(name: str, router: Facts) -> Iterable[Finding]:
 
 
 def pools_accepted(linked: list[Link], routers: dict[str, Facts], pools: list[Facts] | None) -> list[Finding]:
-    """Stage 8 without a Service: whether routers would take the first address of each block of each pool."""
+    """Stage 8 without a Service: whether routers would accept the first address of each block of each pool."""
     found = away(8, routers)
     for link in linked:
         router = routers.get(link.router or "")
@@ -112,9 +124,11 @@ def _would_accept(router: Facts, link: Link, pool: str, prefix: str) -> Finding:
     who = f"pool {pool} on {link.router}"
     verdict = _verdict(router, link, prefix)
     if verdict is None:
-        return unknown(8, who, f"what it does with {prefix} from {link.node['name']} isn't known", "see stage 5")
+        return unknown(
+            8, who, f"it isn't known what the router does with {prefix} from {link.node['name']}", "see stage 5"
+        )
     if verdict.accepted is None:
-        return unknown(8, who, verdict.why, "give a Service of that pool: -e service=namespace/name")
+        return unknown(8, who, verdict.why, "name a Service of that pool with -e service=namespace/name")
     if verdict.accepted:
         return passed(8, who, f"{prefix} would be accepted ({verdict.why})")
     return failed(8, who, f"{prefix} would be refused: {verdict.why}", verdict.remedy)

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What tasks registered of the cluster, Cilium and the routers, put together and judged. A pure function."""
+"""Puts together what tasks registered of the cluster, Cilium and the routers, and judges it. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 from ..base.task_results import failure_reason
 from .diagnosis import examine, strict
 
-# The loop variable of the tasks that go over the routers.
+# The loop variable of the task that loops over the hosts that try addresses.
 ROUTER = "__router"
 
 
 def bgp_diagnosis(read: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The diagnosis as plain data: {version, at, asked, nodes, verdict, stage, reason, remedy, stages, logs, ...}.
 
-    read: the registered results cluster (of vip_info), cilium (of cilium_bgp_info), routes, policies and answers (of
-    loops of frr_bgp_info, frr_policy_info and port_info); asked ({service, vip}); targets, the names of the nodes that
-    the user asked for. at: when it was read, RFC 3339.
+    read has the registered results: cluster (of vip_info), cilium (of cilium_bgp_info), routes and policies (of
+    on_routers with frr_bgp_info and frr_policy_info), and answers (of a loop of port_info). It also has asked
+    ({service, vip}) and targets (the names of the nodes that the user asked for). at: when it was read, RFC 3339.
     """
     cluster = read["cluster"] if "asked" in read["cluster"] else None
     found = examine(
@@ -50,7 +50,7 @@ def bgp_diagnosis(read: Mapping[str, Any], at: str) -> dict[str, Any]:
 
 
 def _agents(read: Mapping[str, Any], nodes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What each agent says, by the name of its node; where it couldn't be asked, why."""
+    """What each agent says, by the name of its node, or why it couldn't be asked."""
     if "nodes" in read:
         return {node["name"]: node for node in read["nodes"]}
     nothing: dict[str, Any] = {
@@ -62,12 +62,11 @@ def _agents(read: Mapping[str, Any], nodes: Iterable[Mapping[str, Any]]) -> dict
 
 
 def _routers(routes: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
-    """What each router knows and is configured to do, by its name."""
-    policy_of = {answer[ROUTER]: answer for answer in policies.get("results", [])}
+    """What each router knows, and its configuration, by its name."""
+    configured = policies.get("answers") or {}
     nothing = {"msg": "its configuration wasn't read"}
-    return {
-        answer[ROUTER]: _router(answer, policy_of.get(answer[ROUTER], nothing)) for answer in routes.get("results", [])
-    }
+    known = routes.get("answers") or {}
+    return {name: _router(answer, configured.get(name, nothing)) for name, answer in known.items()}
 
 
 def _router(answer: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def _router(answer: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, A
 
 
 def _answers(read: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What answered, with who tried; a host that couldn't try is unknown."""
+    """What answered, and which host tried. If a host couldn't try, the answer is unknown."""
     found = []
     for answer in read.get("results", []):
         tried_from = answer.get(ROUTER)

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether a router's configuration lets a prefix in from a neighbour, and if not, which line of it doesn't.
+"""Whether a router's configuration accepts a prefix from a neighbour, and if not, which line refuses it.
 
-Pure functions over what frr/running_config.py returns. Verdicts are True, False, or None where a line asks for
-something that isn't known here (communities, AS paths, access lists): unknown is never "accepted".
+Pure functions over what frr/running_config.py returns. A verdict is True, False or None. It is None if a line asks for
+something that isn't known here (communities, AS paths, access lists). Unknown is never "accepted".
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def _entry_matches(entry: dict[str, Any], prefix: str) -> bool:
-    """Whether one line of a prefix-list is about this prefix, as FRR reads ge and le."""
+    """Whether one line of a prefix-list matches this prefix, as FRR reads ge and le."""
     wanted = ipaddress.ip_network(prefix)
     if entry["prefix"] == "any":
         return True
@@ -46,7 +46,7 @@ def _entry_matches(entry: dict[str, Any], prefix: str) -> bool:
 
 
 def _covers(entry: dict[str, Any], prefix: str) -> bool:
-    """Whether a line permits the network around a prefix, whatever lengths it asks for."""
+    """Whether a line permits the network around a prefix, of any length."""
     if entry["action"] != "permit" or entry["prefix"] == "any":
         return False
     own, wanted = ipaddress.ip_network(entry["prefix"], strict=False), ipaddress.ip_network(prefix)
@@ -54,7 +54,7 @@ def _covers(entry: dict[str, Any], prefix: str) -> bool:
 
 
 def _list_title(kind: str, name: str) -> str:
-    """How a prefix-list is called in FRR's configuration."""
+    """The name of a prefix-list in FRR's configuration."""
     return f"{'ip' if kind == 'ipv4' else 'ipv6'} prefix-list {name}"
 
 
@@ -66,11 +66,11 @@ def prefix_list(config: dict[str, Any], name: str, prefix: str) -> Verdict:
     if entries is None:
         return Verdict(
             False,
-            f"{title} isn't defined, and FRR takes that as a refusal",
+            f"{title} isn't defined, so FRR refuses the prefix",
             f"define '{title}', or correct its name where it is used",
         )
     if not entries:
-        return Verdict(True, f"prefix-list {name} has no line, and FRR takes that as 'permit any'")
+        return Verdict(True, f"prefix-list {name} has no line, so FRR permits all prefixes")
     for entry in entries:
         if _entry_matches(entry, prefix):
             said = f"prefix-list {name}: {entry['text']}"
@@ -107,7 +107,7 @@ def route_map(config: dict[str, Any], name: str, prefix: str) -> Verdict:
     if entries is None:
         return Verdict(
             False,
-            f"route-map {name} isn't defined, and FRR takes that as a refusal",
+            f"route-map {name} isn't defined, so FRR refuses the prefix",
             f"define route-map {name}, or correct its name at the neighbour",
         )
     refusals: list[Verdict] = []
@@ -126,13 +126,13 @@ def route_map(config: dict[str, Any], name: str, prefix: str) -> Verdict:
     if doubt:
         return Verdict(None, doubt)
     if refusals:
-        # A list that isn't there, then a near miss, explain more than a list that is about something else.
+        # A missing list explains most, then a near miss, then a list that is about something else.
         return min(refusals, key=lambda each: ("isn't defined" not in each.why, "covers" not in each.why))
     return Verdict(False, f"no entry of route-map {name} permits {prefix}", f"add an entry for it to route-map {name}")
 
 
 def _decision(entry: dict[str, Any], where: str, name: str, prefix: str) -> Verdict:
-    """What an entry of a route-map does with a prefix that all its conditions hold for."""
+    """What an entry of a route-map does with a prefix for which all its conditions hold."""
     if entry["flow"]:
         return Verdict(None, f"{where} goes on with '{entry['flow'][0]}', which isn't followed here")
     if entry["action"] == "permit":
@@ -141,7 +141,7 @@ def _decision(entry: dict[str, Any], where: str, name: str, prefix: str) -> Verd
 
 
 def _matched_list(match: str) -> tuple[str, str] | None:
-    """(family, name) of the prefix-list that a condition is about; None where it is about something else."""
+    """(family, name) of the prefix-list that a condition names. None: it is about something else."""
     for words, kind in _MATCHES.items():
         if match.startswith(words):
             return kind, match.split()[3]
@@ -160,7 +160,7 @@ def _route_map_entry(config: dict[str, Any], entry: dict[str, Any], prefix: str)
         if kind != family(prefix):
             return False, Verdict(False, f"match {match} is about {kind} only")
         if config["prefix_lists"][kind].get(name) == []:
-            # FRR sorts a route-map's entries by the lines of their prefix-lists, and this one has none to be found by.
+            # FRR finds a route-map's entries by the lines of their prefix-lists. Without a line it finds none.
             title = _list_title(kind, name)
             return False, Verdict(
                 False, f"{title} has no line, so the entry matches nothing", f"add a line to '{title}'"
@@ -172,7 +172,7 @@ def _route_map_entry(config: dict[str, Any], entry: dict[str, Any], prefix: str)
 
 
 def accepts(config: dict[str, Any], instance: dict[str, Any], neighbor: dict[str, Any], prefix: str) -> Verdict:
-    """Whether the router takes a prefix from a neighbour, by its configuration."""
+    """Whether the router accepts a prefix from a neighbour, by its configuration."""
     kind = family(prefix)
     inbound = neighbor["families"][kind]
     who = neighbor["name"]
@@ -180,17 +180,17 @@ def accepts(config: dict[str, Any], instance: dict[str, Any], neighbor: dict[str
         return Verdict(
             False,
             f"neighbor {who} isn't activated for {kind}",
-            f"'neighbor {who} activate' in 'address-family {kind} unicast'",
+            f"add 'neighbor {who} activate' in 'address-family {kind} unicast'",
         )
     without_policy = not any(inbound[key] for key in ("route_map", "prefix_list", "filter_list", "distribute_list"))
     if without_policy and instance["requires_policy"] and is_external(instance, neighbor):
         return Verdict(
             False,
-            f"neighbor {who} has no policy for {kind} on the way in, and 'bgp ebgp-requires-policy' is in force",
-            f"give it one in 'address-family {kind} unicast', such as 'neighbor {who} route-map NAME in'",
+            f"neighbor {who} has no inbound policy for {kind}, and 'bgp ebgp-requires-policy' is on",
+            f"add one in 'address-family {kind} unicast', such as 'neighbor {who} route-map NAME in'",
         )
     if without_policy:
-        return Verdict(True, f"neighbor {who} has no policy on the way in")
+        return Verdict(True, f"neighbor {who} has no inbound policy")
     for key, words in (("distribute_list", "distribute-list"), ("filter_list", "filter-list")):
         if inbound[key]:
             return Verdict(None, f"neighbor {who} has {words} {inbound[key]}, which can't be judged from here")
@@ -203,7 +203,7 @@ def accepts(config: dict[str, Any], instance: dict[str, Any], neighbor: dict[str
 
 
 def _worst(verdicts: list[Verdict]) -> Verdict:
-    """The verdict that decides where all have to accept: a refusal, or else an unknown, or else the last one."""
+    """The verdict of lists that must all accept: a refusal if there is one, then an unknown, then the last one."""
     for accepted in (False, None):
         for verdict in verdicts:
             if verdict.accepted is accepted:
@@ -212,7 +212,7 @@ def _worst(verdicts: list[Verdict]) -> Verdict:
 
 
 def is_external(instance: dict[str, Any], neighbor: dict[str, Any]) -> bool:
-    """Whether a session is one between two autonomous systems."""
+    """Whether a session is between two autonomous systems."""
     remote = neighbor["remote_as"]
     if remote in ("internal", "external", "auto", None):
         return bool(remote != "internal")
@@ -220,7 +220,7 @@ def is_external(instance: dict[str, Any], neighbor: dict[str, Any]) -> bool:
 
 
 def undefined(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """(what names a list or map, what it names) for all that is named and isn't defined."""
+    """(what names a list or map, what it names) for all names that aren't defined."""
     found = []
     for name, entries in config["route_maps"].items():
         for entry in entries:
@@ -243,7 +243,7 @@ def _undefined_in_entry(config: dict[str, Any], entry: dict[str, Any]) -> Iterat
 
 
 def _undefined_in_family(config: dict[str, Any], kind: str, inbound: dict[str, Any]) -> Iterator[str]:
-    """What a neighbour's family names on the way in and isn't defined."""
+    """The inbound lists and maps that a neighbour's family names and that aren't defined."""
     if not inbound["active"]:
         return
     if inbound["route_map"] and inbound["route_map"] not in config["route_maps"]:

@@ -13,18 +13,18 @@ from ..kube.client import Client, segment
 from .links import Facts
 from .unread import UNREAD, Reader
 
-# The metadata only: the value of a Secret isn't even sent.
+# Only the metadata is asked for, so the API never sends the value of a Secret.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 CONFIG_MAP = "cilium-config"
 SETTING = "bgp-secrets-namespace"
-# Namespaces in which a Secret is by mistake: Cilium's for TLS, the one of its earlier releases, the usual one.
+# Namespaces in which people put a Secret by mistake: Cilium's for TLS, that of its earlier releases, the usual one.
 MISTAKEN = ("cilium-secrets", "cilium-bgp-secrets", "kube-system")
 
 
 def read(reader: Reader, names: list[str], namespace: str | None, cilium_namespace: str) -> list[Facts]:
-    """Of each Secret whether it is where Cilium looks for it, and the names of its keys: never their values.
+    """For each Secret, whether it is where Cilium looks for it, and the names of its keys. Values are never read.
 
-    namespace: where Cilium looks for them; None: as its configuration says.
+    namespace: where Cilium looks for Secrets. None: where its configuration says.
     """
     if not names:
         return []
@@ -48,7 +48,7 @@ def _secret(client: Client, name: str, namespace: str, cilium_namespace: str) ->
         others = dict.fromkeys(each for each in (*MISTAKEN, cilium_namespace) if each != namespace)
         return {**facts, "exists": False, "elsewhere": [each for each in others if _is_in(client, each, name)]}
     keys = key_names(found)
-    return {**facts, "exists": True, "keys": keys, "reason": "" if keys else "its metadata doesn't say them"}
+    return {**facts, "exists": True, "keys": keys, "reason": "" if keys else "its metadata doesn't name them"}
 
 
 def _metadata(client: Client, namespace: str, name: str) -> Facts | None:
@@ -67,7 +67,7 @@ def _is_in(client: Client, namespace: str, name: str) -> bool:
 
 
 def key_names(item: Facts) -> list[str] | None:
-    """The names of the keys of a Secret by its metadata, which says who wrote which field; None if it doesn't."""
+    """The names of a Secret's keys, by the list of written fields in its metadata. None: it has no such list."""
     names: set[str] = set()
     known = False
     for owned in item["metadata"].get("managedFields") or []:

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The beginning of the chain: Services, and whether they have addresses to announce. Pure functions."""
+"""The start of the chain: Services, and whether they have addresses to announce. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .findings import Finding, defect, failed, passed
 
 BGP_CLASS = "io.cilium/bgp-control-plane"
 SATISFIED = "cilium.io/IPAMRequestSatisfied"
-# What Kubernetes calls the families.
+# Kubernetes' names of the families.
 IP_FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 Service = dict[str, Any]
 
 
 def title(service: Service) -> str:
-    """How a Service is called in findings."""
+    """The name of a Service in findings."""
     return f"Service {service['namespace']}/{service['name']}"
 
 
@@ -37,7 +37,7 @@ def selector_labels(service: Service) -> Labels:
 
 
 def is_of_others(service: Service) -> bool:
-    """Whether a load balancer other than Cilium's BGP control plane is to announce the Service."""
+    """Whether the Service belongs to a load balancer other than Cilium's BGP control plane."""
     return service["type"] == "LoadBalancer" and service["class"] not in (None, BGP_CLASS)
 
 
@@ -47,51 +47,52 @@ def is_gateway(service: Service) -> bool:
 
 
 def vips(service: Service) -> list[dict[str, str]]:
-    """The addresses of a Service that routers should know, as {address, kind}: all, or the only one asked for."""
+    """The addresses of a Service that routers should know, as {address, kind}: all, or the one asked for."""
     own: list[dict[str, str]] = service["addresses"]
     if service["only"]:
         return [each for each in own if each["address"] == service["only"]]
     outside = [each for each in own if each["kind"] != "ClusterIP"]
-    # A Service without an address of its own can be announced by its cluster address.
+    # Cilium can announce the cluster address of a Service that isn't of type LoadBalancer.
     return outside or ([] if service["type"] == "LoadBalancer" else own)
 
 
 def existence(services: list[Service], asked: dict[str, Any]) -> list[Finding]:
-    """Stage 1: whether there is a Service, and it has an address that can be announced."""
+    """Stage 1: whether there is a Service, and whether it has an address to announce."""
     if not services:
         return [_no_service(asked)]
     return [finding for service in services for finding in _existence(service)]
 
 
 def _no_service(asked: dict[str, Any]) -> Finding:
-    """That there is none of what was asked for."""
+    """The finding if no Service is what was asked for."""
     if asked["service"]:
         return failed(
             1,
             f"Service {asked['service']}",
             "there is no such Service",
-            f"look at 'kubectl get services -A', and give service=namespace/name as it is there "
-            f"(asked for: {asked['service']})",
+            "set service to a namespace/name that 'kubectl get services -A' shows",
         )
     if asked["vip"]:
         return failed(
             1,
             f"VIP {asked['vip']}",
-            "no Service has this address, neither as load balancer, external nor cluster address",
-            "look at 'kubectl get services -A -o wide'; an address that was freed goes to the next Service",
+            "no Service has this address as its load balancer, external or cluster address",
+            "set vip to an address that 'kubectl get services -A -o wide' shows",
         )
-    return passed(1, "Services", "the cluster has no Service of type LoadBalancer: only the configuration counts")
+    return passed(
+        1, "Services", "the cluster has no Service of type LoadBalancer, so only the configuration is checked"
+    )
 
 
 def _existence(service: Service) -> Iterable[Finding]:
-    """Whether a Service is Cilium's to announce, and has addresses of all families that it asks for."""
+    """Whether Cilium may announce a Service, and whether it has addresses of all families that it asks for."""
     who = title(service)
     if is_of_others(service):
         yield failed(
             1,
             who,
-            f"its loadBalancerClass is {service['class']}, so Cilium's BGP control plane leaves it alone",
-            f"make it anew with loadBalancerClass {BGP_CLASS}, or with none (the field can't be changed)",
+            f"its loadBalancerClass is {service['class']}, so Cilium's BGP control plane doesn't announce it",
+            f"create it again with loadBalancerClass {BGP_CLASS}, or without one (the field can't be changed)",
         )
     found = vips(service)
     if not found:
@@ -103,8 +104,8 @@ def _existence(service: Service) -> Iterable[Finding]:
         yield defect(
             1,
             who,
-            f"it asks for {' and '.join(service['families'])} and has no address of {' and '.join(sorted(missing))}",
-            "add a block of that family to its pool, or take the family out of its ipFamilies",
+            f"it asks for {' and '.join(service['families'])}, but has no address of {' and '.join(sorted(missing))}",
+            "add a block of that family to its pool, or remove the family from its ipFamilies",
         )
 
 
@@ -116,13 +117,13 @@ def _no_address(service: Service) -> Finding:
             1,
             who,
             f"it is of type {kind} and has no address to announce",
-            "make it type LoadBalancer, or give it externalIPs",
+            "change its type to LoadBalancer, or set its externalIPs",
         )
     refused = next((each for each in service["conditions"] if each["type"] == SATISFIED), None)
     said = f" (LB-IPAM says {refused['reason']}: {refused['message']})" if refused else ""
     return failed(
         1,
         who,
-        f"it is of type LoadBalancer and has no address yet{said}",
-        "see the pools (stage 2), and whether cilium-operator runs",
+        f"it is of type LoadBalancer, but has no address yet{said}",
+        "see stage 2, and check whether cilium-operator runs",
     )

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Reading kind by kind: what can't be read is named with the reason, and the others are read all the same."""
+"""Reads kind by kind. A kind that can't be read is named with the reason, and the others are still read."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..kube.api_errors import TRANSIENT, Forbidden, NotFound
 from ..kube.client import Client
 from .links import Facts
 
-# What doesn't stop the rest: a missing right, and an API that is away for a moment.
+# These errors don't stop the rest: a right is missing, or the API doesn't answer for a moment.
 UNREAD = (Forbidden, *TRANSIENT)
 
 
 class Reader:
-    """A client of the API, with the reason for each kind that couldn't be read."""
+    """A client of the API. It keeps the reason for each kind that couldn't be read."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.unread: dict[str, str] = {}
 
     def attempt(self, kind: str, read: Callable[[], Any]) -> Any:
-        """What read() returns, None (and a reason) where it can't be read."""
+        """What read() returns. None if it can't be read, and the reason is kept."""
         try:
             return read()
         except UNREAD as exc:
@@ -35,7 +35,7 @@ class Reader:
             return None
 
     def listed(self, kind: str, path: str, **query: Any) -> list[Facts] | None:
-        """The objects of a kind, [] where the cluster doesn't serve it, None where they can't be read."""
+        """The objects of a kind. []: the cluster doesn't serve it. None: they can't be read."""
 
         def read() -> list[Facts]:
             try:

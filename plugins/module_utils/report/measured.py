@@ -32,5 +32,4 @@ def measured_lines(
 
 def _families(withdrawn: Mapping[str, Any]) -> str:
     families = withdrawn.get("families") or {"all families": withdrawn["seconds"]}
-    at_most = "at most " if withdrawn["at_most"] else ""
-    return ", ".join(f"{family} {at_most}{seconds} s" for family, seconds in families.items())
+    return ", ".join(f"{family} {seconds} s" for family, seconds in families.items())

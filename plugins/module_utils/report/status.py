@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..base.task_results import failure_reason
+from ..record.reach import reach
+from ..record.router_answers import is_bad
 from .words import kept, table
 
-# The loop variable of the task that loops over the routers.
-ROUTER = "__router"
 HEAD = ("node", "router", "session", "state", "up", "graceful restart", "accepted", "installed", "stale", "by others")
 UNKNOWN = "unknown"
 SESSION_KEYS = ("vrf", "address", "state", "established", "uptime_seconds", "hold_time")
@@ -25,7 +25,7 @@ def bgp_status(reads: Iterable[Mapping[str, Any]], at: str) -> dict[str, Any]:
     """All that was read, as plain data: {version, at, nodes: [{node, problems, routers: [{router, sessions}]}]}.
 
     reads: {host, info, cilium, routes} of each node. host is its inventory name. The others are the registered results
-    of node_info, cilium_bgp_info and a loop of frr_bgp_info over the routers. A missing result is {}. at: the time of
+    of node_info, cilium_bgp_info and on_routers with frr_bgp_info. A missing result is {}. at: the time of
     the reading (RFC 3339). What couldn't be read is a problem of its node.
     """
     return {"version": 1, "at": at, "nodes": [_node(read) for read in reads]}
@@ -37,7 +37,8 @@ def _node(read: Mapping[str, Any]) -> dict[str, Any]:
     if "node" not in info:
         return {"node": read["host"], "known": False, "problems": [failure_reason(info)], "routers": []}
     node, bgp, record = info["node"], info["bgp"], info["record"]
-    routers = [_router(answer) for answer in read["routes"].get("results", [])]
+    answers = read["routes"].get("answers") or {}
+    routers = [_router(name, answer) for name, answer in answers.items()]
     return {
         "node": node["name"],
         "known": True,
@@ -52,12 +53,20 @@ def _node(read: Mapping[str, Any]) -> dict[str, Any]:
             *(f"{node['name']}: {problem}" for problem in bgp["problems"]),
             *_unknown(node["name"], cilium),
             *_router_problems(routers),
+            *_unseen_peers(node["name"], bgp, answers),
         ],
     }
 
 
 def _router_problems(routers: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"router {router['router']}: {router['problem']}" for router in routers if router["problem"]]
+
+
+def _unseen_peers(name: str, bgp: Mapping[str, Any], answers: Mapping[str, Any]) -> list[str]:
+    """The peers of a node in service that no router has: a claim would be refused. A router needs no session here."""
+    if not bgp["selected"] or any(is_bad(answer) for answer in answers.values()):
+        return []
+    return reach(name, bgp.get("peers") or [], dict(answers), transit_routers=answers).problems
 
 
 def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:
@@ -82,14 +91,14 @@ def _cilium(read: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _router(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _router(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     if "neighbors" not in answer:
         away = "unreachable by SSH, so its routes are unknown: " if answer.get("unreachable") else ""
-        return {"router": answer[ROUTER], "problem": away + failure_reason(answer), "sessions": [], "by_others": None}
+        return {"router": name, "problem": away + failure_reason(answer), "sessions": [], "by_others": None}
     own = {(neighbor["vrf"], neighbor["address"]) for neighbor in answer["neighbors"]}
     others = [route for route in answer["routes"] if (route["vrf"], route["from"]) not in own]
     return {
-        "router": answer[ROUTER],
+        "router": name,
         "problem": "",
         "sessions": [_session(neighbor, answer["routes"]) for neighbor in answer["neighbors"]],
         # Paths over the node that another router passes on.

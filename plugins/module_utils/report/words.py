@@ -38,8 +38,8 @@ def duration(seconds: float) -> str:
 
 
 def measured(router: Mapping[str, Any]) -> str:
-    """What was measured on a router: {seconds, at_most}."""
-    return f"{'at most ' if router['at_most'] else ''}{duration(router['seconds'])}"
+    """What was measured on a router: {seconds}."""
+    return duration(router["seconds"])
 
 
 def label(key: str | None, value: str | None) -> str:

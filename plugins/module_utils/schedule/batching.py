@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How many nodes at once, as Ansible's serial takes it."""
+"""How many nodes at once, in the form of Ansible's serial."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SIZE = re.compile(r"[1-9]\d*|(?:100|[1-9]\d?)%")
 
 
 def sizes(value: Any) -> list[int | str]:
-    """What Ansible's serial takes: numbers of hosts or percentages of them; raises HitlessError.
+    """The value in the form of Ansible's serial: numbers or percentages of hosts; raises HitlessError.
 
-    Ansible itself takes 0 for all hosts at once.
+    0 is refused, because Ansible reads it as all hosts at once.
     """
     texts = [str(one).strip() for one in (value if isinstance(value, list) else [value])]
     if not texts or not all(SIZE.fullmatch(text) for text in texts):

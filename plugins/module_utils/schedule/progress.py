@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How far a run over many nodes is: who is done, how long a node has taken, and how to go on with the rest."""
+"""How far a run over many nodes is: which are done, how long they took, and how to go on with the rest."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 
 
 def seconds_of_done(hosts: Iterable[str], results: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Host -> the seconds that it has taken, of those that came to a good end in this run.
+    """Host -> seconds that it took, for the hosts that ended well in this run.
 
-    results: of each host that of maintenance_report, {} where there is none.
+    results: for each host the result of maintenance_report, {} if there is none.
     """
     done = {}
     for host, result in zip(hosts, results, strict=True):
@@ -26,8 +26,8 @@ def seconds_of_done(hosts: Iterable[str], results: Iterable[Mapping[str, Any]]) 
 
 
 def resume_line(hosts: Iterable[str], done: Iterable[str], why: str, playbook: str, options: str = "") -> str:
-    """The last line of a run that had no more time: what is done, and the command for the rest."""
+    """The last line of a run that begins no more nodes: how many are done, and the command for the rest."""
     hosts, done = list(hosts), set(done)
     rest = ",".join(host for host in hosts if host not in done)
     command = f"ansible-playbook hitless.nodes.{playbook} -e target={rest}{' ' + options if options else ''}"
-    return f"{len(done)} of {len(hosts)} done, and no more is begun: {why}; resume with: {command}"
+    return f"{len(done)} of {len(hosts)} nodes are done, and no more is begun: {why}; resume with: {command}"

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Windows: when nodes may be worked on, by the wall clock of a time zone, and whether one more node ends in time.
+"""Windows: when nodes may be begun, by the local time of a time zone, and whether one more node would end in time.
 
-A window is {days, start, end, tz}: days are those on which it begins, an end that isn't after the start is on the next
-day. Pure functions; moments are datetimes with a zone.
+A window is {days, start, end, tz}. days: the weekdays on which it begins. An end that isn't after the start is on the
+next day. Pure functions. A moment is a datetime with a zone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEYS = {"days", "start", "end", "tz"}
 
 @dataclass(frozen=True)
 class Window:
-    """One window. days: numbers of weekdays on which it begins, Monday is 0."""
+    """One window. days: the weekdays on which it begins, as numbers. Monday is 0."""
 
     days: frozenset[int]
     start: time
@@ -38,8 +38,8 @@ class Window:
     def on(self, day: date) -> tuple[datetime, datetime] | None:
         """Start and end (UTC) of the window that begins on a day, None if none does.
 
-        A start that doesn't exist because clocks go forward comes as much later as they do; of an end that doesn't
-        exist, or exists twice, the earlier moment counts. What is left of a window then may be nothing.
+        When clocks go forward, a start may not exist. It is then as much later as the clocks go forward. An end may not
+        exist, or may exist twice. Then the earlier moment counts. Such a window may be empty, which gives None.
         """
         if day.weekday() not in self.days:
             return None
@@ -50,7 +50,7 @@ class Window:
 
 
 def _clock(value: Any, key: str) -> time:
-    # YAML 1.1 reads 22:00 without quotes as a number to the base of 60.
+    # YAML 1.1 reads 22:00 without quotes as a number to the base 60.
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
         return time(value // 60, value % 60)
     match = CLOCK.fullmatch(str(value).strip())
@@ -69,7 +69,7 @@ def parse(value: Any) -> list[Window]:
 def _window(value: Any) -> Window:
     if not isinstance(value, Mapping) or not {"start", "end"} <= set(value) or not set(value) <= KEYS:
         raise HitlessError(
-            f"window: {value!r} must have start and end (times of day), and may have days and tz, such as "
+            f"window is {value!r}, and must have start and end (times of day), and may have days and tz, such as "
             "{days: [sat, sun], start: '22:00', end: '05:00', tz: Europe/Berlin}"
         )
     return Window(
@@ -81,7 +81,7 @@ def _window(value: Any) -> Window:
 
 
 def _days(value: Any) -> frozenset[int]:
-    """Numbers of weekdays, by names of which the first three letters count."""
+    """The numbers of weekdays that are given by name. The first three letters of a name count."""
     days = [value] if isinstance(value, str) else list(value)
     names = [str(day).lower()[:3] for day in days]
     if not set(names) <= set(DAYS):
@@ -94,12 +94,12 @@ def _zone(name: Any) -> ZoneInfo:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise HitlessError(
-            f"window: this machine knows no time zone {name!r}: give a name such as Europe/Berlin"
+            f"window: tz is {name!r}, and this machine knows no such time zone: give a name such as Europe/Berlin"
         ) from exc
 
 
 def spans(windows: Iterable[Window], now: datetime) -> list[tuple[datetime, datetime]]:
-    """The times (UTC) of the windows around a moment, the next eight days included, joined where they touch."""
+    """The windows (UTC) from the day before a moment to eight days after it. Windows that touch are joined."""
     single = []
     for window in windows:
         today = now.astimezone(window.zone).date()
@@ -117,22 +117,22 @@ def spans(windows: Iterable[Window], now: datetime) -> list[tuple[datetime, date
 
 
 def deadline(value: Any) -> datetime | None:
-    """A deadline: an RFC 3339 moment with its zone; None for nothing; raises HitlessError."""
+    """The moment of a deadline, which is RFC 3339 with a time zone; None for nothing; raises HitlessError."""
     if value is None or value == "":
         return None
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as exc:
-        raise HitlessError(f"deadline is {value!r}, and must be such as 2026-03-03T05:00:00+01:00") from exc
+        raise HitlessError(f"deadline is {value!r}, and must be a time such as 2026-03-03T05:00:00+01:00") from exc
     if moment.tzinfo is None:
-        raise HitlessError(f"deadline {value} has no time zone: write it such as 2026-03-03T05:00:00+01:00")
+        raise HitlessError(f"deadline is {value}, and must have a time zone, such as 2026-03-03T05:00:00+01:00")
     return moment
 
 
 def objection(
     windows: list[Window], now: datetime, *, needed: float | None = None, until: datetime | None = None
 ) -> str:
-    """Why no node may be begun now, in words; "" if one may. needed: seconds that a node takes (None: unknown)."""
+    """Why no node may be begun now, in words; "" if one may. needed: seconds that a node takes, None if unknown."""
     zone = windows[0].zone if windows else None
     ends = [(until, "the deadline")] if until else []
     if windows:
@@ -151,21 +151,21 @@ def objection(
 def _next(around: list[tuple[datetime, datetime]], now: datetime, zone: ZoneInfo) -> str:
     for start, _end in around:
         if start > now:
-            return f"the next one begins {_local(start, zone)}"
+            return f"the next one begins at {_local(start, zone)}"
     return "none begins in the next eight days"
 
 
 def _too_late(what: str, left: float, needed: float | None, when: str) -> str:
-    """Why a node may not be begun so many seconds before an end, "" if it may."""
+    """Why a node may not be begun this many seconds before an end, "" if it may."""
     if left <= 0:
-        return f"{what} is over since {when}"
+        return f"{what} has passed: it was {when}"
     if needed is not None and needed > left:
-        return f"{what} ends {when}, in {left:.0f} s, and a node has taken up to {needed:.0f} s"
+        return f"{what} ends at {when}, in {left:.0f} s, and a node has taken up to {needed:.0f} s"
     return ""
 
 
 def _local(moment: datetime, zone: ZoneInfo | None) -> str:
-    """A moment in the time zone of the windows, or as it was given where there are none."""
+    """A moment in the time zone of the windows, or as it was given if there are no windows."""
     if zone is None:
         return moment.isoformat(timespec="minutes")
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"

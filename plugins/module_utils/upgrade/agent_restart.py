@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Restarting one node's agent: its images proven just before, its pod deleted, and how long each step then took."""
+"""Restarts the agent of one node: proves its images, deletes its pod, and times each step until the new one works."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .image_verdicts import container_verdict
 from .template import containers, made_of, references
 
 INTERVAL = 0.25
-# What is timed, in the order in which it happens. Each is seconds since the pod's deletion was asked for.
+# The steps that are timed, in their order. Each time is in seconds since the deletion of the pod was asked for.
 STEPS = ("gone", "running", "ready", "sessions")
 
 
@@ -39,12 +39,12 @@ class RestartRefused(HitlessError):  # noqa: N818 - reads as what it is
 
 
 class RestartFailed(HitlessError):  # noqa: N818
-    """The agent isn't back, or was away for too long."""
+    """The agent isn't back, or it was away too long."""
 
 
 @dataclass
 class Progress:
-    """How far the restart is. deleted: when the pod's deletion was asked for (seconds of the whole wait)."""
+    """How far the restart is. deleted: when the deletion of the pod was asked for, in seconds of the whole wait."""
 
     old: str
     deleted: float
@@ -54,7 +54,7 @@ class Progress:
     pod: str | None = None
 
     def mark(self, step: str, at: float) -> None:
-        """Notes when a step was first seen to be done."""
+        """Notes when a step was first seen as done."""
         self.marks.setdefault(step, round(max(0.0, at), 2))
 
 
@@ -62,26 +62,26 @@ class Progress:
 
 
 def refusals(name: str, daemonset: dict[str, Any]) -> list[str]:
-    """Why no agent of this DaemonSet may be restarted one by one, in words."""
+    """Why the agents of this DaemonSet can't be restarted one by one, in words; [] if they can."""
     spec = daemonset["spec"]
     found = []
     strategy = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate")
     if strategy != "OnDelete":
         found.append(
-            f"DaemonSet {name} has updateStrategy {strategy}, so its controller restarts agents by itself: it must be "
-            f"OnDelete as long as an upgrade goes on"
+            f"DaemonSet {name} has updateStrategy {strategy}, so its controller restarts agents by itself: set it to "
+            f"OnDelete until the upgrade has ended"
         )
     always = [one["name"] for one in containers(spec["template"]["spec"]) if one.get("imagePullPolicy") == "Always"]
     if always:
         found.append(
-            f"containers {', '.join(always)} of DaemonSet {name} have imagePullPolicy Always, so an agent starts only "
-            f"if the registry answers: set it to IfNotPresent"
+            f"containers {', '.join(always)} of DaemonSet {name} have imagePullPolicy Always, so an agent can't start "
+            f"without an answer of the registry: set it to IfNotPresent"
         )
     return found
 
 
 def image_problem(pod: dict[str, Any], template: dict[str, Any], images: list[dict[str, Any]]) -> str | None:
-    """What is wrong with the images that a pod's containers run, None if they are those of the template."""
+    """What is wrong with the images that a pod's containers run. None: they are the images of the template."""
     statuses = {one["name"]: one for one in (pod.get("status") or {}).get("containerStatuses") or []}
     for one in template["spec"]["containers"]:
         verdict = container_verdict(parse(one["image"]), statuses.get(one["name"], {}), images)
@@ -103,8 +103,8 @@ def trouble(pod: dict[str, Any]) -> str:
 def session_mark(seen: float, running: float, started: datetime | None, rows: list[dict[str, Any]]) -> float:
     """After how many seconds the last session was up.
 
-    Agents report every few seconds. When a session came up they say by the clock by which the kubelet says when the
-    container was started, in whole seconds.
+    seen is late, since agents report every few seconds. The agent's time of each session and the kubelet's time of the
+    container's start come from one clock, in whole seconds. The difference is exact to one second.
     """
     times = [moment(row.get("established_time")) for row in rows if row["established"]]
     latest = max((at for at in times if at is not None), default=None)
@@ -121,7 +121,7 @@ def _daemonset(client: Client, params: dict[str, Any]) -> dict[str, Any]:
     found = client.find(path(namespace, name))
     if found is None:
         raise RestartRefused(
-            f"there is no DaemonSet {name} in namespace {namespace}: are Cilium's agents in another one?"
+            f"there is no DaemonSet {name} in namespace {namespace}: correct agent_daemonset or cilium_namespace"
         )
     return found
 
@@ -132,15 +132,15 @@ def _agent(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) ->
         if not is_going(pod):
             return pod
     raise RestartRefused(
-        f"{params['name']}: DaemonSet {params['cilium_namespace']}/{params['daemonset']} has no pod on it to be "
-        f"restarted"
+        f"{params['name']}: DaemonSet {params['cilium_namespace']}/{params['daemonset']} has no pod on this node, so "
+        f"there is no agent to restart: see why the DaemonSet leaves the node out"
     )
 
 
 def _sessions(client: Client, params: dict[str, Any]) -> tuple[list[dict[str, Any]] | None, str]:
-    """The node's sessions, None where they aren't known, and why."""
+    """The node's sessions, or None and why they aren't known."""
     if params["sessions"] == "ignored":
-        return None, "sessions are not looked at (ignored)"
+        return None, "sessions are not looked at, as asked (agent_sessions=ignored)"
     configs = objects.configs(client)
     agents = Agents(client, params["cilium_namespace"], client.timeout)
     (node,) = bgp_sessions.read(client, agents, [params["name"]], api_version=configs.api_version)
@@ -180,7 +180,7 @@ def _restart(
     name, began = params["name"], time.monotonic() - limits.elapsed
     sessions, unknown = _sessions(client, params)
     if sessions is None and params["sessions"] == "required":
-        raise RestartRefused(f"{name}: its sessions aren't known, and nothing was restarted: {unknown}")
+        raise RestartRefused(f"{name}: its sessions aren't known, so nothing was restarted: {unknown}")
     proof = _prove(client, params, daemonset["spec"]["template"])
     _note_in_record(client, params)
     progress = Progress(
@@ -193,7 +193,7 @@ def _restart(
     limits = limits.after(time.monotonic() - began)
     result = _await(_Comeback(client, params, daemonset, progress, limits), limits)
     if sessions is None and params["sessions"] != "ignored":
-        result["warnings"] = [f"{name}: whether Cilium has its sessions again wasn't checked: {unknown}"]
+        result["warnings"] = [f"{name}: it wasn't checked whether Cilium has its sessions again: {unknown}"]
     return result
 
 
@@ -217,7 +217,7 @@ def _prove(client: Client, params: dict[str, Any], template: dict[str, Any]) -> 
 def _note_in_record(client: Client, params: dict[str, Any]) -> None:
     """Notes in the node's record that its agent is restarted now; raises HeldError if another run holds the node.
 
-    Whoever finds the record of a run that failed knows by this note that the node isn't as it was before.
+    If the run fails, this note tells the next run that the node is no longer as it was.
     """
     name = params["name"]
 
@@ -232,21 +232,19 @@ def _note_in_record(client: Client, params: dict[str, Any]) -> None:
 
 
 def _delete(client: Client, params: dict[str, Any], pod: dict[str, Any]) -> None:
-    """Deletes the agent's pod, and no other one that has its name by now; raises RestartFailed."""
+    """Deletes the agent's pod, but no later pod of the same name; raises RestartFailed."""
     name = pod["metadata"]["name"]
     try:
         client.delete(pods_path(params["cilium_namespace"], name), {"preconditions": {"uid": pod["metadata"]["uid"]}})
     except (NotFound, Conflict) as exc:
-        raise RestartFailed(
-            f"{params['name']}: its agent's pod {name} was replaced by somebody else: {exc.msg}"
-        ) from exc
+        raise RestartFailed(f"{params['name']}: somebody else has replaced its agent's pod {name}: {exc.msg}") from exc
 
 
 # Waiting
 
 
 class _Comeback:
-    """What the new agent still lacks, one look after the other; notes in progress what it doesn't lack any more."""
+    """Looks again and again at what the new agent still lacks. Each step that is done is noted in progress."""
 
     def __init__(
         self,
@@ -261,7 +259,7 @@ class _Comeback:
         self.daemonset = daemonset
         self.template: dict[str, Any] = daemonset["spec"]["template"]
         self.progress = progress
-        # The new pod as it was seen last.
+        # The new pod at the last look.
         self.pod: dict[str, Any] | None = None
         self._began = time.monotonic() - limits.elapsed
 
@@ -271,7 +269,7 @@ class _Comeback:
         return time.monotonic() - self._began - self.progress.deleted
 
     def look(self) -> list[str]:
-        """What is still missing, in words; [] when the agent works."""
+        """What the agent still lacks, in words; [] when it works."""
         at = self.away
         pods = pods_of(self.client, self.daemonset, node=self.params["name"])
         if any(pod["metadata"]["uid"] == self.progress.old for pod in pods):
@@ -298,7 +296,7 @@ class _Comeback:
             return [f"a pod of the DaemonSet's present template ({self.progress.pod} is of another one)"]
         wrong = image_problem(pod, self.template, [])
         if wrong:
-            # The pod alone proves nothing: the Node's list may have both names of one image.
+            # An image can have two names. The pod shows only one, and the Node's list may show both.
             node = node_objects.read(self.client, self.params["name"])
             wrong = image_problem(pod, self.template, node.get("status", {}).get("images") or [])
         return [f"the right image ({wrong})"] if wrong else []
@@ -329,7 +327,7 @@ class _Comeback:
 
 
 def _await(comeback: _Comeback, limits: Limits) -> dict[str, Any]:
-    """The result when the new agent works; raises RestartFailed with what is missing, or Unfinished."""
+    """The result when the new agent works; raises RestartFailed with what it lacks, or Unfinished."""
     params, name = comeback.params, comeback.params["name"]
     of = f" (of {params['budget']:g} s)" if params["budget"] else ""
     try:
@@ -341,18 +339,18 @@ def _await(comeback: _Comeback, limits: Limits) -> dict[str, Any]:
             retry_on=(*TRANSIENT, *UNANSWERED),
         )
     except SliceOver as pause:
-        line = f"its agent is away for {comeback.away:.0f} s{of}, waiting for {_missing(pause)}"
+        line = f"its agent has been away for {comeback.away:.0f} s{of}, waiting for {_missing(pause)}"
         raise Unfinished(name, line, state={"restart": vars(comeback.progress)}, changed=True) from pause
     except TimedOut as late:
         raise RestartFailed(
             f"{name}: its agent doesn't work {comeback.away:.0f} s after its pod was deleted{of}: it lacks "
-            f"{_missing(late)}",
+            f"{_missing(late)}; see the agent's log, or raise agent_restart_timeout",
             **comeback.result(),
         ) from late
     result = comeback.result()
     if result["exceeded"]:
         raise RestartFailed(
-            f"{name}: its agent was away for {result['seconds']:g} s, and the routers keep its routes for "
+            f"{name}: its agent was away for {result['seconds']:g} s, but the routers keep its routes for only "
             f"{params['budget']:g} s: routes may have been lost meanwhile",
             **result,
         )
@@ -360,14 +358,14 @@ def _await(comeback: _Comeback, limits: Limits) -> dict[str, Any]:
 
 
 def _missing(late: NotMet) -> str:
-    """What an agent lacked at the last look, or why there was no answer."""
+    """What the agent lacked at the last look, or why there was no answer."""
     return late.error.msg if late.error else ", ".join(late.seen)
 
 
 def _result(
     params: dict[str, Any], template: dict[str, Any], pod: dict[str, Any] | None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """What the module returns, with the same keys in every case; without progress, nothing was restarted."""
+    """What the module returns, always with the same keys. Without progress, nothing was restarted."""
     marks = progress.marks if progress else {}
     last = marks.get("sessions", marks.get("ready"))
     seconds = None if last is None else round(last, 1)
@@ -391,5 +389,5 @@ def _images(spec: dict[str, Any]) -> list[str]:
 
 
 def _diff(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
-    """The images of one pod's spec in the place of another one's, if that is known."""
+    """The images of the old pod's spec (None: unknown) and of the new one."""
     return {"before": {"images": _images(old) if old else []}, "after": {"images": _images(new)}}

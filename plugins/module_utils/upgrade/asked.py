@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What an upgrade was asked for: rules over its variables, before any change. Pure functions but for paths."""
+"""What an upgrade was asked for: rules over its variables, before any change. Pure, but looks whether files exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..base.errors import HitlessError
 from . import image_ref
 
 Variables = Mapping[str, Any]
-# Variable -> (what Python takes it for, what it must be in words).
+# Variable -> (its type in Python, what it must be in words).
 KINDS: dict[str, tuple[Any, str]] = {
     "agent_values": (Mapping, "a mapping"),
     "agent_values_files": (list, "a list"),
@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[Any, str]] = {
 
 
 def problems(run: Variables) -> list[str]:
-    """What is wrong with the variables of an upgrade, one line each; [] = go on."""
+    """What is wrong with the variables of an upgrade, one line each; [] if nothing is."""
     rollback, chart = is_true(run.get("agent_rollback")), run.get("agent_chart") or ""
     found = _image_problems(run.get("agent_images", []), needed=not rollback and not chart)
     found += _way_problems(run.get("agent_apply") or "", chart, rollback=rollback)
@@ -41,7 +41,7 @@ def problems(run: Variables) -> list[str]:
 
 
 def is_true(value: Any) -> bool:
-    """Whether a variable that switches something says yes, as Ansible's bool filter reads it."""
+    """Whether a variable is true, as Ansible's bool filter reads it."""
     return str(value).lower() in ("true", "yes", "on", "1", "y", "t")
 
 
@@ -56,22 +56,22 @@ def _image_problems(images: Any, *, needed: bool) -> list[str]:
             found.append(f"agent_images: {exc.msg}")
     if needed and not list(images):
         found.append(
-            "which images? Give all that the new version runs on the nodes, with their digests: "
+            "agent_images is missing: give all images that the new version runs on the nodes, with their digests: "
             '-e \'{"agent_images": ["quay.io/cilium/cilium:v1.19.1@sha256:..."]}\''
         )
     return found
 
 
 def _way_problems(apply: Any, chart: Any, *, rollback: bool) -> list[str]:
-    """What is wrong with what changes the DaemonSet: a chart, a file of tasks, or "none"."""
+    """What is wrong with agent_chart and agent_apply. Exactly one of them must be given, except for a rollback."""
     found = []
     if apply not in ("", "none") and not (isinstance(apply, str) and Path(apply).expanduser().is_file()):
         found.append(f"agent_apply: there is no file {apply}")
     if not rollback and bool(apply) == bool(chart):
-        given = "both agent_chart and agent_apply were" if chart else "neither agent_chart nor agent_apply was"
+        given = "both agent_chart and agent_apply are" if chart else "neither agent_chart nor agent_apply is"
         found.append(
-            f"what changes the DaemonSet? {given} given: give Cilium's chart (agent_chart), or a file of tasks "
-            f"(agent_apply), or agent_apply=none to take the DaemonSet as it is"
+            f"{given} given, and one of them must say what changes the DaemonSet: give Cilium's chart as agent_chart, "
+            f"or a file of tasks as agent_apply, or agent_apply=none to take the DaemonSet as it is"
         )
     return found
 
@@ -79,7 +79,7 @@ def _way_problems(apply: Any, chart: Any, *, rollback: bool) -> list[str]:
 def _chart_problems(run: Variables) -> list[str]:
     found = []
     if run.get("kube_client_cert"):
-        found.append("helm knows client certificates of a kubeconfig only, and kube_client_cert is given")
+        found.append("kube_client_cert is given, and helm takes a client certificate only from a kubeconfig: give one")
     for name, (kind, words) in KINDS.items():
         if name in run and not isinstance(run[name], kind):
             found.append(f"{name} is {run[name]!r}, and must be {words}")
@@ -87,13 +87,13 @@ def _chart_problems(run: Variables) -> list[str]:
 
 
 def _batch_problems(size: Any, without_gr: str) -> list[str]:
-    # AWX hands numbers over as text, and True is 1 in Python.
+    # AWX passes numbers as text, and True is 1 in Python.
     if isinstance(size, bool) or not str(size).isdecimal() or int(size) < 1:
         return [f"agent_batch is {size!r}, and must be a number from 1 on"]
     if int(size) > 1 and without_gr == "drain":
         return [
-            "agent_batch and without_gr=drain: nodes whose routes are not kept are out of service for their restart, "
-            "and that is done one by one: leave one of the two out"
+            f"agent_batch is {size}, and must be 1 with without_gr=drain: nodes are taken out of service one by one; "
+            f"leave one of the two out"
         ]
     return []
 

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a chart is and would do, and what stands against applying it. Pure functions over what helm has rendered."""
+"""What a chart would do, and why it mustn't be applied. Pure functions over what helm has rendered."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Manifests = Sequence[Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for. version: "" for any. images: those that are pulled, [] for all of the chart.
+    """What was asked for. version: "" for any. images: the images to pull, [] for all images of the chart.
 
-    is_previous: the chart and the values are those of the previous revision, so values of the release may go.
+    is_previous: the chart and the values are those of the previous revision. Then values of the release may go.
     """
 
     release: str
@@ -39,7 +39,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Chart.yaml, and the manifests: with OnDelete, as long as the restarts are driven, and as they are wanted."""
+    """Chart.yaml, and the manifests. driven: with OnDelete, for the time of the restarts. wanted: as they stay."""
 
     chart: Mapping[str, Any]
     driven: Manifests
@@ -53,7 +53,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Findings:
-    """images: those to be pulled. agent_images: those of the agents' DaemonSet. applied: nothing is left to do."""
+    """images: those to pull. agent_images: those of the agents' DaemonSet. applied: nothing is left to apply."""
 
     problems: list[str]
     images: list[str]
@@ -62,7 +62,7 @@ class Findings:
 
 
 def find(wanted: Wanted, rendered: Rendered, release: Mapping[str, Any] | None) -> Findings:
-    """What was found; release: as helm knows it now (kubernetes.core.helm_info), None if there is none."""
+    """What was found. release: what kubernetes.core.helm_info says of it now, None if there is none."""
     images = list(wanted.images) or helm_chart.images(rendered.wanted)
     driven = helm_chart.daemonset(rendered.driven, wanted.daemonset)
     daemonset = helm_chart.daemonset(rendered.wanted, wanted.daemonset)
@@ -84,7 +84,7 @@ def find(wanted: Wanted, rendered: Rendered, release: Mapping[str, Any] | None) 
 def _image_problems(missing: Sequence[str]) -> list[str]:
     if not missing:
         return []
-    return [f"the chart's agent has images that agent_images doesn't ({', '.join(missing)}): add them there"]
+    return [f"the chart's agent has images that agent_images lacks ({', '.join(missing)}): add them to agent_images"]
 
 
 def _version_problems(wanted: Wanted, chart: Mapping[str, Any], agent_images: Iterable[str]) -> list[str]:
@@ -95,7 +95,7 @@ def _version_problems(wanted: Wanted, chart: Mapping[str, Any], agent_images: It
 
 
 def capabilities(served: Mapping[str, Any]) -> list[str]:
-    """The options that tell `helm template` what a cluster serves, from kubernetes.core.k8s_cluster_info's result."""
+    """The options that tell `helm template` what a cluster serves. served: the result of k8s_cluster_info."""
     names = list(served["apis"])
     for group, kinds in served["apis"].items():
         names += [f"{group}/{kind}" for kind in kinds]

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""A DaemonSet and its pods: where they are in the API, and which pods are its own."""
+"""A DaemonSet and its pods: their paths in the API, and which pods belong to it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ..kube.client import Client, segment
 
 
 def path(namespace: str, name: str = "") -> str:
-    """The API path of a DaemonSet, or of all in a namespace."""
+    """The API path of a DaemonSet, or of all DaemonSets of a namespace."""
     return f"/apis/apps/v1/namespaces/{segment(namespace)}/daemonsets{'/' + segment(name) if name else ''}"
 
 
 def pods_path(namespace: str, name: str = "") -> str:
-    """The API path of a pod, or of all in a namespace."""
+    """The API path of a pod, or of all pods of a namespace."""
     return f"/api/v1/namespaces/{segment(namespace)}/pods{'/' + segment(name) if name else ''}"
 
 
 def owns(uid: str, pod: dict[str, Any]) -> bool:
-    """Whether a pod is of the DaemonSet with that uid."""
+    """Whether a pod belongs to the DaemonSet with that uid."""
     return any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
 
 
 def is_going(item: dict[str, Any]) -> bool:
-    """Whether an object is on its way out."""
+    """Whether an object is being deleted."""
     return bool(item["metadata"].get("deletionTimestamp"))
 
 
 def pods_of(client: Client, daemonset: dict[str, Any], *, node: str | None = None) -> list[dict[str, Any]]:
-    """The pods of a DaemonSet, those on their way out included; of one node if it is given."""
+    """The pods of a DaemonSet, on all nodes or on one. Pods that are being deleted are included."""
     query = {}
     labels = daemonset["spec"]["selector"].get("matchLabels") or {}
     if labels:

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a Helm chart would do to Cilium's agents, by what it renders, and what of a release would be lost.
+"""What a Helm chart would do to Cilium's agents, and which values of a release would be lost.
 
 Pure functions over rendered manifests, Chart.yaml and values, all of them parsed.
 """
@@ -18,10 +18,11 @@ from typing import Any
 from ..base.words import some
 from . import image_ref
 
-# While the rollout is driven. Cilium's chart puts all of updateStrategy into its DaemonSet; null takes the chart's
-# default of that key away.
+# The update strategy while this collection restarts the agents. Cilium's chart copies all of updateStrategy into its
+# DaemonSet. The null removes the chart's default of rollingUpdate.
 DRIVEN: dict[str, Any] = {"type": "OnDelete", "rollingUpdate": None}
-# Helm goes on from these; any other status is a helm that still runs, or was killed, and helm refuses to go on then.
+# Helm can upgrade a release that has one of these. With any other status another helm still runs, or was killed, and
+# helm refuses.
 USABLE = ("deployed", "failed")
 TEMPLATED = ("DaemonSet", "Deployment", "Job", "ReplicaSet", "StatefulSet")
 NAMED = 20
@@ -29,7 +30,7 @@ NUMBERS = re.compile(r"v?(\d+\.\d+\.\d+)(?:[-+].*)?")
 
 
 def merged(values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Values as helm makes them of several: the later one wins, key by key, and lists as a whole."""
+    """Several values merged as helm does it: the later ones win, key by key. A list is replaced as a whole."""
     found: dict[str, Any] = {}
     for one in values:
         for key, value in one.items():
@@ -42,23 +43,23 @@ def merged(values: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def driven(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with which the DaemonSet's controller restarts no agent."""
+    """The values with OnDelete, so that the DaemonSet's controller restarts no agent."""
     return merged([values, {"updateStrategy": DRIVEN}])
 
 
 def lost(
     current: Mapping[str, Any], wanted: Mapping[str, Any], dropped: Sequence[str] = (), above: str = ""
 ) -> list[str]:
-    """Keys (a.b.c) of a release's own values that the wanted ones don't have, but for those that may be dropped."""
+    """Keys (a.b.c) of a release's own values that the wanted values lack. Keys in dropped, and below them, may go."""
     found = []
     for key, value in current.items():
         path = f"{above}{key}"
         if any(path == one or path.startswith(f"{one}.") for one in dropped):
             continue
         if path == "updateStrategy" and value == DRIVEN:
-            continue  # of a run that was interrupted
+            continue  # a run that was interrupted has left it
         if key not in wanted:
-            # A mapping that is there for some of its keys is named by these: only then can a part of it be dropped.
+            # Each key of a mapping is named by itself, so that the user can drop some of them.
             below = lost(value, {}, dropped, f"{path}.") if isinstance(value, Mapping) else [path]
             found += below
         elif isinstance(value, Mapping) and isinstance(wanted[key], Mapping):
@@ -67,7 +68,7 @@ def lost(
 
 
 def _pod(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The pod that an object makes (metadata and spec), None if it makes none."""
+    """The pod (metadata and spec) that an object makes, None if it makes none."""
     kind, spec = manifest.get("kind"), manifest.get("spec") or {}
     if kind == "Pod":
         return manifest
@@ -80,13 +81,13 @@ def _pod(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _is_test(manifest: Mapping[str, Any]) -> bool:
-    """Whether only `helm test` makes the object."""
+    """Whether helm makes the object only for `helm test`."""
     hooks = str(((manifest.get("metadata") or {}).get("annotations") or {}).get("helm.sh/hook", ""))
     return bool(hooks) and all(hook.strip().startswith("test") for hook in hooks.split(","))
 
 
 def flat(manifests: Iterable[Any]) -> list[Mapping[str, Any]]:
-    """The objects of rendered manifests, those in a List, too."""
+    """The objects of rendered manifests. A List is replaced by its objects."""
     found: list[Mapping[str, Any]] = []
     for one in manifests:
         if isinstance(one, Mapping):
@@ -96,20 +97,20 @@ def flat(manifests: Iterable[Any]) -> list[Mapping[str, Any]]:
 
 
 def images(manifests: Iterable[Any]) -> list[str]:
-    """The images of all containers and init containers of all pods that the manifests make, each once."""
+    """The images of all pods that the manifests make, each once. Init containers are included."""
     found: list[str] = []
     for manifest in flat(manifests):
         pod = None if _is_test(manifest) else _pod(manifest)
         spec = (pod or {}).get("spec") or {}
         for one in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-            # Without one (an image volume, a mistake) there is nothing to pull, and the API server judges the rest.
+            # A container without an image may be a mistake. The API server reports that.
             if one.get("image"):
                 found.append(str(one["image"]))
     return list(dict.fromkeys(found))
 
 
 def applied(release: Mapping[str, Any], chart: str, values: Mapping[str, Any], manifests: Iterable[Any]) -> bool:
-    """Whether a release (of helm_info) is what a chart (name-version) renders with these values."""
+    """Whether a release (from helm_info) is already what the chart (name-version) renders with these values."""
 
     def objects(all_of_them: Iterable[Any]) -> dict[tuple[Any, ...], Any]:
         found = {}
@@ -132,25 +133,25 @@ def daemonset(manifests: Iterable[Any], name: str) -> Mapping[str, Any] | None:
 
 
 def _numbers(version: Any) -> str | None:
-    """1.19.1 of v1.19.1 or 1.19.1-rc.0, None if it is no version."""
+    """The numbers of a version: 1.19.1 for v1.19.1 and 1.19.1-rc.0. None if it is no version."""
     match = NUMBERS.fullmatch(str(version or ""))
     return match[1] if match else None
 
 
 def version_problems(chart: Mapping[str, Any], wanted: str, agent: Iterable[str], *, check: bool = True) -> list[str]:
-    """In what the chart, the wanted version ("": any) and the images of its agent disagree.
+    """Where the chart, the wanted version and the images of its agent disagree.
 
-    check: whether the tags of the images say a version.
+    wanted: "" for any. check: whether to compare the tags of the images.
     """
     named = f"the chart is {chart.get('name')} {chart.get('version')} (appVersion {chart.get('appVersion')})"
     versions = {str(chart.get(key) or "").removeprefix("v") for key in ("version", "appVersion")}
     if wanted and str(wanted).removeprefix("v") not in versions:
-        return [f"{named}, and agent_version is {wanted}: correct one of the two"]
+        return [f"{named}, and agent_version is {wanted}: correct agent_chart or agent_version"]
     app = _numbers(chart.get("appVersion"))
     tags = {image: _numbers(image_ref.parse(image).tag) for image in agent}
     others = [image for image, tag in tags.items() if tag and tag != app]
     if check and app and others:
-        return [f"{named}, and with these values its agent is {', '.join(others)}: take the image out of agent_values"]
+        return [f"{named}, but with these values its agent is {', '.join(others)}: take the image out of agent_values"]
     return []
 
 
@@ -160,20 +161,20 @@ def release_problems(
     """Why a chart can't be applied to a release (None: there is none)."""
     if release is None:
         return [
-            f"there is no Helm release {name} in namespace {namespace} that could be upgraded (agent_release, "
-            f"cilium_namespace): what was not installed by helm is changed by agent_apply"
+            f"there is no Helm release {name} in namespace {namespace}: correct agent_release or cilium_namespace, or "
+            f"use agent_apply instead of agent_chart if Cilium wasn't installed by helm"
         ]
     status, of = str(release.get("status")), str(release.get("chart"))
     if status not in USABLE:
-        # helm would end that by `helm rollback`, which has the DaemonSet's controller restart all agents.
+        # No message may advise `helm rollback`: after it, the DaemonSet's controller restarts all agents.
         secret = f"sh.helm.release.v1.{name}.v{release.get('revision')}"
         return [
-            f"release {name} is {status}: another helm is at work, or was interrupted; when that is certainly over, "
-            f"delete Secret {secret} in namespace {namespace}"
+            f"release {name} is {status}, so another helm still runs, or was interrupted: wait until it has ended; if "
+            f"none runs any more, delete Secret {secret} in namespace {namespace}"
         ]
     if not of.startswith(f"{chart.get('name')}-"):
         return [
-            f"release {name} is of chart {of}, and agent_chart is {chart.get('name')}: correct agent_release or "
+            f"release {name} has the chart {of}, but agent_chart is {chart.get('name')}: correct agent_release or "
             f"agent_chart"
         ]
     return []
@@ -184,23 +185,23 @@ def lost_problem(keys: Sequence[str]) -> list[str]:
     if not keys:
         return []
     return [
-        f"the release has values that agent_values doesn't, and they would be lost ({some(keys, NAMED)}): "
+        f"the release has values that agent_values lacks, and they would be lost ({some(keys, NAMED)}): "
         f"add them to agent_values, or name those that may go in agent_drop_values"
     ]
 
 
 def restart_problems(name: str, as_driven: Mapping[str, Any] | None, as_wanted: Mapping[str, Any] | None) -> list[str]:
-    """Why others would restart agents; given is the DaemonSet rendered with OnDelete, and as it is wanted."""
+    """Why agents would be restarted out of turn, by the DaemonSet as it is rendered with OnDelete, and as wanted."""
     if as_driven is None or as_wanted is None:
-        return [f"the chart renders no DaemonSet {name} with these values: say in agent_daemonset what it is called"]
+        return [f"the chart renders no DaemonSet {name} with these values: set agent_daemonset to its name"]
     if ((as_driven["spec"].get("updateStrategy")) or {}).get("type") != "OnDelete":
         return [
-            f"the chart gives DaemonSet {name} another updateStrategy than OnDelete although its values say so "
-            f"(updateStrategy.type), and its controller would restart agents by itself: change it by agent_apply"
+            f"the chart doesn't give DaemonSet {name} the updateStrategy.type OnDelete of its values, so the "
+            f"DaemonSet's controller would restart agents by itself: use agent_apply instead of agent_chart"
         ]
     if as_driven["spec"]["template"] != as_wanted["spec"]["template"]:
         return [
-            f"the chart renders the template of DaemonSet {name} differently each time, and so each time agents would "
-            f"be restarted: change it by agent_apply"
+            f"the chart renders the template of DaemonSet {name} differently each time, so each time the agents would "
+            f"be restarted: use agent_apply instead of agent_chart"
         ]
     return []

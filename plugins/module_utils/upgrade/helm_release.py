@@ -4,10 +4,11 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The chart and the values of a revision of a Helm release, out of the Secret in which helm keeps them.
+"""The chart and the values of a revision of a Helm release, from the Secret in which helm keeps them.
 
-`helm rollback` can't be used for Cilium's agents: it applies that revision's manifests as they were, with an update
-strategy by which the DaemonSet's controller restarts all agents at once. The chart can be applied with OnDelete.
+`helm rollback` can't be used for Cilium's agents. It applies the manifests of that revision as they were, with the old
+update strategy, so the DaemonSet's controller would restart the agents by itself. The chart can be applied with
+OnDelete.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ GZIP = b"\x1f\x8b"
 
 
 class ReleaseError(HitlessError):
-    """The revision isn't there, or its chart isn't in it."""
+    """The revision isn't there, or it doesn't have its whole chart."""
 
 
 def decode(secret: dict[str, Any]) -> dict[str, Any]:
-    """The release in a Secret of helm's; raises ReleaseError."""
+    """The release in a Secret that helm has written; raises ReleaseError."""
     name = secret["metadata"]["name"]
     try:
         # Base64 twice: once by helm, once because it is a Secret.
@@ -39,17 +40,17 @@ def decode(secret: dict[str, Any]) -> dict[str, Any]:
         if found["chart"]["metadata"]["name"]:
             return dict(found)
     except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as exc:
-        raise ReleaseError(f"Secret {name} holds no release as helm writes them: {type(exc).__name__}") from exc
-    raise ReleaseError(f"Secret {name} holds a release of a chart without a name")
+        raise ReleaseError(f"Secret {name} can't be read as a release of helm: {type(exc).__name__}") from exc
+    raise ReleaseError(f"the release in Secret {name} has a chart without a name")
 
 
 def chart_files(release: dict[str, Any]) -> dict[str, bytes]:
-    """Path in the chart's folder -> content; raises ReleaseError where the chart isn't whole."""
+    """Path in the chart's folder -> content; raises ReleaseError if the chart isn't whole."""
     chart, named = release["chart"], f"revision {release.get('version')} of release {release.get('name')}"
     metadata = chart["metadata"]
     if metadata.get("dependencies"):
-        raise ReleaseError(f"{named} is of a chart with other charts in it, which helm doesn't keep with a release")
-    # JSON is YAML, too.
+        raise ReleaseError(f"{named} has a chart that needs other charts, and helm doesn't keep these with a release")
+    # JSON is also YAML.
     found = {
         "Chart.yaml": json.dumps(metadata).encode(),
         "values.yaml": json.dumps(chart.get("values") or {}).encode(),
@@ -59,20 +60,20 @@ def chart_files(release: dict[str, Any]) -> dict[str, bytes]:
     for entry in [*(chart.get("templates") or []), *(chart.get("files") or [])]:
         path = PurePosixPath(entry["name"])
         if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise ReleaseError(f"{named} has a file {entry['name']!r}, which would not be in the chart's folder")
+            raise ReleaseError(f"{named} has a file {entry['name']!r}, which would lie outside of the chart's folder")
         found[str(path)] = base64.b64decode(entry.get("data") or "")
     return found
 
 
 def read(client: Client, params: dict[str, Any]) -> dict[str, Any]:
-    """A revision of a release; raises ReleaseError if helm doesn't keep it any more."""
+    """A revision of a release; raises ReleaseError if helm no longer keeps it."""
     namespace, name, revision = params["namespace"], params["release"], params["revision"]
     path = f"/api/v1/namespaces/{segment(namespace)}/secrets/{segment(f'sh.helm.release.v1.{name}.v{revision}')}"
     secret = client.find(path)
     if secret is None:
         raise ReleaseError(
-            f"revision {revision} of Helm release {name} isn't kept in namespace {namespace} any more: give its chart "
-            f"and values as those of an upgrade (agent_chart, agent_values)"
+            f"helm no longer keeps revision {revision} of release {name} in namespace {namespace}: give the chart and "
+            f"the values of that revision by an upgrade with agent_chart and agent_values"
         )
     return decode(secret)
 

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Proving once more, on one node and just now, that it has its images: by a pod that is made for that, and removed.
+"""Proves that a node has its images now, by a pod that is made for this and then removed.
 
-A Node's list follows its disk late and may be cut off, and a container that runs says nothing of an image that was
-removed since. A new container can't be made without its image: one that is gone is pulled again, or that fails.
+The Node's list follows the disk late, and may be cut off. A container that runs says nothing of an image that was
+removed since then. But a new container needs its image. If the image is gone, it is pulled again, or the pull fails.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INTERVAL = 0.25
 
 
 class NotProven(HitlessError):  # noqa: N818 - reads as what it is
-    """The node doesn't have its images now."""
+    """It isn't proven that the node has its images now."""
 
 
 def prove(
@@ -43,7 +43,7 @@ def prove(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> float:
-    """Seconds that it took; raises NotProven with the kubelet's words."""
+    """Seconds that the proof took; raises NotProven with the kubelet's words."""
     spec = pod_spec(references, pull_secrets=pull_secrets, command=["sleep", "600"])
     body = {
         "metadata": {"generateName": "hitless-image-proof-", "labels": {**OURS, PROOF: "true"}},
@@ -74,8 +74,8 @@ def prove(
         words = [verdict.words or "still pulling" for verdict in late.seen or () if verdict.state != "there"]
         why = "; ".join(dict.fromkeys(words)) or str(late.error)
         raise NotProven(
-            f"{node}: its images aren't on it now, {late.seconds:.0f} s after they were asked for ({why}), so nothing "
-            f"was restarted: have image_pull put them there again"
+            f"{node}: it didn't prove within {late.seconds:.0f} s that it has its images ({why}), so nothing was "
+            f"restarted: pull them again with image_pull, or raise agent_image_timeout"
         ) from late
     finally:
         _remove(client, where, pod["metadata"]["uid"])
@@ -83,7 +83,7 @@ def prove(
 
 
 def _remove(client: Client, where: str, uid: str) -> None:
-    """Removes the pod. One that stays is found by its label, and removed by image_pull with state absent."""
+    """Removes the pod. If that fails, image_pull with state=absent finds the pod by its label."""
     try:
         client.delete(where, {"preconditions": {"uid": uid}})
     except (NotFound, Conflict, *TRANSIENT):

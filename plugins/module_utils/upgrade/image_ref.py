@@ -18,7 +18,7 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Reference:
-    """An image as a pod asks for it. text is how it was written."""
+    """An image as a pod asks for it. text: how the user wrote it."""
 
     text: str
     repository: str
@@ -27,7 +27,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """A reference in parts, spelt in full as runtimes do; raises HitlessError."""
+    """The parts of a reference, the repository in full; raises HitlessError."""
     name, at, digest = text.strip().partition("@")
     # A colon before the last slash belongs to the registry's port.
     folder, slash, rest = name.rpartition("/")
@@ -51,6 +51,6 @@ def _in_full(repository: str) -> str:
 
 
 def digest_of(image_id: str) -> str | None:
-    """The digest in a container status' imageID, None if there is none (the image has not been pulled)."""
+    """The digest in the imageID of a container's status. None: there is none, so the image was not pulled."""
     found = DIGEST.search(image_id)
     return found.group() if found else None

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether an image is on a node, by what its kubelet says: the containers of a pod made for that, and the Node's list.
+"""Whether an image is on a node, by the containers of a pod that was made for this, and by the Node's list.
 
 Pure functions over objects of the API.
 """
@@ -19,10 +19,10 @@ from ..base.errors import HitlessError
 from ..base.words import some
 from .image_ref import Reference, digest_of, parse
 
-# The kubelet names this many of a node's images by default (nodeStatusMaxImages), the largest ones: where so many are
-# named, one that isn't may be there all the same.
+# The kubelet lists only the largest images of a node, this many by default (nodeStatusMaxImages). An image that a full
+# list lacks may be there all the same.
 LISTED = 50
-# pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime: what a container waits for when its image can't be had.
+# Why a container waits if its image can't be had (pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime).
 NO_IMAGE = (
     "ErrImagePull",
     "ImagePullBackOff",
@@ -32,15 +32,19 @@ NO_IMAGE = (
     "SignatureValidationFailed",
     "InvalidImageName",
 )
-# Trying again doesn't help.
+# For these another try doesn't help.
 FINAL = ("InvalidImageName", "ErrImageNeverPull")
-# The kubelet asks for the image first, then configures, creates and starts the container: these come after it had it.
+# The kubelet gets the image first. Then it configures, creates and starts the container. So these come after the image.
 AFTER_IMAGE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a pod says of one image: state is there, coming or failing; how: what proved the digest; words: why not."""
+    """What a pod says of one image.
+
+    state: there, coming or failing. how: what proved the digest. words: why the image isn't there. final: no other try
+    helps.
+    """
 
     state: str
     digest: str | None = None
@@ -53,7 +57,7 @@ COMING = Verdict("coming", words="not yet pulled")
 
 
 def _means(reference: Reference, name: str) -> bool:
-    """Whether one name in a Node's list is that of the image."""
+    """Whether a name in a Node's list means this image."""
     try:
         named = parse(name)
     except HitlessError:  # kubelets write <none>@<none> for images without a name
@@ -66,7 +70,7 @@ def _means(reference: Reference, name: str) -> bool:
 
 
 def listed(reference: Reference, images: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """The entry of a Node's list (status.images) that is this image, None if none is."""
+    """The entry of a Node's list (status.images) for this image, None if it has none."""
     for entry in images:
         for name in entry.get("names") or []:
             if _means(reference, name):
@@ -75,7 +79,7 @@ def listed(reference: Reference, images: Iterable[dict[str, Any]]) -> dict[str, 
 
 
 def present(references: Sequence[Reference], images: Sequence[dict[str, Any]]) -> bool | None:
-    """Whether a Node's list has all of them; None where it may be cut off, and so can't tell."""
+    """Whether a Node's list has all of these images. None: unknown, since the list may be cut off."""
     if all(listed(reference, images) for reference in references):
         return True
     return None if len(images) >= LISTED else False
@@ -85,22 +89,25 @@ def _proven(reference: Reference, image_id: str, images: Sequence[dict[str, Any]
     """What a container's imageID proves of its image."""
     found = digest_of(image_id)
     if found is None:
-        return Verdict("coming", words=f"{reference.text} runs as {image_id}, which says no digest")
+        return Verdict("coming", words=f"{reference.text} runs as {image_id}, which has no digest")
     if not reference.digest:
-        # Where runtimes name an image by its configuration, that is no repository digest: nodes can be compared by it.
+        # Some runtimes give the digest of the image's configuration here. The registry has another one. Nodes can be
+        # compared by it all the same.
         return Verdict("there", found, "pod")
     if found == reference.digest:
         return Verdict("there", found, "pod")
-    # A digest can be that of the list of all platforms, while the runtime names the image of its own platform. The
-    # Node's list then has both names for one image.
+    # The reference may have the digest of the index of all platforms, while the runtime names the image of its own
+    # platform. Then the Node's list has both names for one image.
     entry = listed(reference, images)
     if entry and any(digest_of(name) == found for name in entry["names"]):
         return Verdict("there", reference.digest, "node")
-    return Verdict("coming", words=f"{reference.text} runs as {found}, and its Node doesn't say that it is the same")
+    return Verdict(
+        "coming", words=f"{reference.text} runs as {found}, and the Node's list doesn't say that both are the same"
+    )
 
 
 def container_verdict(reference: Reference, status: dict[str, Any], images: Sequence[dict[str, Any]] = ()) -> Verdict:
-    """What one container's status says of its image; images: the Node's list."""
+    """What the status of one container says of its image. images: the Node's list."""
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason = waiting.get("reason", "")
     if reason in NO_IMAGE:
@@ -114,7 +121,7 @@ def container_verdict(reference: Reference, status: dict[str, Any], images: Sequ
 
 
 def _never_made(reference: Reference, images: Sequence[dict[str, Any]]) -> Verdict:
-    """Of an image that is there, and of which no container was made (it lacks the command).
+    """The verdict on an image that is there, but that no container could be made of: it lacks the command.
 
     Only the reference, or the Node's list, tells which image it is.
     """
@@ -125,13 +132,15 @@ def _never_made(reference: Reference, images: Sequence[dict[str, Any]]) -> Verdi
         digest = digest_of(name)
         if digest:
             return Verdict("there", digest, "node")
-    return Verdict("coming", words=f"{reference.text} is there, but nothing says its digest: name it with its digest")
+    return Verdict(
+        "coming", words=f"{reference.text} is there, but its digest isn't known: name the image with its digest"
+    )
 
 
 def pod_verdicts(
     references: Sequence[Reference], pod: dict[str, Any], images: Sequence[dict[str, Any]] = ()
 ) -> list[Verdict]:
-    """What a pod with one container for each image says, in their order (containers are named by container_name)."""
+    """What a pod of pod_spec says of each image, in the order of the references."""
     for_all = _refused(pod) or _unscheduled(pod)
     if for_all:
         return [for_all] * len(references)
@@ -143,16 +152,16 @@ def pod_verdicts(
 
 
 def _refused(pod: dict[str, Any]) -> Verdict | None:
-    """Of a pod that its kubelet didn't take at all; None if it did."""
+    """The verdict on a pod that its kubelet refused; None if it didn't."""
     status = pod.get("status") or {}
     if status.get("phase") != "Failed" or status.get("containerStatuses"):
         return None
     words = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
-    return Verdict("failing", words=f"its kubelet refused the pod: {words}")
+    return Verdict("failing", words=f"the kubelet refused the pod: {words}")
 
 
 def _unscheduled(pod: dict[str, Any]) -> Verdict | None:
-    """Of a pod that the scheduler has found no place for; None if it has, or hasn't tried yet."""
+    """The verdict on a pod that couldn't be scheduled; None if it was, or if the scheduler hasn't tried yet."""
     if pod["spec"].get("nodeName"):
         return None
     for condition in (pod.get("status") or {}).get("conditions") or []:
@@ -162,17 +171,17 @@ def _unscheduled(pod: dict[str, Any]) -> Verdict | None:
 
 
 def container_name(number: int) -> str:
-    """The name of the container for the image of that number."""
+    """The name of the container for the image with that number."""
     return f"image-{number}"
 
 
 def pod_spec(references: Sequence[Reference], *, pull_secrets: Sequence[str], command: Sequence[str]) -> dict[str, Any]:
-    """A pod that has its node pull these images and then does nothing.
+    """A pod that makes its node pull these images and then does nothing.
 
-    One container for each image, not init containers: those run one after the other, so the first image in which the
-    command isn't (many have no shell) would keep the next ones from being pulled. A container that can't start has been
-    given its image all the same, and its status says which one. Image volumes would need no command, but no digest of
-    theirs is in the pod's status before Kubernetes 1.35.
+    It has one container for each image. Init containers would run one after the other, and one image without the
+    command (many have no shell) would stop the pull of the next ones. A container that can't start has got its image
+    all the same, and its status says which one. Image volumes would need no command, but before Kubernetes 1.35 the
+    pod's status has no digest of them.
     """
     nothing = {
         "allowPrivilegeEscalation": False,
@@ -204,7 +213,10 @@ def pod_spec(references: Sequence[Reference], *, pull_secrets: Sequence[str], co
 
 
 def different(digests: Iterable[tuple[str, str, str, str | None]]) -> list[str]:
-    """What nodes disagree in, in words: (node, platform, reference, digest); a tag that has moved is two images."""
+    """Which images aren't the same on all nodes of one platform, in words.
+
+    digests: (node, platform, reference, digest). A tag that has moved means two images.
+    """
     found: dict[tuple[str, str], dict[str | None, list[str]]] = {}
     for node, platform, text, digest in digests:
         found.setdefault((text, platform), {}).setdefault(digest, []).append(node)

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""In which order agents are restarted, and how many at once: never in two zones at the same time. Pure functions."""
+"""The order in which agents are restarted, and how many at once. Never in two zones at a time. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 
 
 def is_restarted(row: Mapping[str, Any], *, before_change: bool) -> bool:
-    """Whether an agent will be restarted; row: of agent_rollout's nodes, {} for a node without an agent.
+    """Whether an agent will be restarted. row: one of agent_rollout's nodes, {} for a node without an agent.
 
-    before_change: whether the change of the template is still to come, and concerns the agents that are planned.
+    before_change: whether the template is still to be changed. Then the agents that are planned are restarted, too.
     """
     if not row.get("current") or not row.get("ready"):
         return True
@@ -25,11 +25,11 @@ def is_restarted(row: Mapping[str, Any], *, before_change: bool) -> bool:
 def batches(
     hosts: Sequence[str], zones: Mapping[str, str | None], size: int, *, first: str | None = None
 ) -> list[list[str]]:
-    """The hosts in batches of at most size, each of one zone; a zone is done before the next one begins.
+    """The hosts in batches of at most size, each of one zone. One zone is done before the next one begins.
 
-    first: the host that is restarted before all others, alone, since it measures. Its zone comes first, too, then the
-    others as they appear among the hosts. zones: host -> zone, None where its node says none: where others do, it may
-    be in any of them, and is alone; where no node says one, there are no zones.
+    first: the host that is restarted alone before all others, to measure the time. Its zone comes first. The other
+    zones come in the order of the hosts. zones: host -> zone, None if its node names none. Such a host may be in any
+    zone, so it is alone. If no node names a zone, there are no zones.
     """
     others = [host for host in hosts if host != first]
     found = []
@@ -42,7 +42,7 @@ def batches(
 
 
 def _by_zone(hosts: Sequence[str], zones: Mapping[str, str | None]) -> list[list[str]]:
-    """The hosts of each zone, the zones as they appear among the hosts."""
+    """The hosts of each zone. The zones come in the order of the hosts."""
     zoned = any(zones.get(host) is not None for host in hosts)
     groups: dict[tuple[str, str], list[str]] = {}
     for host in hosts:
@@ -55,7 +55,7 @@ def _by_zone(hosts: Sequence[str], zones: Mapping[str, str | None]) -> list[list
 
 
 def batches_of(hosts: Mapping[str, str], rows: Iterable[Mapping[str, Any]], size: int) -> list[list[str]]:
-    """The batches of inventory hosts (host -> name of its Node), by the agents in agent_rollout's nodes."""
+    """The batches of hosts. hosts: host -> name of its Node. rows: agent_rollout's nodes."""
     agents = _agents(hosts, rows)
     zones = {host: row.get("zone") for host, row in agents.items()}
     first = next((host for host, row in agents.items() if row.get("restart", True)), None)
@@ -63,7 +63,7 @@ def batches_of(hosts: Mapping[str, str], rows: Iterable[Mapping[str, Any]], size
 
 
 def plan(batched: Iterable[Sequence[str]], hosts: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Which agents would be restarted, and in which order, in one line."""
+    """One line: which agents would be restarted, and in which order."""
     agents = _agents(hosts, rows)
     steps = []
     count = 0
@@ -77,6 +77,6 @@ def plan(batched: Iterable[Sequence[str]], hosts: Mapping[str, str], rows: Itera
 
 
 def _agents(hosts: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Host -> its agent, {} for a host whose node has none."""
+    """Host -> its agent, {} if its node has none."""
     by_node = {str(row["name"]): row for row in rows}
     return {host: by_node.get(str(node), {}) for host, node in hosts.items()}

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Why no agent should be restarted now, by what Cilium's operator and its BGP objects say."""
+"""Why no agent should be restarted now, by Cilium's operator and its BGP objects."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..cilium.selection import Config
 from ..kube.client import Client
 from .version_step import comes_to
 
-# The first version that doesn't know CiliumBGPPeeringPolicies any more.
+# The first version without CiliumBGPPeeringPolicies.
 WITHOUT_POLICIES = (1, 19)
 
 
 @dataclass
 class Found:
-    """What stands against restarts, and what only has to be said."""
+    """problems: why no agent should be restarted. warnings: what the user should know all the same."""
 
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def look(client: Client, namespace: str, new_images: list[str]) -> Found:
-    """What was found just now; new_images: those of the version that comes."""
+    """What was found now. new_images: the images of the new version."""
     found = Found()
     operator = operator_lease.look(client, namespace)
     if operator.problem:
@@ -39,14 +39,14 @@ def look(client: Client, namespace: str, new_images: list[str]) -> Found:
         found.problems += _condition_problems(config)
         if config.kind == "CiliumBGPPeeringPolicy" and comes_to(new_images, WITHOUT_POLICIES):
             found.problems.append(
-                f"CiliumBGPPeeringPolicy {config.name} is there, and Cilium 1.19 doesn't know this kind any more: "
-                f"nodes that it selects would lose their sessions; go over to CiliumBGPClusterConfig first"
+                f"CiliumBGPPeeringPolicy {config.name} exists, but Cilium no longer knows this kind from 1.19 on, so "
+                f"the nodes that it selects would lose their sessions: change to a CiliumBGPClusterConfig first"
             )
     return found
 
 
 def _condition_problems(config: Config) -> list[str]:
-    """The conditions that say that something is wrong."""
+    """The conditions that report a fault, in words."""
     problems = []
     for condition in config.conditions:
         if condition.get("status") == "True":

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Putting images on nodes by a DaemonSet of our own, some nodes at a time, and proving that they are there."""
+"""Puts images on nodes by a DaemonSet of our own, some nodes at a time, and proves that they are there."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .image_verdicts import COMING, Verdict, pod_verdicts
 from .pull_daemonset import PullFailed
 from .pull_plan import ASKED, FAILED, LOOK_EVERY, THERE, Target
 
-# Seconds between two writes of the affinity, and between two lists of the pods where watching them isn't allowed.
+# Seconds between two writes of the affinity, and between two lists of the pods if they may not be watched.
 WRITE_EVERY = 1.0
 LIST_EVERY = 5.0
-# A node without news of its pod is judged this often: its time may be over, or its next try may be due.
+# All nodes are judged this often (seconds). One without news may have run out of time, or its next try may be due.
 JUDGE_ALL_EVERY = 1.0
 
 
 class Pull:
-    """One pull, or one slice of it: a DaemonSet that gets more nodes as others are done, and what its pods say."""
+    """One pull, or one slice of it: a DaemonSet that names more nodes as others are done, and what its pods say."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Pull:
         self.references = references
         self.targets = {target.name: target for target in targets}
         self.limits = limits
-        # Whether this run made the DaemonSet, and whether the one that is there is this run's at all.
+        # made: this run has made the DaemonSet. owned: the DaemonSet that exists belongs to this run.
         self.made = False
         self.owned = False
         self._uid = ""
@@ -71,7 +71,7 @@ class Pull:
 
     @property
     def left(self) -> list[Target]:
-        """The nodes that are not at their end yet."""
+        """The nodes that are not done yet."""
         return pull_plan.left(self.targets.values())
 
     @property
@@ -85,19 +85,19 @@ class Pull:
         return path(self.params["namespace"], self.params["name"])
 
     def state(self) -> dict[str, Any]:
-        """What the next slice has to know."""
+        """What the next slice must know."""
         return {"targets": [target.handover() for target in self.targets.values()], "made": self.made}
 
     def progress(self) -> str:
-        """How far it is, in words."""
+        """How far the pull is, in words."""
         return pull_plan.progress(self.targets.values())
 
     def outcome(self) -> dict[str, Any]:
-        """What is known of nodes and images so far, as the module returns it."""
+        """What is known of nodes and images so far, as a result of the module."""
         return pull_result.outcome(self.params, self.references, list(self.targets.values()), self.now)
 
     def run(self) -> bool:
-        """Whether all nodes are at their end (False: a slice or the whole time is over)."""
+        """Whether all nodes are done. False: the time of the slice, or the whole time, is over."""
         if not self.left:
             return True
         self._begin()
@@ -118,13 +118,15 @@ class Pull:
     # The DaemonSet
 
     def _begin(self) -> None:
-        """Makes the DaemonSet, or goes on with the one that an earlier slice or run has made for the same images."""
+        """Makes the DaemonSet, or goes on with one that an earlier slice or run has made for the same images."""
         body = pull_daemonset.manifest(self.params, self.references, self._next([]))
         there = self._found_or_made(body)
         while there is None:
             if self.is_late:
                 name = pull_daemonset.full_name(self.params)
-                raise PullFailed(f"{name} of an earlier run doesn't go")
+                raise PullFailed(
+                    f"{name} of an earlier run was deleted, but is still there: see which finalizer keeps it"
+                )
             time.sleep(0.2)
             there = self._found_or_made(body)
         self.owned, self._uid = True, there["metadata"]["uid"]
@@ -132,7 +134,7 @@ class Pull:
         self._name([name for name in named if name in self.targets])
 
     def _found_or_made(self, body: dict[str, Any]) -> dict[str, Any] | None:
-        """The DaemonSet for this work, ours by now; None as long as another one has to go first."""
+        """The DaemonSet for this work, which is now ours. None: another one must go first."""
         there = self.client.find(self._where)
         if there is None:
             return self._made(body)
@@ -146,7 +148,7 @@ class Pull:
     def _made(self, body: dict[str, Any]) -> dict[str, Any] | None:
         try:
             there = self.client.post(path(self.params["namespace"]), body)
-        except Conflict:  # somebody else has just made one: the next look tells whose it is
+        except Conflict:  # somebody else has just made one, and the next look tells who
             return None
         self.made = True
         return there
@@ -155,7 +157,7 @@ class Pull:
         return pull_plan.next_nodes(self.targets.values(), written, self.params["parallel"])
 
     def _name(self, nodes: list[str]) -> None:
-        """The DaemonSet names these nodes now."""
+        """Notes that the DaemonSet names these nodes now."""
         self._written = nodes
         for name in nodes:
             self.targets[name].ask(self.now)
@@ -174,7 +176,7 @@ class Pull:
         self._name(wanted)
 
     def clean(self) -> None:
-        """Removes this run's DaemonSet. An error is not reported: the next run finds it by its name and removes it."""
+        """Removes this run's DaemonSet. Errors are not reported, since the next run finds it by its name."""
         if not self.owned:
             return
         try:
@@ -187,13 +189,13 @@ class Pull:
     # Its pods
 
     def _follower(self) -> Follower:
-        """What puts news of the pods into the inbox."""
+        """A thread that puts news of the pods into the inbox."""
         selector = ",".join(f"{key}={value}" for key, value in pull_daemonset.labels(self.params).items())
         where = pods_path(self.params["namespace"])
         return Follower(self.client, where, "", self._inbox.put, every=LIST_EVERY, labelSelector=selector)
 
     def _read_inbox(self, patience: float) -> None:
-        """Takes in all news, and waits a moment for the first."""
+        """Takes all news, and waits a moment for the first."""
         try:
             self._take(self._inbox.get(timeout=max(0.05, min(1.0, patience))))
             while not self._inbox.empty():
@@ -213,7 +215,7 @@ class Pull:
             self._news.add(pull_daemonset.node_of(pod))
 
     def _judge(self) -> None:
-        """Brings those nodes forward that have news, and from time to time all."""
+        """Judges the nodes that have news, and from time to time all nodes."""
         now, news = self.now, self._news
         self._news = set()
         if now >= self._judge_all_at:
@@ -226,7 +228,7 @@ class Pull:
                 self._judge_one(target, pods.get(target.name), now)
 
     def _pods_by_node(self) -> dict[str, dict[str, Any]]:
-        """The pods of this DaemonSet. One for other images that was there before may have left pods, which stay."""
+        """Node -> pod of this DaemonSet. Pods of an earlier DaemonSet, for other images, may still be there."""
         found = {}
         for pod in self._pods.values():
             if owns(self._uid, pod) and not is_going(pod):
@@ -240,7 +242,7 @@ class Pull:
             self._try_again(target, pod, now)
 
     def verdicts(self, target: Target, pod: dict[str, Any], now: float) -> list[Verdict]:
-        """What a node's pod says of each image; where that alone proves nothing, with the Node's list."""
+        """What a node's pod says of each image. The Node's list helps where the pod alone proves nothing."""
         found = pod_verdicts(self.references, pod, target.listed)
         unproven = any(verdict.state == "coming" and verdict is not COMING for verdict in found)
         if not unproven or now - target.looked < LOOK_EVERY:
@@ -253,7 +255,7 @@ class Pull:
         return pod_verdicts(self.references, pod, target.listed)
 
     def _try_again(self, target: Target, pod: dict[str, Any], now: float) -> None:
-        """A pull that fails is tried by a new pod, for which the kubelet's growing back-off begins anew."""
+        """Has a new pod try the pull that failed. The kubelet's back-off grows, and begins anew for a new pod."""
         if target.tries > self.params["retries"]:
             tried = f" (tried {target.tries} times)" if target.tries > 1 else ""
             target.fail(target.words + tried)
@@ -268,7 +270,7 @@ class Pull:
 
 
 def _kept(pod: dict[str, Any]) -> dict[str, Any]:
-    """What is looked at of a pod: of thousands, the rest would take much memory."""
+    """The parts of a pod that are needed. Thousands of whole pods would take much memory."""
     keys = ("name", "uid", "ownerReferences", "deletionTimestamp")
     metadata = {key: pod["metadata"][key] for key in keys if key in pod["metadata"]}
     bound = pod["spec"].get("nodeName")
@@ -308,7 +310,7 @@ def _absent(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
 
 
 def _work(client: Client, params: dict[str, Any]) -> Pull:
-    """The pull as it is now: at its beginning, or as the last slice left it."""
+    """The pull, at its beginning or as the last slice left it."""
     references = [image_ref.parse(text) for text in dict.fromkeys(params["images"] or [])]
     limits, state = Limits.of(params), params["_state"] or {}
     if limits.resumed:
@@ -321,7 +323,7 @@ def _work(client: Client, params: dict[str, Any]) -> Pull:
 
 
 def _finish(work: Pull) -> None:
-    """Returns when the nodes have the images; raises Unfinished at the end of a slice, PullFailed if they haven't."""
+    """Returns when the nodes have the images; raises Unfinished at the end of a slice, or PullFailed."""
     ended = work.run()
     if not ended and work.limits.slice is not None and not work.is_late:
         raise Unfinished("image pull", work.progress(), state=work.state(), changed=work.made)
@@ -332,7 +334,7 @@ def _finish(work: Pull) -> None:
 
 
 def _pulled(work: Pull) -> dict[str, Any]:
-    """The result of a pull that went well."""
+    """The result of a pull that succeeded."""
     result, hold = work.outcome(), work.params["hold"]
     pulled = pull_result.names(result["nodes"], "pulled")
     return result | {

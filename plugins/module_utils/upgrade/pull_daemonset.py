@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The objects of a pull in the cluster: a DaemonSet that names its nodes one by one, and the pods of proofs.
+"""The objects of a pull in the cluster: a DaemonSet that names its nodes one by one, and the pods of image proofs.
 
-The DaemonSet gets more nodes as others are done; with OnDelete its pods stay when that changes. As long as they stay,
-the images are in use, so that no kubelet removes them.
+The DaemonSet names more nodes as others are done. It has OnDelete, so its pods stay when this changes. As long as they
+stay, the images are in use, and no kubelet removes them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PullFailed(HitlessError):  # noqa: N818 - reads as what it is
 
 
 def full_name(params: dict[str, Any]) -> str:
-    """The DaemonSet's name for people."""
+    """The DaemonSet's name in messages."""
     return f"DaemonSet {params['namespace']}/{params['name']}"
 
 
@@ -45,10 +45,10 @@ def labels(params: dict[str, Any]) -> dict[str, str]:
 
 
 def affinity(nodes: Sequence[str]) -> dict[str, Any]:
-    """A pod's affinity to exactly these nodes. Names of Nodes, not the hostname label, which others may have set."""
+    """A pod's affinity to exactly these nodes, by their names. Others may have set the hostname label."""
     terms = []
     for name in nodes:
-        # A field selector takes one value, and terms are alternatives.
+        # A field selector takes only one value. Several terms are alternatives.
         terms.append({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]})
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
 
@@ -60,7 +60,7 @@ def named(spec: dict[str, Any]) -> list[str]:
 
 
 def node_of(pod: dict[str, Any]) -> str:
-    """The node that one of our pods is for: before it is scheduled, its affinity names it."""
+    """The node of one of our pods. Before the pod is scheduled, its affinity names the node."""
     bound: str = pod["spec"].get("nodeName", "")
     if bound:
         return bound
@@ -89,12 +89,12 @@ def manifest(params: dict[str, Any], references: Sequence[Reference], nodes: Seq
 
 
 def same_work(daemonset: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether a DaemonSet that is there pulls the same images in the same way."""
+    """Whether an existing DaemonSet pulls the same images in the same way."""
     return _work(daemonset) == _work(wanted)
 
 
 def _work(daemonset: dict[str, Any]) -> dict[str, Any]:
-    """What a DaemonSet of ours pulls, and how. The API server has added much to the one that is there."""
+    """What a DaemonSet of ours pulls, and how. The API server adds defaults, so whole specs can't be compared."""
     spec = daemonset["spec"]["template"]["spec"]
     containers = []
     for one in spec["containers"]:
@@ -103,11 +103,11 @@ def _work(daemonset: dict[str, Any]) -> dict[str, Any]:
 
 
 def ensure_free(daemonset: dict[str, Any], params: dict[str, Any]) -> None:
-    """Raises PullFailed if the DaemonSet isn't ours, HeldError if another run has it that may still need it."""
+    """Raises PullFailed if the DaemonSet isn't ours, HeldError if another run may still need it."""
     name = full_name(params)
     annotations = daemonset["metadata"].get("annotations") or {}
     if RUN not in annotations or not OURS.items() <= (daemonset["metadata"].get("labels") or {}).items():
-        raise PullFailed(f"{name} is not one of ours: give another name for the one that pulls images")
+        raise PullFailed(f"{name} was not made by image_pull: remove it, or give image_pull another name")
     note = json.loads(annotations[RUN])
     if not note["run"] or not params["_run"]:
         return
@@ -127,16 +127,16 @@ def ensure_free(daemonset: dict[str, Any], params: dict[str, Any]) -> None:
 
 
 def delete(client: Client, where: str, uid: str) -> None:
-    """Deletes an object of ours, and no other one that has its name by now."""
+    """Deletes an object of ours, but no later one of the same name."""
     body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
     try:
         client.delete(where, body)
-    except (NotFound, Conflict):  # somebody else did, and may have made another one
+    except (NotFound, Conflict):  # somebody else has deleted it, and may have made a new one
         return
 
 
 def remove(client: Client, params: dict[str, Any], *, check_mode: bool) -> list[str]:
-    """Names of our objects that were there and are removed now; raises PullFailed or HeldError as ensure_free does."""
+    """Removes our objects, and returns their names; raises PullFailed or HeldError as ensure_free does."""
     namespace, removed = params["namespace"], []
     found = client.find(path(namespace, params["name"]))
     if found is not None:

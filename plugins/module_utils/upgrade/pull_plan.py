@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The nodes of a pull: which ones get the images, how far each of them is, and which ones come next."""
+"""The nodes of a pull: which of them get the images, how far each one is, and which come next."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .image_ref import Reference
 from .image_verdicts import COMING, Verdict, present
 from .pull_daemonset import PullFailed
 
-# A Node's list follows its disk late: after a pull it is read again this often (seconds).
+# Seconds between two reads of a Node's list. It follows the disk late, so after a pull it is read again.
 LOOK_EVERY = 5.0
-# So few nodes are read one by one; otherwise one list of all costs less.
+# At most this many nodes are read one by one. For more, one list of all nodes costs less.
 READ_SINGLY = 5
 WAITING, ASKED, THERE, FAILED = "waiting", "pulling", "there", "failed"
 
@@ -29,8 +29,8 @@ WAITING, ASKED, THERE, FAILED = "waiting", "pulling", "there", "failed"
 class Target:
     """A node that gets the images, and how far it is. Times are seconds since the pull began.
 
-    before: whether its Node's list has named the images at the beginning, None where it can't tell. failing: since
-    when its pod fails. listed: the Node's list as it was read last, at the time looked.
+    before: whether its Node's list had the images at the beginning, None if unknown. failing: since when its pod fails.
+    listed: the Node's list as it was read last. looked: when that was.
     """
 
     name: str
@@ -48,24 +48,24 @@ class Target:
     listed: list[dict[str, Any]] = field(default_factory=list)
 
     def handover(self) -> dict[str, Any]:
-        """What the next slice has to know."""
+        """What the next slice must know."""
         return {key: value for key, value in asdict(self).items() if key not in ("looked", "listed")}
 
     def ask(self, now: float) -> None:
-        """The DaemonSet names the node from now on."""
+        """Notes that the DaemonSet names the node from now on."""
         if self.state == WAITING:
             self.state, self.asked = ASKED, now
 
     def fail(self, words: str) -> None:
-        """The node is at its end without the images."""
+        """Notes that the node is done, without the images."""
         self.state, self.words = FAILED, words
 
     def fail_late(self, seconds: float) -> None:
-        """The node is at its end, because its time is over."""
+        """Notes that the node is done, because its time is over."""
         self.fail(f"not there after {seconds:g} s: {self.words or 'still pulling'}")
 
     def judge(self, verdicts: Sequence[Verdict], now: float, node_timeout: float) -> None:
-        """Brings the node forward by what its pod says of each image."""
+        """Notes how far the node is, by what its pod says of each image."""
         if all(verdict.state == "there" for verdict in verdicts):
             self._arrived(verdicts, now)
             return
@@ -88,7 +88,7 @@ class Target:
 
 
 def _words(verdicts: Iterable[Verdict]) -> str:
-    """What keeps images from being there, each reason once; "" where they are simply not yet pulled."""
+    """Why images aren't there, each reason once; "" if they are only not yet pulled."""
     reasons = []
     for verdict in verdicts:
         if verdict.state != "there" and verdict is not COMING and verdict.words not in reasons:
@@ -97,18 +97,18 @@ def _words(verdicts: Iterable[Verdict]) -> str:
 
 
 def platform(node: dict[str, Any]) -> str:
-    """A node's operating system and architecture, as image references have them."""
+    """A node's operating system and architecture, such as linux/amd64."""
     info = (node.get("status") or {}).get("nodeInfo") or {}
     return f"{info.get('operatingSystem', 'unknown')}/{info.get('architecture', 'unknown')}"
 
 
 def find_targets(client: Client, params: dict[str, Any], references: Sequence[Reference]) -> list[Target]:
-    """The nodes that are to get the images; raises UnknownNode for a name that no Node has, PullFailed for none."""
+    """The nodes that are to get the images; raises UnknownNode for a wrong name, PullFailed if there are none."""
     nodes = _named_nodes(client, params["nodes"]) if params["nodes"] is not None else _selected_nodes(client, params)
     if not nodes:
         by_label = params["node_selector"] if params["nodes"] is None else ""
         selector = by_label or "an empty list of nodes"
-        raise PullFailed(f"no node is selected by {selector}: there is nothing to pull on")
+        raise PullFailed(f"no node is selected by {selector}: give nodes to pull on")
     return [_target(node, references) for node in nodes]
 
 
@@ -116,7 +116,7 @@ def _named_nodes(client: Client, names: Sequence[str]) -> list[dict[str, Any]]:
     known = {}
     if len(names) > READ_SINGLY:
         known = {node["metadata"]["name"]: node for node in client.list_all("/api/v1/nodes")[0]}
-    # A name that isn't in the list is read, too: that says in its words that there is no such Node.
+    # A name that the list lacks is read, too. That read raises UnknownNode.
     return [known.get(name) or node_objects.read(client, name) for name in dict.fromkeys(names)]
 
 
@@ -130,19 +130,22 @@ def _target(node: dict[str, Any], references: Sequence[Reference]) -> Target:
     images = node.get("status", {}).get("images") or []
     target = Target(node["metadata"]["name"], platform(node), present(references, images))
     if not target.platform.startswith("linux/"):
-        target.fail(f"Cilium runs on Linux, and this is {target.platform}")
+        target.fail(f"Cilium runs on Linux, and this node is {target.platform}")
     elif node_objects.is_ready(node) is not True:
         target.fail("it isn't Ready, so its kubelet pulls nothing")
     return target
 
 
 def left(targets: Iterable[Target]) -> list[Target]:
-    """The nodes that are not at their end yet."""
+    """The nodes that are not done yet."""
     return [target for target in targets if target.state in (WAITING, ASKED)]
 
 
 def next_nodes(targets: Iterable[Target], written: Sequence[str], parallel: int) -> list[str]:
-    """The nodes to name now: those named already, those that have the images anyway, and so many that have not."""
+    """The nodes to name now.
+
+    These are the nodes named already, those that have the images, and as many others as may pull at a time.
+    """
     room = parallel
     ready: list[str] = []
     others: list[str] = []

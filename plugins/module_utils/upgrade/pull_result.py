@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a pull returns: what became of each node and each image, and whether that is a failure. Pure functions."""
+"""What a pull returns: the result of each node and each image, and whether it is a failure. Pure functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .pull_plan import THERE, Target
 def outcome(
     params: dict[str, Any], references: Sequence[Reference], targets: Sequence[Target], seconds: float
 ) -> dict[str, Any]:
-    """The result of the module for a pull that has changed nothing, with all its keys."""
+    """The result of the module with all its keys, for a pull that has changed nothing."""
     rows = [_row(target, params["allow_missing"]) for target in targets]
     there = [target for target in targets if target.state == THERE and target.digests]
     return {
@@ -38,12 +38,12 @@ def outcome(
 
 
 def names(rows: Sequence[dict[str, Any]], result: str) -> list[str]:
-    """The nodes of which that became."""
+    """The names of the nodes with this result."""
     return [row["name"] for row in rows if row["result"] == result]
 
 
 def _row(target: Target, allow_missing: Sequence[str]) -> dict[str, Any]:
-    """What is returned of a node. Short: there may be thousands."""
+    """What is returned of a node. It is short, since there may be thousands."""
     if target.state == THERE:
         result = "present" if target.before else "pulled"
     else:
@@ -60,7 +60,7 @@ def _row(target: Target, allow_missing: Sequence[str]) -> dict[str, Any]:
 
 
 def _image(number: int, reference: Reference, there: Sequence[Target]) -> dict[str, Any]:
-    """What the nodes that are done have proven of the image of that number."""
+    """What the nodes that have the images have proven of the image with that number."""
     proven_by = Counter(how for target in there if (how := target.how[number]))
     digests = {digest for target in there if (digest := target.digests[number])}
     return {
@@ -72,26 +72,26 @@ def _image(number: int, reference: Reference, there: Sequence[Target]) -> dict[s
 
 
 def without_images(names: Sequence[str]) -> dict[str, Any]:
-    """The diff of a pull that gives the images to these nodes."""
+    """The diff of a pull that gives these nodes the images."""
     return {"before": {"without_images": list(names)}, "after": {"without_images": []}}
 
 
 def missing_warnings(result: dict[str, Any]) -> list[str]:
-    """Of nodes that may do without the images, and do."""
+    """A warning for each node that lacks the images, where allow_missing permits this."""
     return [
-        f"{row['name']} doesn't have the images, which allow_missing permits: {row['reason']}"
+        f"{row['name']} doesn't have the images, as agent_allow_missing permits: {row['reason']}"
         for row in result["nodes"]
         if row["result"] == "missing"
     ]
 
 
 def stop_at_failures(references: Sequence[Reference], targets: Sequence[Target], result: dict[str, Any]) -> None:
-    """Raises PullFailed if nodes that have to don't have the images, or don't all have the same ones."""
+    """Raises PullFailed if a node that must have the images lacks them, or if nodes have different ones."""
     failed = [row for row in result["nodes"] if row["result"] == "failed"]
     if failed:
         raise PullFailed(
-            f"{len(failed)} of {len(targets)} nodes don't have the images: {_some(failed)}; set the registry, its "
-            f"secrets or the nodes right and run again, or name nodes that may do without in allow_missing",
+            f"{len(failed)} of {len(targets)} nodes don't have the images: {_some(failed)}; correct the registry, "
+            f"agent_pull_secrets or the nodes and run again, or name nodes that may lack them in agent_allow_missing",
             **result,
         )
     unlike = different(_by_tag(references, targets))
@@ -107,7 +107,7 @@ def _some(rows: Sequence[dict[str, Any]], limit: int = 5) -> str:
 
 
 def _by_tag(references: Sequence[Reference], targets: Sequence[Target]) -> list[tuple[str, str, str, str | None]]:
-    """(node, platform, image, digest) of each image that was named without its digest, on each node that has it."""
+    """(node, platform, image, digest) of each image that was named by its tag only, on each node that has it."""
     found = []
     for target in targets:
         if target.state != THERE:

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How long an agent may be away before routers drop the node's routes, against how long its restart takes.
+"""The budget: how long routers keep a node's routes while its agent is away, and how long its restart takes.
 
-The speaker lives in the agent. It ends without a NOTIFICATION, and graceful restart (RFC 4724) has each router keep the
-routes for the restart time that it received, beginning with the end of the TCP connection. What isn't known is a
+The BGP speaker is part of the agent. It ends without a NOTIFICATION. So by graceful restart (RFC 4724) each router
+keeps the routes for the restart time that it received, from the end of the TCP connection on. Unknown counts as a
 problem. Pure functions over the results of frr_bgp_info and the specs of CiliumBGPPeerConfigs.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Cilium's default for timers.connectRetryTimeSeconds. GoBGP waits for T to 2T between two tries to connect.
+# Cilium's default of timers.connectRetryTimeSeconds. GoBGP waits once to twice this time between two tries to connect.
 CONNECT_RETRY = 120
 
 Neighbors = list[dict[str, Any]]
@@ -30,12 +30,12 @@ def budget(
     *,
     margin: float = 0.25,
 ) -> dict[str, Any]:
-    """{available, needed, measured, problems, warnings, sessions}: seconds that are there, and seconds that it takes.
+    """{available, needed, measured, problems, warnings, sessions}: the seconds that there are, and those it takes.
 
-    routers: router -> neighbors as frr_bgp_info or a record has them, None = it couldn't be asked. peer_configs: specs
-    of the node's CiliumBGPPeerConfigs, None = unknown. measured: seconds of restarts so far. margin: how much longer
-    than the longest of them the next one may take, as a part. needed is None where nothing was measured. problems: why
-    the node's agent mustn't be restarted as it is; [] = it may.
+    routers: router -> neighbors as frr_bgp_info or a record has them, None if it couldn't be asked. peer_configs: specs
+    of the node's CiliumBGPPeerConfigs, None if unknown. measured: seconds of the restarts so far. margin: how much
+    longer than the longest of them the next one may take, as a fraction. needed is None if nothing was measured.
+    problems: why the node's agent mustn't be restarted; [] if it may.
     """
     rows: list[dict[str, Any]] = []
     for router, neighbors in routers.items():
@@ -48,11 +48,11 @@ def budget(
     if tight:
         if needed is None:
             seconds = tight["seconds"]
-            warnings.append(f"no restart was measured yet, so whether it ends within the {seconds} s isn't known")
+            warnings.append(f"no restart was measured yet, so it isn't known whether it ends within {seconds} s")
         elif needed > tight["seconds"]:
             problems.append(
-                f"its restart may take {needed:g} s ({longest:g} s were measured, and {margin:.0%} for safety), and "
-                f"{tight['where']} keeps its routes for {tight['seconds']} s only: raise "
+                f"its restart may take {needed:g} s ({longest:g} s measured, and {margin:.0%} more by agent_margin), "
+                f"but {tight['where']} keeps its routes for only {tight['seconds']} s: raise "
                 f"gracefulRestart.restartTimeSeconds in its CiliumBGPPeerConfig"
             )
         warnings += _retries(tight["seconds"], longest or 0.0, list(peer_configs))
@@ -75,9 +75,10 @@ def node_budget(
     margin: float,
     without_gr: str,
 ) -> dict[str, Any]:
-    """The budget of a claimed node, and its way: restart, drain (take it out of BGP for the restart), or refuse.
+    """The budget of a claimed node, and the way of its restart.
 
-    record: that of the claim, with the sessions that each router had with the node before.
+    way: restart, drain (take the node out of BGP for the restart), or refuse. record: the record of the claim, with the
+    sessions that each router had with the node.
     """
     sessions = record["before"].get("sessions") or {}
     found = budget({router: sessions.get(router) for router in routers}, peer_configs, measured, margin=margin)
@@ -86,20 +87,20 @@ def node_budget(
 
 
 def _unkept(rows: list[dict[str, Any]]) -> list[str]:
-    """Why routes would not be kept, each reason once."""
+    """Why routers would not keep the routes, each reason once."""
     if not rows:
-        return ["no router has a session with it, so whether its routes would be kept isn't known"]
+        return ["no router has a session with it, so it isn't known whether its routes would be kept"]
     return list(dict.fromkeys(row["problem"] for row in rows if row["problem"]))
 
 
 def _rows(router: str, neighbors: Neighbors | None) -> list[dict[str, Any]]:
-    """Each family of each session with the node: for how long the router keeps its routes (seconds None: problem)."""
+    """For each family of each session with the node: how long the router keeps the routes, None with a problem."""
     if neighbors is None:
-        problem = "it wasn't asked, so whether it would keep the routes isn't known"
+        problem = "it wasn't asked, so it isn't known whether it would keep the routes"
         return [_row(router, f"router {router}", problem=problem)]
     found = []
     for neighbor in neighbors:
-        # Sessions that the router's own configuration shuts down carry nothing.
+        # A session that the router's configuration shuts down carries no routes.
         if neighbor.get("shut"):
             continue
         restart = neighbor.get("graceful_restart") or {}
@@ -130,18 +131,18 @@ def _where(router: str, neighbor: dict[str, Any], family: str | None) -> str:
 
 
 def _family_problem(neighbor: dict[str, Any], restart: dict[str, Any], family: str | None) -> str | None:
-    """Why a session's routes of a family would not be kept, None if they would."""
+    """Why the router would not keep the routes of this session and family, None if it would."""
     kept = restart.get("families")
     if not neighbor.get("established"):
         return "it isn't up now"
     if restart.get("negotiated") is None:
         return "the router doesn't say whether graceful restart was negotiated"
     if not restart["negotiated"]:
-        return "without graceful restart, the routes are dropped the moment the agent stops"
+        return "graceful restart was not negotiated, so the routes are dropped as soon as the agent stops"
     if kept is not None and family is not None and family not in kept:
         return "graceful restart was not negotiated for this family"
     if not restart.get("restart_time"):
-        return "the router doesn't say for how long it keeps the routes"
+        return "the router doesn't say how long it keeps the routes"
     return None
 
 
@@ -167,11 +168,11 @@ def _row(
 
 
 def _retries(available: int, longest: float, peer_configs: PeerConfigs) -> list[str]:
-    """What a first connection that fails would do to the budget, with the setting to change."""
+    """A warning if the budget doesn't allow a second try to connect, with the setting to change."""
     times = []
     for spec in peer_configs:
         if spec is None:
-            return ["its CiliumBGPPeerConfigs couldn't be read, so how soon it connects again isn't known"]
+            return ["its CiliumBGPPeerConfigs couldn't be read, so it isn't known how soon it connects again"]
         times.append((spec.get("timers") or {}).get("connectRetryTimeSeconds", CONNECT_RETRY))
     retry = max(times, default=0)
     left = available - longest
@@ -179,7 +180,7 @@ def _retries(available: int, longest: float, peer_configs: PeerConfigs) -> list[
         return []
     advice = max(1, int(left // 2))
     return [
-        f"if its first try to connect fails, the next one comes after {retry} to {2 * retry} s, and then the "
-        f"{available} s may be over: set timers.connectRetryTimeSeconds to {advice} or less in its CiliumBGPPeerConfig "
+        f"if its first try to connect fails, the next one comes after {retry} to {2 * retry} s, which may be too late "
+        f"for the {available} s: set timers.connectRetryTimeSeconds in its CiliumBGPPeerConfig to {advice} or less "
         f"(it is {retry})"
     ]

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Who restarts Cilium's agents: their DaemonSet's controller, or this collection, node by node.
+"""Who restarts Cilium's agents: the controller of their DaemonSet, or this collection, node by node.
 
-As long as an upgrade drives the restarts, the DaemonSet has updateStrategy OnDelete, and an annotation keeps the
-previous strategy and template. The annotation is written with the change, so that a killed run can be undone.
+While an upgrade drives the restarts, the DaemonSet has updateStrategy OnDelete. An annotation keeps the previous
+strategy and template. It is written together with the change, so that a run that was killed can be undone.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class RolloutRefused(HitlessError):  # noqa: N818 - reads as what it is
 
 
 class ApplyWrong(HitlessError):  # noqa: N818
-    """What has just changed the DaemonSet has changed it such that no agent should be restarted now."""
+    """The DaemonSet was changed in a way that forbids to restart agents now."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """The DaemonSet as it is now, what its annotation keeps (None: nothing), and each node's agent."""
+    """One look at the DaemonSet. kept: what its annotation keeps, None if there is none. nodes: each node's agent."""
 
     daemonset: dict[str, Any]
     kept: dict[str, Any] | None
@@ -63,7 +63,7 @@ class Look:
 
     @property
     def old_template(self) -> dict[str, Any]:
-        """The template from before the restarts were taken over; the present one if they weren't."""
+        """The template from before the restarts were taken over, or the present one if they weren't."""
         return (self.kept or {}).get("template") or self.template
 
     @property
@@ -73,7 +73,7 @@ class Look:
 
     @property
     def outdated(self) -> list[str]:
-        """The nodes whose agents are of another template."""
+        """The nodes whose agents are not of the present template."""
         return [row["name"] for row in self.nodes if not row["current"]]
 
 
@@ -81,15 +81,17 @@ class Look:
 
 
 def agent_image(template: dict[str, Any]) -> str:
-    """The image of a template's agent; raises RolloutRefused without one."""
+    """The image of the agent in a template; raises RolloutRefused if it has no agent."""
     for one in template["spec"]["containers"]:
         if one["name"] == AGENT_CONTAINER:
             return str(one["image"])
-    raise RolloutRefused(f"the DaemonSet has no container {AGENT_CONTAINER}: is it that of Cilium's agents?")
+    raise RolloutRefused(
+        f"the DaemonSet has no container {AGENT_CONTAINER}: set agent_daemonset to the DaemonSet of Cilium's agents"
+    )
 
 
 def kept(daemonset: dict[str, Any]) -> dict[str, Any] | None:
-    """What the annotation keeps, None without one; raises RolloutRefused if it can't be read."""
+    """What the annotation keeps, None if there is none; raises RolloutRefused if it can't be read."""
     text = (daemonset["metadata"].get("annotations") or {}).get(ANNOTATION)
     if text is None:
         return None
@@ -101,14 +103,18 @@ def kept(daemonset: dict[str, Any]) -> dict[str, Any] | None:
         pass
     name = daemonset["metadata"]["name"]
     raise RolloutRefused(
-        f"annotation {ANNOTATION} of DaemonSet {name} can't be read: set updateStrategy right by hand and remove it"
+        f"annotation {ANNOTATION} of DaemonSet {name} can't be read: correct updateStrategy by hand, and remove the "
+        f"annotation"
     )
 
 
 def _read(client: Client, params: dict[str, Any]) -> dict[str, Any]:
     found = client.find(path(params["cilium_namespace"], params["daemonset"]))
     if found is None:
-        raise RolloutRefused(f"there is no DaemonSet {params['daemonset']} in namespace {params['cilium_namespace']}")
+        raise RolloutRefused(
+            f"there is no DaemonSet {params['daemonset']} in namespace {params['cilium_namespace']}: correct "
+            f"agent_daemonset or cilium_namespace"
+        )
     return found
 
 
@@ -127,13 +133,13 @@ def _look(client: Client, params: dict[str, Any], daemonset: dict[str, Any]) -> 
 
 
 def _zones(client: Client) -> dict[str, str | None]:
-    """Node -> zone, None where its labels say none."""
+    """Node -> zone, None if its labels name none."""
     found, _version = client.list_all("/api/v1/nodes", accept=NAMES_ONLY)
     return {one["metadata"]["name"]: (one["metadata"].get("labels") or {}).get(ZONE) or None for one in found}
 
 
 def _row(pod: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
-    """What an agent's pod says of it. current: it is made of the present template."""
+    """What the pod of an agent says. current: it is made of the present template."""
     return {
         "name": pod["spec"].get("nodeName"),
         "pod": pod["metadata"]["name"],
@@ -144,14 +150,14 @@ def _row(pod: dict[str, Any], template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_planned(pod: dict[str, Any], note: dict[str, Any] | None, params: dict[str, Any]) -> bool:
-    """Whether a change that is still to come concerns an agent."""
+    """Whether a later change of the template concerns this agent."""
     if note and params["state"] == "rolled_back":
         return not made_of(pod, note["template"])
     return others_wanted(pod, params["images"])
 
 
 def _peer_configs(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
-    """The timers and graceful restart of the CiliumBGPPeerConfigs, and warnings."""
+    """The timers and gracefulRestart of the CiliumBGPPeerConfigs, and warnings."""
     for version in ("v2", "v2alpha1"):
         try:
             items, _version = client.list_all(f"{objects.GROUP}/{version}/ciliumbgppeerconfigs")
@@ -172,14 +178,14 @@ def _peer_config(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# Writing: the merge patch that a state needs, None if none
+# Writing: the merge patch that a state needs, None if it needs none
 
 
 def _drive(look: Look, release: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Takes the restarts over."""
+    """Takes over the restarts."""
     if look.kept is not None and look.strategy.get("type") == "OnDelete":
         return None
-    # An apply may have set the strategy of its chart again: what was before stays what it was.
+    # An apply may have set the chart's strategy again. What is kept stays as it was before the first change.
     note = look.kept or {"strategy": look.strategy, "template": look.template}
     if look.kept is None and release:
         note["release"] = release
@@ -188,21 +194,22 @@ def _drive(look: Look, release: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _give_back(look: Look) -> dict[str, Any] | None:
-    """Puts the previous update strategy back; raises RolloutRefused while that would restart agents."""
+    """Puts back the previous update strategy; raises RolloutRefused as long as that would restart agents."""
     if look.kept is None:
         return None
     if look.outdated:
         raise RolloutRefused(
-            f"{len(look.outdated)} agents are not of the present template ({some(look.outdated)}): with the previous "
-            f"update strategy the DaemonSet's controller would restart them by itself; restart them first, or roll back"
+            f"{len(look.outdated)} agents are not of the present template ({some(look.outdated)}), and with the "
+            f"previous update strategy the DaemonSet's controller would restart them by itself: restart them first, or "
+            f"roll back"
         )
     return _patch(None, updateStrategy=look.kept["strategy"])
 
 
 def _roll_back(look: Look) -> dict[str, Any] | None:
-    """Puts the previous template back; raises RolloutRefused if none is kept."""
+    """Puts back the previous template; raises RolloutRefused if none is kept."""
     if look.kept is None:
-        raise RolloutRefused(f"DaemonSet {look.name} keeps no previous template: there is nothing to roll back to")
+        raise RolloutRefused(f"DaemonSet {look.name} keeps no previous template, so there is nothing to roll back to")
     if look.template == look.kept["template"]:
         return None
     return {"spec": {"template": _replaced(look.template, look.kept["template"])}}
@@ -215,7 +222,7 @@ def _change(look: Look, params: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _replaced(old: Any, new: Any) -> Any:
-    """A merge patch that makes one object the other: what the new one doesn't have is removed."""
+    """A merge patch that turns the old object into the new one. Keys that the new one lacks are removed."""
     if not isinstance(old, dict) or not isinstance(new, dict):
         return new
     patch: dict[str, Any] = {key: None for key in old if key not in new}
@@ -240,7 +247,7 @@ def rollout(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
 
 
 def _rolled(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The result when the DaemonSet is as the state wants it; judged and written anew as long as others write it."""
+    """The result when the DaemonSet is as the state wants it. If others write it meanwhile, it is judged again."""
     judged: list[tuple[Look, preconditions.Found]] = []
 
     def change(daemonset: dict[str, Any]) -> dict[str, Any] | None:
@@ -267,7 +274,7 @@ def _rolled(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
 
 
 def _ensure_allowed(look: Look, params: dict[str, Any], found: preconditions.Found) -> None:
-    """Raises RolloutRefused if agents shouldn't be restarted now, or not to that version."""
+    """Raises RolloutRefused if agents shouldn't be restarted now, or mustn't go to this version."""
     old = agent_image(look.old_template)
     new = next((image for image in params["images"] if same_repository(image, old)), None)
     if new and params["check_version"]:
@@ -279,26 +286,25 @@ def _ensure_allowed(look: Look, params: dict[str, Any], found: preconditions.Fou
 
 
 def _ensure_applied_right(result: dict[str, Any], params: dict[str, Any]) -> None:
-    """Raises ApplyWrong if an apply has set the update strategy, or has brought other images than it should."""
+    """Raises ApplyWrong if an apply has set the update strategy, or has set wrong images."""
     by = params["applied_by"]
     if result["changed"]:
         raise ApplyWrong(
             f"{by} has set the DaemonSet's updateStrategy, so its controller may have begun to restart agents by "
-            f"itself: it is OnDelete again; have what applies the new version set OnDelete, look at the agents, and "
-            f"run again",
+            f"itself (it is OnDelete again now): make {by} set OnDelete, check the agents, and run again",
             **result,
         )
     if result["not_pulled"]:
         raise ApplyWrong(
-            f"no agent is restarted: the DaemonSet has images that were not pulled "
+            f"no agent is restarted, since the DaemonSet has images that were not pulled "
             f"({', '.join(result['not_pulled'])}): add them to agent_images, and run again",
             **result,
         )
     if not set(params["expected_images"]) <= set(result["images"]):
         raise ApplyWrong(
-            f"no agent is restarted: helm has applied {by}, and the DaemonSet has other images "
-            f"({', '.join(result['images'])}) than the chart ({', '.join(params['expected_images'])}): put it right by "
-            f"helm, and run again",
+            f"no agent is restarted: helm has applied {by}, but the DaemonSet's images "
+            f"({', '.join(result['images'])}) are not those of the chart ({', '.join(params['expected_images'])}): "
+            f"correct the DaemonSet by helm, and run again",
             **result,
         )
 
@@ -311,7 +317,7 @@ def _result(
     patch: dict[str, Any] | None,
     found: preconditions.Found,
 ) -> dict[str, Any]:
-    """What the module returns; patch: what was, or would be, written."""
+    """What the module returns. patch: what was written, or would be in check mode."""
     peer_configs, warnings = _peer_configs(client)
     diff = {"before": {"state": "as it was"}, "after": {"state": params["state"]}}
     old_images = image_list(before.old_template)

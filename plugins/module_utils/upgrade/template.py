@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a pod template says, and whether a pod is made of it. Pure functions over objects of the API."""
+"""What a pod template has, and whether a pod is made of it. Pure functions over objects of the API."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from typing import Any
 
 from .image_ref import Reference, parse
 
-# Of a container, what makes it another one. What the API server or a webhook adds to a pod isn't in the template.
+# The parts by which containers are compared. Others may differ, since the API server and webhooks add to a pod.
 PARTS = ("name", "image", "command", "args", "env", "envFrom")
 
 
 def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """The containers of a pod, those that run first included."""
+    """The containers of a pod, the init containers first."""
     return [*(spec.get("initContainers") or []), *spec["containers"]]
 
 
 def made_of(pod: dict[str, Any], template: dict[str, Any]) -> bool:
-    """Whether a pod is what this template makes, as far as images, commands, environment and annotations tell."""
+    """Whether a pod is made of this template, by its images, commands, environment and annotations."""
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     if not annotations.items() <= (pod["metadata"].get("annotations") or {}).items():
         return False
-    # Webhooks may add containers.
+    # A pod may have more containers, since webhooks add some.
     theirs = {one["name"]: one for one in containers(pod["spec"])}
     for one in containers(template["spec"]):
         if one["name"] not in theirs or not _same(one, theirs[one["name"]]):
@@ -50,13 +50,13 @@ def references(template: dict[str, Any]) -> list[Reference]:
 
 
 def not_pulled(template: dict[str, Any], pulled: Iterable[str]) -> list[str]:
-    """The images of a template that are not among those that were pulled before."""
+    """The images of a template that are not among those that were pulled."""
     known = {_image(parse(text)) for text in pulled}
     return [one.text for one in references(template) if _image(one) not in known]
 
 
 def others_wanted(pod: dict[str, Any], images: Iterable[str]) -> bool:
-    """Whether one of these images is to take the place of one that the pod runs: another version of the same name."""
+    """Whether one of these images is another version of an image that the pod runs."""
     wanted = {_image(parse(text)) for text in images}
     repositories = {repository for repository, _tag, _digest in wanted}
     for one in containers(pod["spec"]):
@@ -67,5 +67,5 @@ def others_wanted(pod: dict[str, Any], images: Iterable[str]) -> bool:
 
 
 def _image(one: Reference) -> tuple[str, str | None, str | None]:
-    """Which image a reference means, however it was written."""
+    """Which image a reference means. Two spellings of one image give the same."""
     return one.repository, one.tag, one.digest

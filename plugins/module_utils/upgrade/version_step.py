@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether agents may go from one version to another at once. Pure functions over images."""
+"""Whether agents may go from one version to another in one step. Pure functions over images."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?")
 
 
 def version_of(image: str) -> tuple[int, int] | None:
-    """Major and minor version of an image by its tag, None if the tag is none."""
+    """The major and minor version of an image by its tag, None if the tag has none."""
     match = VERSION.fullmatch(parse(image).tag or "")
     return (int(match[1]), int(match[2])) if match else None
 
 
 def step_problem(old: str, new: str) -> str | None:
-    """Why agents mustn't go from one image to the other at once, None if they may: one minor version at a time."""
+    """Why agents mustn't go from one image to the other in one step, None if they may. One minor version is allowed."""
     before, after = version_of(old), version_of(new)
     if before is None or after is None:
         unknown = old if before is None else new
-        return f"the version of {unknown} can't be told from its tag, so whether the step is allowed isn't known"
+        return (
+            f"the tag of {unknown} has no version, so it isn't known whether the step is allowed: check it "
+            f"yourself, and set agent_check_version=false"
+        )
     if before[0] != after[0] or abs(before[1] - after[1]) > 1:
         return (
             f"from {before[0]}.{before[1]} to {after[0]}.{after[1]} is more than one minor version, and Cilium "
-            f"supports one at a time: go by way of the versions in between"
+            f"supports one at a time: go to each version in between first"
         )
     return None
 
@@ -41,5 +44,5 @@ def comes_to(images: list[str], version: tuple[int, int]) -> bool:
 
 
 def same_repository(image: str, other: str) -> bool:
-    """Whether two images are versions of the same one."""
+    """Whether two images are from the same repository."""
     return parse(image).repository == parse(other).repository

@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from emulator.client import ApiError, Object, patch_existing
@@ -39,11 +39,16 @@ def ingress_ips(service: Object) -> set[str]:
     return {entry["ip"] for entry in ingress if entry.get("ip")}
 
 
-def has_endpoint(service: Object, slices: list[Object], node: str, condition: str) -> bool:
-    """Whether the Service has an endpoint on this node that is ready, or serving (also one that is terminating)."""
+def has_endpoint(service: Object, slices: list[Object], node: str, condition: str, ended: Collection[str] = ()) -> bool:
+    """Whether the Service has an endpoint on this node that is ready, or serving (also one that is terminating).
+
+    ended: UIDs of pods whose containers have ended. Nothing answers there, whatever the endpoint still says.
+    """
     meta = service["metadata"]
     return any(
-        e.get("nodeName") == node and (e.get("conditions") or {}).get(condition, True)
+        e.get("nodeName") == node
+        and (e.get("conditions") or {}).get(condition, True)
+        and (e.get("targetRef") or {}).get("uid") not in ended
         for s in slices
         if s["metadata"]["namespace"] == meta["namespace"]
         and (s["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == meta["name"]
@@ -56,10 +61,10 @@ def is_local(service: Object) -> bool:
     return service["spec"].get("externalTrafficPolicy") == "Local"
 
 
-def local_vips(services: list[Object], slices: list[Object], node: str) -> dict[str, bool]:
-    """VIP of a Service with traffic policy Local -> whether this node's datapath answers: has a pod that serves."""
+def local_vips(services: list[Object], slices: list[Object], node: str, ended: Collection[str] = ()) -> dict[str, bool]:
+    """VIP of a Service with traffic policy Local -> whether this node answers: has a pod that serves."""
     return {
-        ip: has_endpoint(service, slices, node, "serving")
+        ip: has_endpoint(service, slices, node, "serving", ended)
         for service in services
         if is_local(service)
         for ip in ingress_ips(service)
@@ -293,12 +298,22 @@ class Agent(Controller):
 
     async def _local_vips(self) -> None:
         """This node answers the VIPs of Services with traffic policy Local while one of its own pods serves."""
-        found = local_vips(self.world["services"].values(), self.world["slices"].values(), self.host.name)
+        found = self._serving()
         if found == self.local_vips:
             return
         answered = {vip for vip, serves in found.items() if serves}
         await asyncio.to_thread(self.host.machine.set_vips, answered, found.keys() - answered)
         self.local_vips = found
+
+    def _serving(self) -> dict[str, bool]:
+        ended = self.kubelet.ended if self.kubelet else ()
+        return local_vips(self.world["services"].values(), self.world["slices"].values(), self.host.name, ended)
+
+    async def pod_ended(self) -> None:
+        """A VIP whose last pod here has ended answers no more at once, before any agent has heard of it."""
+        silent = {vip for vip, serves in self._serving().items() if not serves}
+        await asyncio.to_thread(self.host.machine.set_vips, (), silent)
+        self.wake.set()
 
     # -- second hop of the label
 

@@ -37,7 +37,9 @@ def test_no_node_is_begun_that_could_not_end_and_the_rest_is_named(play: Play) -
     assert done.returncode == 0, done.stdout
     assert "begun worker-1" in done.stdout
     assert "begun worker-2" not in done.stdout
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("1 of 2 done, and no more is begun: ")]
+    (line,) = [
+        line for line in done.stdout.splitlines() if line.startswith("1 of 2 nodes are done, and no more is begun: ")
+    ]
     assert "a node has taken up to 1000000 s; resume with: " in line
     assert line.endswith("ansible-playbook hitless.nodes.node_maintenance -e target=worker-2 -e a=b")
 

@@ -76,12 +76,13 @@ def test_the_doctor_judges_prints_and_writes(play: Play, tmp_path: Path) -> None
     done = play(DOCTOR, read=registered(picture))
     assert done.returncode == 0, done.stdout
     reason = (
-        "Service shop/web, 192.168.77.128: Advertisement services selects Services by bgp=<red>, and it has bgp=blue"
+        "Service shop/web, 192.168.77.128: Advertisement services selects Services by bgp=<red>, "
+        "but the Service has bgp=blue"
     )
     assert f" 7 FAIL: {reason}" in done.stdout.splitlines()
     assert f"line=(Service shop/web fails at stage 7 (advertisement): {reason}) (fail)" in done.stdout
     assert json.loads((tmp_path / "reports" / "bgp-doctor.json").read_text())["stage"] == 7
-    assert "selects Services by bgp=&lt;red&gt;, and it has" in (tmp_path / "reports" / "bgp-doctor.html").read_text()
+    assert "selects Services by bgp=&lt;red&gt;, but" in (tmp_path / "reports" / "bgp-doctor.html").read_text()
 
 
 def test_check_mode_prints_and_writes_nothing(play: Play, tmp_path: Path) -> None:

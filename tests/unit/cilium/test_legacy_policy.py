@@ -43,7 +43,7 @@ def test_a_healthy_one_passes_and_is_told_that_its_kind_ends(picture, router):
 def test_without_a_service_selector_no_service_is_announced(picture, router):
     del router["serviceSelector"]
     router["exportPodCIDR"] = True
-    said = "CiliumBGPPeeringPolicy old/65432 is of type PodCIDR only, and 192.168.77.128 is a LoadBalancerIP"
+    said = "CiliumBGPPeeringPolicy old/65432 is of type PodCIDR only, but 192.168.77.128 is a LoadBalancerIP"
     fails(picture, 7, said, "serviceSelector")
     # An empty one selects all.
     router["serviceSelector"] = {}
@@ -84,7 +84,7 @@ def test_a_port_that_the_agent_does_not_listen_on(picture, router):
         "remote-as 65432\n", "remote-as 65432\n neighbor 192.168.99.12 port 1790\n", 1
     )
     (said, *_others) = picture.found(5, "defect")
-    assert "connects to port 1790 of the node, and Cilium doesn't listen" in said
+    assert "connects to port 1790 of the node, but Cilium doesn't listen" in said
     found = picture.diagnose()["stages"][4]["findings"]
     remedy = "annotate node n1 with cilium.io/bgp-virtual-router.65432: local-port=1790"
     assert any(remedy in each["remedy"] for each in found)

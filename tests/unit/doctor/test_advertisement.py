@@ -26,7 +26,7 @@ from ansible_collections.hitless.nodes.tests.unit.doctor_picture import (
             lambda p: p.entry.update(selector={"matchLabels": {"bgp": "red"}}),
             ("selects Services by bgp=red", "bgp=blue"),
         ),
-        (lambda p: p.advertisements.clear(), ("there are: none at all",)),
+        (lambda p: p.advertisements.clear(), ("there are: none",)),
     ],
 )
 def test_a_link_of_labels_that_is_missing(picture, change, words):
@@ -61,7 +61,7 @@ def test_a_gateways_service_lacks_the_gateways_label(picture):
         labels={"gateway.networking.k8s.io/gateway-name": "shop", "io.cilium.gateway/owning-gateway": "shop"},
     )
     picture.pool["spec"].pop("serviceSelector")
-    fails(picture, 7, "a Gateway's labels aren't copied", "label cilium-gateway-shop, again after every deployment")
+    fails(picture, 7, "Cilium doesn't copy a Gateway's labels", "label cilium-gateway-shop after every deployment")
     assert "Envoy" in picture.found(3, "pass")[0]
     picture.entry["selector"] = {"matchLabels": {"io.kubernetes.service.namespace": "shop"}}
     assert picture.diagnose()["verdict"] == "pass"
@@ -71,13 +71,13 @@ def test_an_agent_without_the_route_or_that_keeps_it_from_a_peer(picture):
     picture.advertised = []
     fails(picture, 7, "doesn't announce it to this peer")
     picture.available = []
-    fails(picture, 7, "its agent doesn't have that route")
+    fails(picture, 7, "the agent doesn't have the route")
 
 
 def test_an_agent_that_cannot_be_asked_is_believed_where_the_router_has_the_route(picture):
     picture.agent["known"] = False
     assert picture.diagnose()["verdict"] == "pass"
-    assert "announced: the router has it" in picture.found(7, "pass")[-1]
+    assert "the router has it, so it is announced" in picture.found(7, "pass")[-1]
     picture.sample = "established.filtered-prefix"
     found = picture.diagnose()
     assert (found["verdict"], found["stage"], found["stages"][6]["status"]) == ("fail", 8, "unknown")

@@ -14,10 +14,10 @@ from ansible_collections.hitless.nodes.tests.unit.doctor_picture import (
 def test_backends_that_are_not_ready(picture):
     for each in picture.slices[0]["endpoints"]:
         each["conditions"] = {"ready": False}
-    fails(picture, 3, "no ready endpoint (2 aren't ready)", "announced still", "kubernetes.io/service-name=web")
+    fails(picture, 3, "no ready endpoint (2 aren't ready)", "still announced", "kubernetes.io/service-name=web")
     picture.slices = []
     del picture.service["spec"]["selector"]
-    fails(picture, 3, "no ready endpoint; the Service has no selector")
+    fails(picture, 3, "it has no selector, so Kubernetes makes no endpoints for it")
 
 
 def test_local_traffic_policy_wants_backends_on_nodes_that_announce(picture):

@@ -102,7 +102,7 @@ def test_example_6_unit_ordered_after_network_online_and_before_network(picture)
     picture = Picture(picture.version)
     picture.host["unit"] = {"after": ["network-online.target"], "before": ["network.target"]}
     picture.asked = WHOLE
-    fails(picture, 9, "systemd breaks that circle", "no Before=network.target")
+    fails(picture, 9, "FRR may start before the network", "no Before=network.target")
 
 
 def test_example_7_router_port_on_one_router_only(picture):
@@ -117,7 +117,7 @@ def test_example_7_router_port_on_one_router_only(picture):
     assert found["verdict"] == "pass"
     said = [each["reason"] for each in found["stages"][4]["findings"] if each["level"] == "defect"]
     assert any("different ports for it ('neighbor ... port'): r1 none, r2 1790" in line for line in said)
-    assert any("given on one side only" in line for line in said)
+    assert any("set on one side only" in line for line in said)
     picture.asked = WHOLE
     found = diagnosis.examine({**read, "cluster": picture.cluster})
     assert (found["verdict"], found["stage"]) == ("fail", 5)
@@ -126,7 +126,7 @@ def test_example_7_router_port_on_one_router_only(picture):
 def test_example_7_peer_port_that_the_router_does_not_listen_on(picture):
     picture.peer_config["spec"]["transport"] = {"peerPort": 1790}
     picture.state, picture.up = "active", False
-    fails(picture, 5, "port 1790 (peerPort)", "listens on 179", "given on one side only")
+    fails(picture, 5, "port 1790 (peerPort)", "listens on 179", "set on one side only")
     # The router may connect instead, where Cilium listens.
     picture.instance["localPort"] = 179
     fails(picture, 6, "the session isn't up")

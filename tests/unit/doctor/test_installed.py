@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.tests.unit.doctor_picture import (
 def test_a_next_hop_that_cannot_be_reached(picture):
     picture.rib_sample, picture.fib = "", False
     picture.host["unit"] = {"after": [], "before": ["network.target"]}
-    fails(with_paths(picture, valid=False), 9, "none is valid", "did frr start before its interfaces were up?")
+    fails(with_paths(picture, valid=False), 9, "none is valid", "whether FRR started before its interfaces")
     assert "starts before the network" in picture.found(9, "note")[0]
     # As it was recorded: a next hop that isn't the node.
     picture = Picture(picture.version)

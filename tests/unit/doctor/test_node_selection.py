@@ -44,7 +44,7 @@ def test_label_that_has_not_reached_the_cilium_node(picture):
 
 def test_selected_without_node_config_and_the_other_way_round(picture):
     picture.selected.remove("n2")
-    fails(picture, 4, "node n2: it is selected by CiliumBGPClusterConfig rack-1 and has no CiliumBGPNodeConfig")
+    fails(picture, 4, "node n2: it is selected by CiliumBGPClusterConfig rack-1, but has no CiliumBGPNodeConfig")
     picture.selected = ["n1", "n2", "n3"]
     for node in (picture.nodes[1], picture.cilium_nodes["n2"]):
         node["metadata"]["labels"] = {}

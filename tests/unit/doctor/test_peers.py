@@ -16,10 +16,10 @@ from ansible_collections.hitless.nodes.tests.unit.doctor_picture import (
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda p: p.instance.update(localASN=65000), "the node is AS 65000 (localASN), and router r1 expects 65432"),
-        (lambda p: p.instance["peers"][0].update(peerASN=62000), "peerASN is 62000, and router r1 is AS 62112"),
+        (lambda p: p.instance.update(localASN=65000), "the node is AS 65000 (localASN), but router r1 expects 65432"),
+        (lambda p: p.instance["peers"][0].update(peerASN=62000), "peerASN is 62000, but router r1 is AS 62112"),
         (lambda p: p.peer_config["spec"].update(authSecretRef="s"), "Cilium has a password for the session"),
-        (lambda p: p.instance["peers"][0].update(peerConfigRef={"name": "x"}), "refers to it, and there is none"),
+        (lambda p: p.instance["peers"][0].update(peerConfigRef={"name": "x"}), "refers to it, but it doesn't exist"),
     ],
 )
 def test_two_sides_that_disagree(picture, change, said):
@@ -58,15 +58,15 @@ def test_secret_without_the_key_or_out_of_sight(picture):
     picture.up = False
     found = picture.diagnose()
     assert (found["verdict"], found["stage"]) == ("fail", 6)
-    assert "isn't known: no right" in picture.found(5, "unknown")[0]
-    picture.secrets = [{**there, "keys": None, "reason": "its metadata doesn't say them"}]
+    assert "its Secret s exists: no right" in picture.found(5, "unknown")[0]
+    picture.secrets = [{**there, "keys": None, "reason": "its metadata doesn't name them"}]
     assert "aren't known: its metadata" in picture.found(5, "unknown")[0]
 
 
 def test_missing_auth_secret_is_believed_unless_sessions_prove_the_opposite(picture):
     picture.peer_config["status"] = {"conditions": [picture.condition("cilium.io/MissingAuthSecret", "True", "s")]}
     assert picture.diagnose()["verdict"] == "pass"
-    assert "so the secret is there" in picture.found(5, "note")[0]
+    assert "so the Secret is there" in picture.found(5, "note")[0]
     picture.state = "active"
     fails(picture, 5, "MissingAuthSecret: s")
 
@@ -77,4 +77,4 @@ def test_a_router_outside_of_the_inventory_is_unknown(picture):
     )
     is_unknown(picture, 5, "192.168.99.9 is no address of a router of the inventory")
     picture.instance["peers"][2]["peerAddress"] = None
-    assert "Cilium is to discover its address" in picture.found(5, "unknown")[0]
+    assert "Cilium discovers its address" in picture.found(5, "unknown")[0]

@@ -25,7 +25,8 @@ def test_address_from_another_pool_than_the_one_expected(picture):
         },
         {**picture.pool, "spec": {**picture.pool["spec"], "blocks": [{"cidr": "192.168.78.0/24"}]}},
     ]
-    fails(picture, 2, f"{VIP} is from pool red, whose serviceSelector doesn't select it", "pool blue would select it")
+    said = f"{VIP} is from pool red, whose serviceSelector doesn't select the Service"
+    fails(picture, 2, said, "pool blue would select it")
     picture.pools = picture.pools[1:]
     fails(picture, 2, f"{VIP} is in no CiliumLoadBalancerIPPool (blue)")
     picture.pools = []

@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.tests.unit.doctor_picture import (
 def test_no_policy_at_all_with_ebgp_requires_policy(picture):
     picture.running = picture.running.replace("  neighbor KUBE route-map IN in\n", "")
     picture.sample = "established.filtered-prefix"
-    fails(picture, 8, "no policy for ipv4 on the way in, and 'bgp ebgp-requires-policy' is in force")
+    fails(picture, 8, "no inbound policy for ipv4, and 'bgp ebgp-requires-policy' is on")
     picture.running = picture.running.replace(
         " bgp log-neighbor-changes", " bgp log-neighbor-changes\n no bgp ebgp-requires-policy"
     )
@@ -24,7 +24,7 @@ def test_no_policy_at_all_with_ebgp_requires_policy(picture):
 
 
 def test_a_path_that_came_through_another_router_only_is_not_from_the_node(picture):
-    fails(with_paths(picture, **{"from": "192.168.99.11"}), 8, "it has no path from that node")
+    fails(with_paths(picture, **{"from": "192.168.99.11"}), 8, "the router has no path from the node")
 
 
 def test_a_session_over_a_link_local_address_is_found_by_the_nodes_identifier(picture):

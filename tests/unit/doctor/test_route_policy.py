@@ -109,7 +109,7 @@ def test_what_a_neighbour_may_announce(config):
         False,
         "no entry of route-map in6 permits 198.51.100.10/32",
     )
-    assert "has no policy for ipv4" in verdict(config, "eth1", "198.51.100.10/32")[1]
+    assert "has no inbound policy for ipv4" in verdict(config, "eth1", "198.51.100.10/32")[1]
     assert "isn't activated for ipv6" in verdict(config, "192.0.2.13", "2001:db8::1/128")[1]
     assert verdict(config, "192.0.2.21", "198.51.100.10/32", "blue")[0] is True
 

@@ -38,7 +38,7 @@ def test_service_without_an_address_says_what_the_operator_says(picture):
             lambda: picture.pool["status"]["conditions"].append(
                 picture.condition("cilium.io/IPsAvailable", "Unknown", "0")
             ),
-            "no address left",
+            "has an address left",
         ),
         (lambda: picture.pool["status"]["conditions"][0].update(status="True"), "in conflict"),
         (lambda: picture.pool["spec"].update(disabled=True), "is disabled"),

@@ -27,7 +27,7 @@ def test_a_speaker_that_is_silent_after_a_graceful_restart(picture):
         "neighbors": mute,
         "policy": {**before[name]["policy"], "paths": []},
     }
-    fails(picture, 6, "up since 12 s, and nothing has been announced over it", "at most 6 minutes")
+    fails(picture, 6, "up for 12 s, but nothing has been announced over it", "at most 6 minutes")
     # Later, or without graceful restart, it is something else.
     for other in ({"uptime": 4000}, {"enabled": False}):
         picture.agent.update(enabled=True, uptime=12)

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.report import status
 
 AT = "2026-03-02T22:00:00Z"
-UNREACHABLE = {"__router": "tor-2", "unreachable": True, "msg": "Task failed: ssh: connect to host tor-2: refused"}
+UNREACHABLE = {"name": "tor-2", "unreachable": True, "msg": "Task failed: ssh: connect to host tor-2: refused"}
 
 
 def session(address: str, **more: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def route(prefix: str, sender: str, *, installed: bool = True, stale: bool = Fal
 
 
 def router(name: str, neighbors: list[dict[str, Any]], routes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"__router": name, "neighbors": neighbors, "routes": routes}
+    return {"name": name, "neighbors": neighbors, "routes": routes}
 
 
 def read_of(host: str = "worker-3", **more: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def read(*routers: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
     sessions = [{"established": True, "routes": [{"advertised": 2}]}, {"established": None, "routes": []}]
     cilium = {"nodes": [{"sessions": sessions, "node_config": True, "reason": None}]}
-    return read_of(info=info, cilium=cilium, routes={"results": list(routers)}) | more
+    return read_of(info=info, cilium=cilium, routes={"answers": {each["name"]: each for each in routers}}) | more
 
 
 TOR_1 = router(
@@ -147,3 +147,13 @@ def test_the_same_problem_of_all_nodes_is_said_once() -> None:
     lines = status.status_lines(summary)
     assert len([line for line in lines if line.startswith("problem: ")]) == 1
     assert status.status_page(summary)["problems"] == status.status_problems(summary)
+
+
+def test_a_peer_that_no_router_has_is_a_problem_of_a_node_in_service() -> None:
+    peers = [{"name": "tor-9", "instance": "main", "address": "192.0.2.9", "asn": 62112, "local_asn": 65432}]
+    found = read({**TOR_1, "fib": []})
+    found["info"]["bgp"]["peers"] = peers
+    (problem,) = status.bgp_status([found], AT)["nodes"][0]["problems"]
+    assert problem.startswith("no listed router has the session of worker-3's peer tor-9 (192.0.2.9, AS 62112)")
+    found["info"]["bgp"]["selected"] = False
+    assert status.bgp_status([found], AT)["nodes"][0]["problems"] == []

@@ -132,6 +132,7 @@ WAIT = """
         router_vtysh: /nowhere/vtysh
         __bgp_record:
           before: {addresses: [192.0.2.13], routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: []}}}}
+        __bgp_flip: {flipped_at: "2026-03-02T22:00:00Z"}
         __bgp_state: withdrawn
         __bgp_asked: [tor-1]
         __bgp_timeout: 5
@@ -148,7 +149,7 @@ def test_a_wait_that_failed_says_what_routers_said_while_the_api_is_away(tmp_pat
 def test_no_node_is_begun_without_time_and_the_run_ends_well(tmp_path: Path) -> None:
     done = play(MAINTENANCE, tmp_path, target="worker-1,worker-2", maintenance_deadline="2026-01-01T05:00:00+01:00")
     assert done.returncode == 0, done.stdout + done.stderr
-    line = "0 of 2 done, and no more is begun: the deadline is over since 2026-01-01T05:00+01:00"
+    line = "0 of 2 nodes are done, and no more is begun: the deadline has passed: it was 2026-01-01T05:00+01:00"
     assert (
         f"{line}; resume with: ansible-playbook hitless.nodes.node_maintenance -e target=worker-1,worker-2"
         in done.stdout
@@ -163,12 +164,12 @@ UPGRADE = TOP / "playbooks" / "cilium_upgrade.yml"
     ("variables", "words"),
     [
         ({"agent_images": ["i:1"], "agent_apply": "none"}, "which nodes? Give the inventory name or pattern"),
-        ({"target": "worker-1"}, "which images? Give all that the new version runs on the nodes"),
+        ({"target": "worker-1"}, "agent_images is missing: give all images that the new version runs on the nodes"),
         (
             {"target": "worker-1", "agent_images": ["i:1"], "agent_apply": "nowhere.yml"},
             "agent_apply: there is no file ",
         ),
-        ({"target": "worker-1", "agent_images": ["i:1"]}, "neither agent_chart nor agent_apply was given"),
+        ({"target": "worker-1", "agent_images": ["i:1"]}, "neither agent_chart nor agent_apply is given"),
         (
             {"target": "worker-1", "agent_chart": "c", "agent_values_files": ["/nowhere"]},
             "agent_values_files: /nowhere can't be read",

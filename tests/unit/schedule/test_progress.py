@@ -22,7 +22,7 @@ def test_only_what_came_to_a_good_end_is_done() -> None:
 
 def test_the_rest_is_to_be_resumed() -> None:
     assert resume_line(HOSTS, {"worker-1": 200.5}, "the window is over", "node_maintenance") == (
-        "1 of 4 done, and no more is begun: the window is over; resume with: ansible-playbook "
+        "1 of 4 nodes are done, and no more is begun: the window is over; resume with: ansible-playbook "
         "hitless.nodes.node_maintenance -e target=worker-2,worker-3,worker-4"
     )
     assert resume_line(HOSTS[:2], [], "w", "p", "-e a=b").endswith("-e target=worker-1,worker-2 -e a=b")

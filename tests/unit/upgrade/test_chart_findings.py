@@ -57,7 +57,7 @@ def test_a_release_of_the_chart_with_these_values_is_applied():
     ("changes", "words"),
     [
         ({"daemonset": "agents"}, "the chart renders no DaemonSet agents"),
-        ({"images": [OPERATOR]}, f"images that agent_images doesn't ({AGENT})"),
+        ({"images": [OPERATOR]}, f"images that agent_images lacks ({AGENT})"),
         ({"version": "1.19.2"}, "agent_version is 1.19.2"),
         ({"values": {}}, "would be lost (debug)"),
     ],
@@ -71,7 +71,7 @@ def test_a_release_that_is_not_there_or_a_chart_that_ignores_on_delete_is_a_prob
     (problem,) = find(WANTED, CHART, None).problems
     assert "there is no Helm release cilium" in problem
     (problem,) = find(WANTED, replace(CHART, driven=CHART.wanted), RELEASE).problems
-    assert "another updateStrategy than OnDelete" in problem
+    assert "doesn't give DaemonSet cilium the updateStrategy.type OnDelete" in problem
 
 
 def test_an_image_of_the_agent_that_is_none_is_a_problem():

@@ -117,7 +117,7 @@ def test_versions_agree(wanted, images, check, words):
         ),
         (
             {"status": "deployed", "chart": "web-1.0.0"},
-            "release cilium is of chart web-1.0.0, and agent_chart is cilium",
+            "release cilium has the chart web-1.0.0, but agent_chart is cilium",
         ),
         ({"status": "failed", "chart": "cilium-1.18.4"}, None),
     ],
@@ -136,8 +136,8 @@ def test_agents_are_restarted_by_nobody_else():
     assert helm_chart.restart_problems("cilium", on_delete, rolling) == []
     for driven, wanted, words in (
         (None, rolling, "renders no DaemonSet cilium"),
-        (rolling, rolling, "another updateStrategy than OnDelete"),
-        (bare, bare, "another updateStrategy than OnDelete"),
+        (rolling, rolling, "doesn't give DaemonSet cilium the updateStrategy.type OnDelete"),
+        (bare, bare, "doesn't give DaemonSet cilium the updateStrategy.type OnDelete"),
         (on_delete, other, "differently each time"),
     ):
         (problem,) = helm_chart.restart_problems("cilium", driven, wanted)

@@ -57,7 +57,7 @@ def test_a_container_that_runs_proves_its_digest():
 def test_another_digest_is_no_proof_unless_the_node_says_that_it_is_the_same_image():
     runs = status(f"quay.io/cilium/cilium@{B}", running=True)
     assert container_verdict(PINNED, runs).state == "coming"
-    assert "doesn't say that it is the same" in container_verdict(PINNED, runs).words
+    assert "doesn't say that both are the same" in container_verdict(PINNED, runs).words
     apart = [{"names": [f"quay.io/cilium/cilium@{A}"]}, {"names": [f"quay.io/cilium/cilium@{B}"]}]
     assert container_verdict(PINNED, runs, apart).state == "coming"
     together = [{"names": [f"quay.io/cilium/cilium@{A}", f"quay.io/cilium/cilium@{B}"]}]
@@ -91,7 +91,7 @@ def test_a_container_that_can_t_start_has_had_its_image():
     found = container_verdict(TAGGED, no_container)
     assert (found.state, found.words) == (
         "coming",
-        f"{TAGGED.text} is there, but nothing says its digest: name it with its digest",
+        f"{TAGGED.text} is there, but its digest isn't known: name the image with its digest",
     )
     by_tag = [{"names": [f"quay.io/cilium/cilium@{B}", "quay.io/cilium/cilium:v1.18.4"]}]
     found = container_verdict(TAGGED, no_container, by_tag)
@@ -121,7 +121,7 @@ def test_a_pod_that_is_not_scheduled_or_refused_says_why():
     assert (found.state, found.words) == ("coming", "not scheduled: too many pods")
     refused = {"phase": "Failed", "reason": "OutOfpods", "message": "no room"}
     (found,) = pod_verdicts([PINNED], {"spec": {"nodeName": "w"}, "status": refused})
-    assert (found.state, found.words) == ("failing", "its kubelet refused the pod: OutOfpods: no room")
+    assert (found.state, found.words) == ("failing", "the kubelet refused the pod: OutOfpods: no room")
 
 
 def test_different_compares_nodes_of_the_same_platform():

@@ -35,7 +35,7 @@ def test_nodes_have_the_images_or_get_them_or_fail_or_may_do_without():
     found = result([there("w1", A, before=True), there("w2", A), failed("w3"), failed("w4")], allow_missing=["w4"])
     assert [row["result"] for row in found["nodes"]] == ["present", "pulled", "failed", "missing"]
     assert (found["failed_nodes"], found["missing_nodes"], found["seconds"]) == (["w3"], ["w4"], 1.0)
-    assert missing_warnings(found) == ["w4 doesn't have the images, which allow_missing permits: denied"]
+    assert missing_warnings(found) == ["w4 doesn't have the images, as agent_allow_missing permits: denied"]
 
 
 def test_what_proved_an_image_is_counted():
@@ -46,7 +46,7 @@ def test_what_proved_an_image_is_counted():
 
 def test_nodes_that_failed_are_named_and_many_are_counted():
     targets = [failed(f"w{number}") for number in range(7)]
-    with pytest.raises(PullFailed, match=r"7 of 7 nodes don't have .*w4 \(linux/amd64\): denied; and 2 more; set"):
+    with pytest.raises(PullFailed, match=r"7 of 7 nodes don't have .*w4 \(linux/amd64\): denied; and 2 more; correct"):
         stop_at_failures([OPERATOR], targets, result(targets))
 
 

@@ -30,14 +30,17 @@ def test_the_shortest_restart_time_of_all_routers_counts():
 @pytest.mark.parametrize(
     ("neighbors", "words"),
     [
-        (None, "router tor-1: it wasn't asked, so whether it would keep the routes isn't known"),
+        (None, "router tor-1: it wasn't asked, so it isn't known whether it would keep the routes"),
         ([], "no router has a session with it"),
         ([neighbor(established=False)], "session 192.0.2.13, ipv4: it isn't up now"),
         ([neighbor(graceful_restart={"negotiated": None})], "doesn't say whether graceful restart was negotiated"),
-        ([neighbor(graceful_restart={"negotiated": False})], "without graceful restart, the routes are dropped"),
+        (
+            [neighbor(graceful_restart={"negotiated": False})],
+            "graceful restart was not negotiated, so the routes are dropped",
+        ),
         ([neighbor(graceful_restart={"families": ["ipv6"]})], "not negotiated for this family"),
-        ([neighbor(restart_time=None)], "doesn't say for how long it keeps the routes"),
-        ([neighbor(restart_time=0)], "doesn't say for how long it keeps the routes"),
+        ([neighbor(restart_time=None)], "doesn't say how long it keeps the routes"),
+        ([neighbor(restart_time=0)], "doesn't say how long it keeps the routes"),
         ([{**neighbor(), "graceful_restart": None}], "doesn't say whether graceful restart was negotiated"),
         ([neighbor(vrf="blue", established=False)], "session 192.0.2.13 in VRF blue, ipv4: it isn't up now"),
         ([neighbor(shut=True)], "no router has a session with it"),
@@ -64,8 +67,9 @@ def test_a_restart_that_takes_longer_than_there_is_is_a_problem():
     found = budget({"tor-1": [neighbor(restart_time=20)]}, [QUICK], [4.0, 16.5])
     assert found["needed"] == 20.6
     assert found["problems"] == [
-        "its restart may take 20.6 s (16.5 s were measured, and 25% for safety), and router tor-1, session 192.0.2.13, "
-        "ipv4 keeps its routes for 20 s only: raise gracefulRestart.restartTimeSeconds in its CiliumBGPPeerConfig"
+        "its restart may take 20.6 s (16.5 s measured, and 25% more by agent_margin), but router tor-1, session "
+        "192.0.2.13, ipv4 keeps its routes for only 20 s: raise gracefulRestart.restartTimeSeconds in its "
+        "CiliumBGPPeerConfig"
     ]
     assert budget({"tor-1": [neighbor(restart_time=20)]}, [QUICK], [16.5], margin=0.1)["problems"] == []
 
@@ -73,7 +77,7 @@ def test_a_restart_that_takes_longer_than_there_is_is_a_problem():
 def test_the_first_restart_is_a_measurement():
     found = budget({"tor-1": [neighbor(restart_time=20)]}, [QUICK])
     assert (found["needed"], found["problems"]) == (None, [])
-    assert found["warnings"] == ["no restart was measured yet, so whether it ends within the 20 s isn't known"]
+    assert found["warnings"] == ["no restart was measured yet, so it isn't known whether it ends within 20 s"]
 
 
 def test_a_late_second_try_to_connect_is_warned_of_with_the_setting():
@@ -81,7 +85,7 @@ def test_a_late_second_try_to_connect_is_warned_of_with_the_setting():
     assert found["problems"] == []
     (warning,) = found["warnings"]
     assert "comes after 120 to 240 s" in warning
-    assert "set timers.connectRetryTimeSeconds to 50 or less" in warning
+    assert "set timers.connectRetryTimeSeconds in its CiliumBGPPeerConfig to 50 or less" in warning
 
 
 def test_unknown_peer_configs_are_warned_of():
