@@ -240,9 +240,7 @@ class Cluster:
 
     def routers_send_to_node(self) -> bool:
         """Whether any router's kernel still has the node as a next hop."""
-        machine = self.lab.machines[self.node]
-        hops = {machine.address4, machine.address6}
-        return any(hops & set(network.all_next_hops(router)) for router in self.lab.routers)
+        return bool(lifecycle.routers_sending_to(self.lab, self.node))
 
 
 IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}
