@@ -11,18 +11,20 @@ short_description: Read what an FRR router knows of a node
 version_added: 0.1.0
 description:
   - Runs on the router. Reads its BGP sessions with a node, the BGP paths whose next hop is the node, and whether the
-    kernel forwards to the node.
+    kernel forwards to the node. If the router reaches the node over a gateway, zebra tells which routes of the kernel
+    are the node's.
   - The result is the baseline that M(hitless.nodes.node_claim) stores before a node is taken out of service.
   - What can't be read is an error, never an empty list. A missing BGP instance, a stopped bgpd, an answer that is cut
     off, and a missing permission each fail with their own message.
   - Reads only single prefixes, so its cost doesn't grow with the routing table.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
+  - hitless.nodes.attributes.programs
 options:
   record:
     description:
@@ -98,13 +100,6 @@ options:
     type: list
     elements: str
     default: [default]
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
 seealso:
   - module: hitless.nodes.frr_bgp_wait
   - module: hitless.nodes.node_claim
@@ -323,6 +318,45 @@ fib:
       description: The node's address.
       type: str
       sample: 192.0.2.13
+    via:
+      description:
+        - The next hops that the kernel has for it, if it was zebra that told that the route is the node's. They are the
+          gateways over which the router reaches the node. Empty if the kernel itself names the node.
+      type: list
+      elements: str
+      sample: []
+uninstalled:
+  description:
+    - What zebra says it has installed over the node, and the kernel that was asked doesn't show, in three looks.
+    - If it isn't empty, the kernel's word proves nothing. Then C(ip) asks another kernel than FRR's. Set O(exec).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF.
+      type: str
+      sample: default
+    family:
+      description: The family of the prefix, V(ipv4) or V(ipv6).
+      type: str
+      sample: ipv4
+    prefix:
+      description: The prefix.
+      type: str
+      sample: 198.51.100.10/32
+    next_hop:
+      description: The node's address.
+      type: str
+      sample: 192.0.2.13
+    zebra:
+      description: What zebra says, for people.
+      type: str
+      sample: installed over 192.0.2.13, resolved to 10.9.0.1
+    kernel:
+      description: What the kernel says, for people.
+      type: str
+      sample: no route
 others:
   description:
     - The other ways to the prefixes that were looked up. Only paths count that are valid and fresh, whose next hop is
@@ -359,20 +393,17 @@ others:
           description: Whether that neighbour is in the router's own AS (iBGP).
           type: bool
           sample: false
-counts:
+left:
   description:
-    - How many BGP paths of any prefix each next hop of the node has. Where nothing else is left of the node, FRR's own
-      counters show whether there are paths to prefixes that nobody asked for.
+    - What M(hitless.nodes.frr_bgp_wait) with O(hitless.nodes.frr_bgp_wait#module:state=withdrawn) would still wait for.
+      Empty means that the router has nothing of the node, but for O(staying).
+    - Where it has no path to the prefixes that were looked up, FRR's own counters show whether there are paths to
+      others. Such an entry has the prefix C(*), and C(paths).
   type: list
   elements: dict
   returned: success
-  sample: [{"vrf": "default", "next_hop": 192.0.2.13, "paths": 4}]
-staying:
-  description: The BGP paths of the prefixes in O(staying), which RV(counts) and the sessions' counters count, too.
-  type: list
-  elements: dict
-  returned: success
-  sample: [{"vrf": "default", "family": "ipv4", "from": 192.0.2.13, "next_hops": [192.0.2.13]}]
+  sample:
+    - {"vrf": "default", "family": ipv4, "prefix": 198.51.100.10/32, "next_hop": 192.0.2.13, "where": bgp}
 speakers:
   description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
   type: list
@@ -444,20 +475,21 @@ vrfs_there:
 """
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.base.net import prefix
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.node_sessions import Identity, of_sessions
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_rules import View
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -479,8 +511,24 @@ ARGUMENTS: dict[str, Any] = {
     "prefixes": {"type": "list", "elements": "str", "default": []},
     "staying": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
+
+
+# A route that is just being replaced is in zebra and not in the kernel for some milliseconds.
+LOOKS = 3
+PAUSE = 0.3
+
+
+def settled(router: Router, wanted: dict[str, list[str]]) -> View:
+    """A look in which the kernel shows what zebra has installed for the node; the last of a few looks otherwise."""
+    view = router.look(wanted)
+    for _unused in range(LOOKS - 1):
+        if not view["uninstalled"]:
+            break
+        time.sleep(PAUSE)
+        view = router.look(wanted)
+    return view
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -491,7 +539,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     who = Identity(
         frozenset(checked_addresses(params["addresses"])), frozenset(params["router_ids"]), tuple(params["peers"])
     )
-    router = Router(Vtysh(params["vtysh"]), Fib(), set(who.addresses))
+    router = Router(*programs(params), set(who.addresses))
     every, instances = router.speakers(vrfs)
     own_addresses = router.fib.addresses()
     sessions = router.identify(every, who, own_addresses)
@@ -500,7 +548,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = {}
     for vrf in vrfs:
         wanted[vrf] = [each for each in dict.fromkeys([*announced[vrf], *asked[vrf]]) if each not in router.staying]
-    view = router.look(wanted)
+    view = settled(router, wanted)
     return {
         "changed": False,
         "router": socket.gethostname(),
@@ -511,9 +559,9 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         ],
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
+        "uninstalled": view["uninstalled"],
         "others": view["others"],
-        "counts": view["counts"],
-        "staying": view["staying"],
+        "left": route_rules.not_withdrawn(view),
         "speakers": every,
         "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in own_addresses],
         "vrfs_there": instances,

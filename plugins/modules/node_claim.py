@@ -319,6 +319,14 @@ before:
   type: dict
   returned: success
   sample: {label: {key: enable-bgp, value: "true"}, unschedulable: false}
+order:
+  description:
+    - What comes first on the way out unless the user says it, C(drain_first) or C(withdraw_first). V(null) for a node
+      without a record.
+    - C(withdraw_first) if the node announces VIPs of Services with traffic policy V(Local), and no network of pods.
+  type: str
+  returned: success
+  sample: drain_first
 history:
   description: What happened, each entry with phase and time. When released, the whole history.
   type: list

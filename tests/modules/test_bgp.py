@@ -135,6 +135,7 @@ def test_claim_writes_what_was_before(api):
         },
         "next_hops": {"tor-1": ["192.0.2.13"]},
         "local": [],
+        "pod_networks": [],
         "waived": {"peers": [], "routers": []},
         "staying": [],
         "min_announcers": 1,
@@ -400,6 +401,19 @@ def test_vips_that_come_back_with_their_pods_are_noted(api):
     result = claimed(api, min_announcers=0)
     assert result["record"]["before"]["local"] == ["198.51.100.10/32"]
     assert "198.51.100.10/32 belong to Services with traffic policy Local" in result["warnings"][-1]
+    assert result["record"]["before"]["pod_networks"] == []
+    assert result["order"] == "withdraw_first"
+
+
+@pytest.mark.usefixtures("cilium")
+def test_where_the_way_to_pods_is_announced_as_well_the_pods_go_first(api):
+    vip_of_a_service(api, type="LoadBalancer", externalTrafficPolicy="Local")
+    pods = {"vrf": "default", "prefix": "10.1.3.0/24", "installed": True}
+    routes = {"tor-1": {**ROUTES["tor-1"], "routes": [*ROUTES["tor-1"]["routes"], pods]}}
+    result = claimed(api, routes=routes, min_announcers=0)
+    assert result["record"]["before"]["pod_networks"] == ["10.1.3.0/24"]
+    assert result["order"] == "drain_first"
+    assert "their pods go first (maintenance_order=auto)" in result["warnings"][-1]
 
 
 @pytest.mark.usefixtures("cilium")

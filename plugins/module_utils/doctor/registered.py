@@ -80,6 +80,7 @@ def _router(answer: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, A
     return {
         "neighbors": answer["neighbors"] if known else None,
         "fib": answer["fib"] if known else None,
+        "uninstalled": answer.get("uninstalled") or [],
         "policy": policy if configured else None,
         "problem": away + "; ".join(dict.fromkeys(failure_reason(each) for each in wrong)),
     }

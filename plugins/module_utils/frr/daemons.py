@@ -69,10 +69,10 @@ def unit(*, timeout: float = 10.0) -> dict[str, list[str]] | None:
     return unit_order(done.stdout.decode("utf-8", "replace"))
 
 
-def facts() -> dict[str, Any]:
-    """The facts about the host that frr_policy_info returns."""
+def facts(*, elsewhere: bool) -> dict[str, Any]:
+    """The facts about the host that frr_policy_info returns. elsewhere: this host's systemd may not start FRR."""
     return {
         "listen_port": listen_port(arguments("bgpd")),
         "v6_rr_semantics": v6_rr_semantics(arguments("zebra")),
-        "unit": unit(),
+        "unit": None if elsewhere else unit(),
     }

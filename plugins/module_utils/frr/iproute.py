@@ -18,11 +18,13 @@ from typing import Any
 from ..base.net import address, family, prefix
 from ..base.words import excerpt
 from .answers import RouterError, UnknownError, documents
+from .place import Place
 from .questions import pairs
 
 # The kernel's errors where it forwards no packet: no route, an unreachable, a blackhole and a prohibit route.
 # Routers that announce VIPs often have such a route, for example "ip route 198.51.100.0/24 Null0".
 NOT_FORWARDED = ("Network is unreachable", "No route to host", "Invalid argument", "Permission denied")
+MAIN = 254
 SEARCH = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"))
 
 
@@ -94,6 +96,12 @@ def covers(matched: str, looked_up: str) -> bool:
     return ipaddress.ip_address(looked_up) in ipaddress.ip_network(matched)
 
 
+def table(route: dict[str, Any]) -> int | None:
+    """The number of a matched route's table. ip leaves out the main one. None if it shows only a name."""
+    shown = str(route.get("table", MAIN))
+    return int(shown) if shown.isdigit() else None
+
+
 def next_hops(route: dict[str, Any]) -> list[str] | None:
     """The next hops of a matched route. [] if it has none, as a connected or local route.
 
@@ -127,18 +135,45 @@ def _members(entry: dict[str, Any]) -> list[int]:
     return [part["id"] for part in entry.get("group", [])]
 
 
+def _is_own(stderr: str) -> bool:
+    """Whether an error text is ip's own, and not one of a command that was to run it."""
+    return any(
+        line.startswith(("RTNETLINK answers", "Command failed -:", "Error: argument")) for line in stderr.splitlines()
+    )
+
+
+def _search() -> str:
+    return os.pathsep.join((os.environ.get("PATH", ""), SEARCH))
+
+
 class Fib:
     """Looks routes up with iproute2."""
 
-    def __init__(self, *, timeout: float = 10.0) -> None:
-        program = shutil.which("ip", path=os.pathsep.join((os.environ.get("PATH", ""), SEARCH)))
-        if not program:
-            raise RouterError("ip isn't on this host; install iproute2")
-        self.program = program
+    def __init__(self, place: Place | None = None, *, timeout: float = 10.0, system: str = "") -> None:
+        """system: what the router's kernel calls itself, for tests."""
+        self.place = place or Place()
         self.timeout = timeout
+        name = system or os.uname().sysname
+        if name != "Linux":
+            raise RouterError(
+                f"this router runs {name}, not Linux: what its kernel forwards can't be read here;"
+                " use evidence=cilium or evidence=estimate for the nodes that peer with it (docs/evidence.md)"
+            )
+        # Elsewhere the search is that place's own.
+        program = "ip" if self.place else shutil.which("ip", path=_search())
+        if not program:
+            raise RouterError(
+                "ip isn't on this host; install iproute2 (where that can't be: evidence=cilium, docs/evidence.md)"
+            )
+        self.program = program
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """{vrf, family, prefix, matched, next_hops} of each matched route. prefix: the one that was asked for."""
+        """{vrf, family, prefix, matched, next_hops, table, object, right} of each route that the kernel names.
+
+        prefix: the one that was asked for. table: the number of the kernel's table, None if ip shows only a name.
+        object: the number of the next hop object, None without one. right: whether the route holds the address that was
+        looked up. A wrong one is only listed with its object, see forwarding.py.
+        """
         asked = []
         for vrf, pre in pairs(wanted):
             asked += [(vrf, pre, dst) for dst in probes(pre)]
@@ -146,12 +181,16 @@ class Fib:
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
         for (vrf, pre, dst), route in zip(asked, found):
-            # The kernel can answer with another IPv6 route, see route_rules.decided().
-            if route is None or not covers(destination(route, dst), dst):
+            if route is None:
+                continue
+            matched = destination(route, dst)
+            right = covers(matched, dst)
+            if not right and "nhid" not in route:
                 continue
             hops = next_hops(route)
             entry: dict[str, Any] = {"vrf": vrf, "family": family(pre), "prefix": pre}
-            entry.update({"matched": destination(route, dst), "next_hops": hops or []})
+            entry.update({"matched": matched, "next_hops": hops or [], "table": table(route)})
+            entry.update({"object": route.get("nhid"), "right": right})
             if hops is None:
                 unresolved.setdefault(int(route["nhid"]), []).append(entry)
             if entry not in entries:
@@ -206,24 +245,21 @@ class Fib:
         rc, stdout, stderr = self._run(arguments, "")
         found, rest = documents(stdout)
         if rc or rest or not all(isinstance(listed, list) for listed in found):
+            if rc and self.place:
+                raise self.place.failure("ip", rc, stdout, stderr)
             raise UnknownError(f"'ip -j {' '.join(arguments)}' isn't understood: {excerpt(stderr or stdout)}")
         return [entry for listed in found for entry in listed]
 
     def _batch(self, lines: list[str]) -> list[dict[str, Any] | None]:
-        _rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        if self.place and lines and not stdout and not _is_own(stderr):
+            raise self.place.failure("ip", rc, stdout, stderr)
         return results(lines, stdout, stderr)
 
     def _run(self, arguments: list[str], text: str) -> tuple[int, str, str]:
         try:
-            done = subprocess.run(
-                [self.program, "-j", *arguments],
-                input=text.encode(),
-                capture_output=True,
-                timeout=self.timeout,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
+            return self.place.run([self.program, "-j", *arguments], text, self.timeout)
         except subprocess.TimeoutExpired as exc:
             asked = f"{text.count(chr(10))} route look-ups" if text else f"'ip {' '.join(arguments)}'"
-            raise UnknownError(f"no answer from ip to {asked} within {self.timeout:.0f} s") from exc
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+            by = f" by {self.place}" if self.place else ""
+            raise UnknownError(f"no answer from ip to {asked}{by} within {self.timeout:.0f} s") from exc

@@ -28,7 +28,7 @@ def frr_policy_info(vtysh: Vtysh, fib: Fib, wanted: dict[str, list[str]]) -> dic
         "paths": paths,
         "rib": rib,
         "addresses": fib.addresses(),
-        **daemons.facts(),
+        **daemons.facts(elsewhere=vtysh.place.is_elsewhere),
     }
 
 

@@ -12,8 +12,11 @@ import ipaddress
 import socket
 from typing import Any
 
+from ..base.errors import HitlessError
 from ..base.net import address
 from .answers import RouterError
+from .iproute import Fib
+from .place import Place
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
@@ -42,12 +45,29 @@ def attempt(host: str, port: int, *, protocol: str, vrf: str, timeout: float) ->
     return {"answers": True, "reason": "it answers" if protocol == "udp" else "it accepts the connection"}
 
 
-def attempts(hosts: list[str], port: int, *, protocol: str, vrf: str, timeout: float) -> list[dict[str, Any]]:
-    """One entry for each address: {address, port, protocol, answers, reason}."""
+def _why_not_here(place: Place) -> str:
+    """Why a try from this process says nothing of the place where FRR is; "" where it does."""
+    if not place.is_elsewhere:
+        return ""
+    try:
+        if Fib(place).addresses() == Fib().addresses():
+            return ""
+    except HitlessError as exc:
+        return exc.msg
+    return f"{place} leads to another network than the one that a try could be made from"
+
+
+def attempts(
+    hosts: list[str], port: int, *, protocol: str, vrf: str, timeout: float, place: Place | None = None
+) -> list[dict[str, Any]]:
+    """One entry for each address: {address, port, protocol, answers, reason}. place: where FRR is."""
     if not 0 < port < 65536:
         raise RouterError(f"{port} is no port number; give a number from 1 to 65535")
     own = [address(host) for host in hosts]
     said = {"port": port, "protocol": protocol}
+    away = _why_not_here(place or Place())
+    if away:
+        return [{"address": host, **said, "answers": None, "reason": away} for host in own]
     return [
         {"address": host, **said, **attempt(host, port, protocol=protocol, vrf=vrf, timeout=timeout)} for host in own
     ]

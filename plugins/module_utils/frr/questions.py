@@ -52,13 +52,15 @@ def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
 class Answers:
     """A router's answers.
 
-    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes that zebra has
-    installed, in the form of Fib.routes(). staying: as paths, of the prefixes that may stay.
+    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: {vrf, prefix, hops,
+    table} of each prefix, as rib_json.installed() has them. history: {vrf, next_hops} of each path that only dampening
+    remembers. staying: as paths, of the prefixes that may stay.
     """
 
     neighbors: list[dict[str, Any]]
     paths: list[tuple[str, str, list[dict[str, Any]]]]
     zebra: list[dict[str, Any]]
+    history: list[dict[str, Any]]
     staying: list[tuple[str, str, list[dict[str, Any]]]]
 
 
@@ -74,8 +76,6 @@ class Questions:
         self.sessions = sessions
         self.staying = [(vrf, pre) for vrf in wanted for pre in staying]
         self.prefixes = pairs(wanted)
-        # The kernel can answer with the wrong IPv6 route, so zebra is asked too, see route_rules.decided().
-        self.of_zebra = [(vrf, pre) for vrf, pre in self.prefixes if family(pre) == "ipv6"]
 
     @property
     def commands(self) -> list[str]:
@@ -84,7 +84,7 @@ class Questions:
             INSTANCES,
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
             *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
-            *(rib_command(vrf, pre) for vrf, pre in self.of_zebra),
+            *(rib_command(vrf, pre) for vrf, pre in self.prefixes),
             *(prefix_command(vrf, pre) for vrf, pre in self.staying),
         ]
 
@@ -97,12 +97,16 @@ class Questions:
             neighbor = neighbor_json.neighbor(next(rest), own)
             if neighbor:
                 neighbors.append({"vrf": vrf, **neighbor})
-        paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
-        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.of_zebra]
+        paths, history = [], []
+        for vrf, pre in self.prefixes:
+            document = next(rest)
+            paths.append((vrf, pre, bgp_json.paths(document, pre)))
+            history += [{"vrf": vrf, "next_hops": hops} for hops in bgp_json.history(document, pre)]
+        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.prefixes]
         staying = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.staying]
-        return Answers(neighbors, paths, zebra, staying)
+        return Answers(neighbors, paths, zebra, history, staying)
 
 
 def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:
-    hops = rib_json.installed(document, pre)
-    return {"vrf": vrf, "family": "ipv6", "prefix": pre, "matched": pre, "next_hops": hops}
+    hops, table = rib_json.installed(document, pre)
+    return {"vrf": vrf, "prefix": pre, "hops": hops, "table": table}

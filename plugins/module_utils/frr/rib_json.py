@@ -18,22 +18,37 @@ from ..base.net import address, prefix
 from .answers import strange
 
 
-def installed(document: dict[str, Any], wanted: str) -> list[str]:
-    """The next hops of installed routes to exactly that prefix ("show ipv6 route PREFIX json"). [] if there are none.
+def installed(document: dict[str, Any], wanted: str) -> tuple[list[dict[str, Any]], int | None]:
+    """(the next hops by which zebra has installed that very prefix, the kernel's table); [] if it hasn't.
 
-    Routes that aren't installed carry no traffic: another protocol was preferred, or the kernel refused the route.
+    A next hop is {next_hop, recursive, kernel}: the address that BGP or another protocol named (None for an interface),
+    and the addresses that the kernel was given for it. Only selected and installed routes count: one that lost against
+    another protocol, or that the kernel refused, isn't used. From "show ip route PREFIX json".
     """
-    hops: list[str] = []
+    hops: list[dict[str, Any]] = []
+    table: int | None = None
     for entry in _entries(document, wanted):
         listed = entry.get("nexthops", [])
-        if not isinstance(listed, list):
+        if not isinstance(listed, list) or not all(isinstance(hop, dict) for hop in listed):
             raise strange(f"the route to {wanted}", entry)
-        if not entry.get("installed"):
-            continue
-        for hop in listed:
-            # BGP named the recursive next hop. FRR lists beside it the next hops to which it resolves.
-            if (hop.get("fib") or hop.get("recursive")) and "ip" in hop:
-                hops.append(address(hop["ip"]))
+        if entry.get("installed"):
+            hops += _installed_hops(listed)
+            table = entry["table"] if isinstance(entry.get("table"), int) else table
+    return hops, table
+
+
+def _installed_hops(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next hops of an installed route. What a recursive one resolves to is listed after it."""
+    hops: list[dict[str, Any]] = []
+    for hop in listed:
+        own = address(hop["ip"]) if "ip" in hop else None
+        real = [own] if own and not hop.get("recursive") else []
+        # The kernel is given a gateway once. If two next hops resolve to it, it is a duplicate at the second one.
+        given = bool(hop.get("fib") or hop.get("duplicate"))
+        if hop.get("resolver") and hops:
+            hops[-1]["kernel"] += real if given else []
+        elif given or hop.get("recursive"):
+            hops.append({"next_hop": own, "recursive": bool(hop.get("recursive", False)), "kernel": real})
     return hops
 
 

@@ -9,7 +9,9 @@
 A look ("view") is a dict of lists. frr/router_look.py makes it. It holds only what concerns the node:
   neighbors  {vrf, address, remote_as, state, established, shut, uptime_seconds, hold_time, graceful_restart, accepted}
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
-  fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
+  fib        {vrf, family, prefix, matched, next_hop, via}: what the kernel forwards to the node, perhaps via gateways
+  uninstalled  {vrf, family, prefix, next_hop, zebra, kernel}: what zebra has installed and the kernel doesn't show
+  differences  the same, of any next hop, with where: which of the two (zebra, kernel) has the next hop
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
   others     {vrf, prefix, paths}: prefixes with usable paths over other next hops, each {next_hops, from, internal}
   staying    {vrf, family, from, next_hops}: a path of a prefix that may stay
@@ -96,29 +98,14 @@ def staying_paths(vrf: str, wanted: str, paths: list[dict[str, Any]]) -> list[di
     return [{**own, "from": path["from"], "next_hops": path["next_hops"]} for path in paths]
 
 
-def decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The kernel's routes, and zebra's routes to prefixes for which the kernel named no route of exactly that prefix.
-
-    If asked for an IPv6 address, Linux can answer with a wrong route that shares a next hop object with the right one.
-    This was seen with Linux 6.18. FRR installs all routes with such objects. An answer for exactly the prefix is right.
-    """
-    exact = {_key(entry) for entry in kernel if entry["matched"] == entry["prefix"]}
-    return kernel + [entry for entry in zebra if _key(entry) not in exact]
-
-
-def forwarded(entries: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
-    """The routes that forward to one of the addresses, as one entry for each such next hop."""
-    return [
-        {**{key: entry[key] for key in ("vrf", "family", "prefix", "matched")}, "next_hop": hop}
-        for entry in entries
-        for hop in entry["next_hops"]
-        if hop in addresses
-    ]
-
-
 def _entry(source: dict[str, Any], where: str, **more: Any) -> dict[str, Any]:
     entry = {key: source.get(key) for key in ("vrf", "family", "prefix", "next_hop")}
     return {**entry, "where": where, "stale": bool(source.get("stale", False)), **more}
+
+
+def _forwarding(route: dict[str, Any]) -> dict[str, Any]:
+    """What the kernel forwards, as an entry. via: the kernel's next hops, if these aren't the node."""
+    return _entry(route, "fib", **({"via": route["via"]} if route.get("via") else {}))
 
 
 def not_withdrawn(view: View) -> list[dict[str, Any]]:
@@ -129,7 +116,9 @@ def not_withdrawn(view: View) -> list[dict[str, Any]]:
     count.
     """
     left = [_entry(route, "bgp", **{"from": route["from"]}) for route in view["routes"]]
-    left += [_entry(route, "fib") for route in view["fib"]]
+    left += [_forwarding(route) for route in view["fib"]]
+    # What one of the two doesn't know isn't gone. Perhaps the wrong kernel was asked.
+    left += [_entry(each, each["where"]) for each in view["differences"]]
     left += _accepted_besides(view, left)
     left += _counted_besides(view, left)
     return left
@@ -190,7 +179,8 @@ def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: s
 def not_unused(view: View) -> list[dict[str, Any]]:
     """What the kernel still forwards to the node although other paths are usable. [] means that traffic has moved."""
     movable = {_key(each) for each in view["others"]}
-    return [_entry(route, "fib") for route in view["fib"] if _key(route) in movable]
+    left = [_forwarding(route) for route in view["fib"] if _key(route) in movable]
+    return left + [_entry(each, "zebra") for each in view["uninstalled"] if _key(each) in movable]
 
 
 def not_present(
@@ -316,6 +306,6 @@ def _described(group: list[dict[str, Any]]) -> str:
         return f"{first['paths']} other paths over {first['next_hop']} ({first['family']}{vrf})"
     if first["where"] == "unknown":
         return f"{first['prefix']} ({first['family']}{vrf})"
-    sources = {"bgp": "BGP", "fib": "FIB"}
+    sources = {"bgp": "BGP", "fib": "FIB", "zebra": "zebra but not the kernel", "kernel": "kernel but not zebra"}
     where = list(dict.fromkeys(("stale in " if e["stale"] else "") + sources[e["where"]] for e in group))
     return f"{first['prefix']} ({first['family']}{vrf}, {', '.join(where)})"

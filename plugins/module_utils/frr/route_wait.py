@@ -15,7 +15,7 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.net import family
 from ..base.polling import Limits, Met, NotMet, SliceOver, TimedOut, Unfinished, poll
-from . import route_rules
+from . import forwarding, route_rules
 from .answers import RouterError, UnknownError
 from .questions import pairs
 from .route_rules import Entries, View
@@ -145,7 +145,8 @@ class RouteWait:
         """
         named = [entry for entry in remaining if entry["prefix"] != route_rules.OTHERS]
         if self.state != "present":
-            named = [entry for entry in named if entry["where"] == "fib"]
+            # Over a gateway, only zebra tells whether a route is the node's.
+            named = [entry for entry in named if entry["where"] == "fib" and not entry.get("via")]
         named.sort(key=lambda entry: entry["family"])
         return (named[0]["vrf"], named[0]["prefix"]) if named else None
 
@@ -157,7 +158,7 @@ class RouteWait:
         except UnknownError:
             return True
         own = self.router.addresses | self.router.link_locals
-        to_node = any(entry["matched"] == prefix for entry in route_rules.forwarded(routes, own))
+        to_node = any(entry["matched"] == prefix for entry in forwarding.forwarded(routes, own))
         return to_node is (self.state == "present")
 
     def look(self) -> dict[str, Any]:
@@ -229,11 +230,13 @@ class RouteWait:
                 **facts,
             )
         remaining = self.remaining(end.seen)
-        advice = (
-            "graceful restart may keep stale paths for the node's restart time: raise bgp_withdraw_timeout above it"
-            if any(entry["stale"] for entry in remaining)
-            else "see 'show bgp' and 'ip route get fibmatch' on the router"
-        )
+        advice = "see 'show bgp' and 'ip route get fibmatch' on the router"
+        if any(entry["stale"] for entry in remaining):
+            advice = (
+                "graceful restart may keep stale paths for the node's restart time: raise bgp_withdraw_timeout above it"
+            )
+        elif any(entry["where"] in ("zebra", "kernel") for entry in remaining):
+            advice = "the kernel that was asked isn't the one that FRR uses, or it was changed by hand: see router_exec"
         count = len(route_rules.prefixes_of(remaining))
         there = {"withdrawn": "still on", "present": "not back on", "unused": "still forwarded to it by"}[self.state]
         return HitlessError(

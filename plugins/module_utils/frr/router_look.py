@@ -11,10 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
-from .answers import UnknownError
+from . import (
+    bgp_json,
+    forwarding,
+    link_local,
+    neighbor_json,
+    nexthop_text,
+    no_neighbors,
+    node_sessions,
+    route_rules,
+    speakers,
+)
+from .answers import RouterError, UnknownError
 from .iproute import Fib
-from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command, pairs
+from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
@@ -27,9 +37,15 @@ def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
     )
 
 
-def _counted(vrf: str, counts: dict[str, int], own: set[str]) -> list[dict[str, Any]]:
-    """The counts of a view: how many paths lead over each of the node's addresses."""
-    return [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+def _counted(vrf: str, counts: dict[str, int], own: set[str], history: Entries) -> list[dict[str, Any]]:
+    """The counts of a view: how many paths lead over each of the node's addresses.
+
+    FRR counts the history entries of dampening, too. They are left out if they are all that it counts.
+    """
+    found = [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+    past = [entry for entry in history if entry["vrf"] == vrf and own.intersection(entry["next_hops"])]
+    counted = sum(counts[hop] for hop in own & set(counts))
+    return [] if counted <= len(past) else found
 
 
 class Router:
@@ -64,11 +80,11 @@ class Router:
         view: View = {
             "neighbors": answers.neighbors,
             "routes": [],
-            "fib": self._forwarded(wanted, answers.zebra, own),
             "counts": [],
             "others": [],
             "carried": [],
             "staying": [],
+            **forwarding.judged(wanted, self.fib.routes(wanted), answers.zebra, own),
         }
         for vrf, pre, paths in answers.staying:
             view["staying"] += route_rules.staying_paths(vrf, pre, paths)
@@ -77,16 +93,10 @@ class Router:
             view["others"] += route_rules.over_others(vrf, pre, paths, own)
             view["carried"] += route_rules.carried(vrf, paths, own)
         for vrf, document in zip(wanted, counts):
-            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
+            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own, answers.history)
         if counted and not counts and not view["routes"] and not view["fib"]:
-            view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
+            view["counts"] = self._counts_in_words(list(wanted), own, answers.history, counts_text)
         return view
-
-    def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
-        """What is forwarded to the node, in the order of the prefixes."""
-        order = {pair: position for position, pair in enumerate(pairs(wanted))}
-        found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
-        return sorted(found, key=lambda entry: order[(entry["vrf"], entry["prefix"])])
 
     def discover(self, vrfs: list[str]) -> set[str]:
         """Link-local addresses of the node over which the router has sessions. From now on a look includes them."""
@@ -166,18 +176,18 @@ class Router:
             return (*self._ask(commands, json if counted else [], vrfs), "")
         try:
             found, text = self.vtysh.show_and_text(commands, texts)
-        except UnknownError:
+        except (RouterError, UnknownError):
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
         self._check_instances(found[0], vrfs)
         return found, [], text
 
-    def _counts_in_words(self, vrfs: list[str], own: set[str], text: str) -> Entries:
+    def _counts_in_words(self, vrfs: list[str], own: set[str], history: Entries, text: str) -> Entries:
         """The counts of a view, from text: FRR 8.4 has no JSON for them. Asks the router if text is empty."""
         listed = text or "".join(self.vtysh.text(f"{bgp(vrf)} nexthop") for vrf in vrfs)
         counts: Entries = []
         for vrf, part in zip(vrfs, nexthop_text.split(listed, len(vrfs))):
-            counts += _counted(vrf, nexthop_text.path_counts(part), own)
+            counts += _counted(vrf, nexthop_text.path_counts(part), own, history)
         return counts
 
     def _possible_sessions(self, vrfs: Iterable[str]) -> list[tuple[str, str]]:
@@ -190,7 +200,7 @@ class Router:
         """The answers to commands, and to extra commands that not every FRR has. The first command is INSTANCES."""
         try:
             found = self.vtysh.show_with(commands, extra)
-        except UnknownError:
+        except (RouterError, UnknownError):
             # FRR answers differently for a VRF without an instance. If that is the cause, this error says it plainly.
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
@@ -202,9 +212,13 @@ class Router:
         for vrf in vrfs:
             if vrf not in there:
                 raise no_instance(vrf, there)
-            if there[vrf] == 0:
+        empty = [vrf for vrf in vrfs if there[vrf] == 0]
+        config = self.vtysh.text("show running-config") if empty else ""
+        for vrf in empty:
+            if not no_neighbors.is_explained(config, vrf):
                 # After a restart with an empty configuration there are no paths. That proves nothing about the node.
                 raise UnknownError(
-                    f"FRR's BGP instance in VRF {vrf} has no neighbours;"
-                    " check the router's name, router_vrfs, and that bgpd has read its configuration"
+                    f"FRR's BGP instance in VRF {vrf} has no neighbours, which neither 'bgp listen range' nor"
+                    " 'import vrf' explains; check the router's name, router_vrfs, and that bgpd has read its"
+                    " configuration"
                 )

@@ -18,11 +18,14 @@ from typing import Any
 
 from ..base.words import excerpt
 from .answers import RouterError, UnknownError, documents
+from .place import Place
 
 # Only this group may use vtysh and FRR's directories (the default of configure --enable-vty-group).
 GROUP = "frrvty"
 # What vtysh prints instead of an answer to a command that this FRR doesn't have.
 REFUSAL = re.compile(r"% (?:Unknown command|Command incomplete|Ambiguous command).*\Z")
+# What it prints for a daemon that is away. A container that is not running is named otherwise.
+DOWN = re.compile(r"\S+ is not running")
 
 
 def may_ask(user: int, groups: list[int], group: int | None) -> bool | None:
@@ -38,13 +41,18 @@ def refused(stdout: str) -> str | None:
     return found.group(0) if found else None
 
 
-def failure(command: str, rc: int, stdout: str, stderr: str, *, user: str, allowed: bool | None) -> Exception:
-    """The error for an exit code other than 0, with what to do. The texts are those of FRR 8.4 to 10.3."""
+def failure(
+    command: str, rc: int, stdout: str, stderr: str, *, user: str, allowed: bool | None, place: Place | None = None
+) -> Exception:
+    """The error for an exit code other than 0, with what to do. The texts are those of FRR 8.4 to 10.3.
+
+    place: where vtysh was run, if not as it is. The user's rights there are unknown.
+    """
     refusal = refused(stdout)
     if refusal:
         return RouterError(f"vtysh refused '{command}': {excerpt(refusal)}; FRR 8.4 or newer with bgpd is needed")
     # Other lines may say that vtysh can't read its own configuration. That doesn't matter here.
-    down = next((line for line in stderr.splitlines() if "is not running" in line), None)
+    down = next((line for line in stderr.splitlines() if DOWN.match(line)), None)
     if down:
         return UnknownError(
             f"no answer to '{command}': {excerpt(down)};"
@@ -57,8 +65,15 @@ def failure(command: str, rc: int, stdout: str, stderr: str, *, user: str, allow
                 f"user {user} may not talk to FRR, because it isn't in group {GROUP};"
                 f" run 'usermod -aG {GROUP} {user}' on the router and log in again, or use become"
             )
+        if place:
+            return UnknownError(
+                f"no answer to '{command}': vtysh found no FRR daemon by {place}; start FRR there, or correct"
+                " router_exec so that its user may talk to FRR"
+            )
         doubt = "" if allowed else f", or use become if user {user} isn't in group {GROUP}"
         return UnknownError(f"no answer to '{command}': FRR isn't running; start it ('systemctl restart frr'){doubt}")
+    if place:
+        return place.failure("vtysh", rc, stdout, stderr)
     said = excerpt(stderr) or excerpt(stdout) or "nothing"
     return UnknownError(f"'{command}' failed: vtysh ended with {rc} and said: {said}; try it on the router by hand")
 
@@ -89,9 +104,10 @@ def answers(commands: list[str], stdout: str) -> list[dict[str, Any]]:
 class Vtysh:
     """Runs commands. One process of vtysh runs all commands of a call."""
 
-    def __init__(self, program: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, program: str, place: Place | None = None, *, timeout: float = 10.0) -> None:
         """program: path of vtysh, and arguments if the system needs them, such as -N for a path space."""
         self.argv = shlex.split(program)
+        self.place = place or Place()
         self.timeout = timeout
         self.unsupported: set[str] = set()
         if not self.argv:
@@ -147,29 +163,25 @@ class Vtysh:
     def _run(self, commands: list[str]) -> tuple[int, str, str]:
         argv = self.argv + [part for command in commands for part in ("-c", command)]
         try:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self.timeout,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
+            return self.place.run(argv, "", self.timeout)
         except FileNotFoundError as exc:
             raise RouterError(
-                f"{self.argv[0]} isn't on this host; install FRR, or give its path in router_vtysh"
+                f"{self.argv[0]} isn't on this host; install FRR, or give its path in router_vtysh, or in router_exec"
+                " the command that runs it (such as 'docker exec frr')"
             ) from exc
         except PermissionError as exc:
             raise RouterError(
                 f"this user may not run {self.argv[0]}; add the user to group {GROUP}, or use become"
             ) from exc
         except subprocess.TimeoutExpired as exc:
+            by = f" by {self.place}" if self.place else ""
             raise UnknownError(
-                f"no answer to '{commands[0]}' within {self.timeout:.0f} s; bgpd may be busy, see 'show thread cpu'"
+                f"no answer to '{commands[0]}'{by} within {self.timeout:.0f} s; bgpd may be busy, see 'show thread cpu'"
             ) from exc
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
     def _failure(self, command: str, rc: int, stdout: str, stderr: str) -> Exception:
+        if self.place:
+            return failure(command, rc, stdout, stderr, user="", allowed=None, place=self.place)
         uid = os.geteuid()
         try:
             group: int | None = grp.getgrnam(GROUP).gr_gid

@@ -74,6 +74,12 @@ def local(services: list[dict[str, Any]]) -> set[str]:
     return {str(ipaddress.ip_network(address)) for address, found in policies.items() if found == {True}}
 
 
+def pod_networks(prefixes: Iterable[str], services: list[dict[str, Any]]) -> list[str]:
+    """Those of the prefixes that lead to pods: networks in which no Service has an address."""
+    known = vips(prefixes, services)
+    return [prefix for prefix in prefixes if prefix not in known and ipaddress.ip_network(prefix).num_addresses > 1]
+
+
 def is_leaving(record: dict[str, Any]) -> bool:
     """Whether a claimed node is out of service or on its way there. After its agent's restart it is on its way back."""
     return records.RANK.get(record["phase"], 0) < records.RANK["restarted"]

@@ -55,12 +55,13 @@ def by_routers(client: Client, picture: node_picture.Picture, params: dict[str, 
     services, unknown = announcers.services(client) if found.routes else ([], [])
     stays = _staying(client, picture, params, found, None if unknown else services)
     problems += stays.problems
-    local = announcers.local(services).intersection(prefixes(found.routes))
+    leaving = [each for each in prefixes(found.routes) if each not in stays.prefixes]
     kept = {
         "routes": found.routes,
         "sessions": found.sessions,
         "next_hops": found.next_hops,
-        "local": sorted(local),
+        "local": sorted(announcers.local(services).intersection(leaving)),
+        "pod_networks": announcers.pod_networks(leaving, services),
         "waived": seen.waived,
         "staying": stays.prefixes,
         "min_announcers": minimum,
@@ -171,8 +172,16 @@ def by_cilium(client: Client, picture: node_picture.Picture, params: dict[str, A
     if announced is not None:
         # If only the number of its routes is known, any of these may be among them.
         local &= set(announced)
-    kept = {"routes": {}, "sessions": {}, "cilium": found, "withdrawal": bound, "local": sorted(local)}
-    kept["min_announcers"] = minimum
+    kept = {
+        "routes": {},
+        "sessions": {},
+        "cilium": found,
+        "withdrawal": bound,
+        "local": sorted(local),
+        # None: unknown.
+        "pod_networks": None if announced is None else announcers.pod_networks(announced, services),
+        "min_announcers": minimum,
+    }
     return Before(kept, problems, count)
 
 

@@ -46,6 +46,7 @@ def _result(
         "routers_changed": list(questions.routers_changed(record)) if record else [],
         "withdrawal": kept.get("withdrawal") or _withdrawal_bound(kept.get("sessions")),
         "before": kept,
+        "order": questions.order(record) if record else None,
         "history": (record or {}).get("history") or [],
         "restored": None,
         "diff": diff,
@@ -119,7 +120,8 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
     written, _patch = node_objects.write(client, picture.node, change, check_mode=check_mode)
     if routes.count is not None and not check_mode:
         _count_again(client, written, run, routes.count)
-    warnings = [*picture.warnings, *routes.warnings, *_local_warnings(name, routes.kept["local"])]
+    local = _local_warnings(name, routes.kept["local"], routes.kept["pod_networks"])
+    warnings = [*picture.warnings, *routes.warnings, *local]
     return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
 
 
@@ -144,14 +146,22 @@ def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], coun
     )
 
 
-def _local_warnings(name: str, local: list[str]) -> list[str]:
-    """The warning that some VIPs won't be waited for."""
+def _local_warnings(name: str, local: list[str], pod_networks: list[str] | None) -> list[str]:
+    """The warnings that some VIPs won't be waited for, and may lose requests when their pods go first."""
     if not local:
         return []
-    return [
+    warnings = [
         f"{name}: {', '.join(local)} belong to Services with traffic policy Local, which only nodes with a ready pod "
         f"of theirs announce: after a drain the way back doesn't wait for them, they come back when their pods do"
     ]
+    if pod_networks != []:
+        networks = ", ".join(pod_networks) if pod_networks else "perhaps networks of pods"
+        warnings.append(
+            f"{name}: it announces {networks} beside VIPs of traffic policy Local, so their pods go first "
+            f"(maintenance_order=auto): a pod that stops answering at once loses requests until the routers have "
+            f"followed, one with a preStop hook of some seconds loses none; see Orders in docs/phases.md"
+        )
+    return warnings
 
 
 def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:

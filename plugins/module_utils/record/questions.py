@@ -44,6 +44,17 @@ def way(node: dict[str, Any], record: Record | None) -> str:
     return "out"
 
 
+def order(record: Record) -> str:
+    """What comes first on the way out, "drain_first" or "withdraw_first", where the user leaves it open.
+
+    Where a Service has traffic policy Local, its VIP stops answering with the node's last pod of it, a moment before
+    the routers have followed. So the routes go first. But the routes to pods go with them, and a drain can take long:
+    where the node announces these too, or where that isn't known, the pods go first.
+    """
+    before = record["before"]
+    return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
+
+
 def noted_way(record: Record) -> str:
     """The way that was begun last, by the record: out, in, or restart (of the agent)."""
     noted = [entry["way"] for entry in record.get("history") or [] if "way" in entry]
@@ -149,12 +160,6 @@ def routers_before(record: Record) -> list[str]:
 def every_prefix(record: Record) -> list[str]:
     """All prefixes that any router had of the node in BGP before the claim."""
     return prefixes_anywhere(record, [""])[""]
-
-
-def without_staying(record: Record, entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Entries of a look without the prefixes that the node keeps announcing by other means than Cilium."""
-    stays = set(staying(record))
-    return [entry for entry in entries if entry["prefix"] not in stays]
 
 
 # --- what has to be there again ---------------------------------------------------------------------------------

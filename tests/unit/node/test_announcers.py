@@ -290,3 +290,11 @@ def test_vips_of_services_with_policy_local_are_announced_by_nodes_with_pods_onl
         service("d", **balancer("198.51.100.30")),
     ]
     assert announcers.local(listed) == {VIP, "fd00:96::2/128"}
+
+
+def test_pod_networks_are_the_networks_in_which_no_service_has_an_address() -> None:
+    listed = [service("a", **balancer("198.51.100.30", "2001:db8:100::30"))]
+    announced = ["198.51.100.30/32", "198.51.100.0/24", "192.0.2.13/32", "10.1.3.0/24", "fd00:1:3::/64"]
+    assert announcers.pod_networks(announced, listed) == ["10.1.3.0/24", "fd00:1:3::/64"]
+    # If Services can't be listed, any network may be one.
+    assert announcers.pod_networks(announced, []) == ["198.51.100.0/24", "10.1.3.0/24", "fd00:1:3::/64"]
