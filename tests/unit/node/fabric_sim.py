@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import forwarding, route_rules
 from hypothesis import strategies as st
 
 VIP = "198.51.100.10/32"
@@ -267,10 +267,11 @@ class Network:
         return {
             "neighbors": [],
             "routes": route_rules.over_node(vrf, VIP, paths, addresses),
-            "fib": route_rules.forwarded([fib], addresses),
+            "fib": forwarding.forwarded([fib], addresses),
             "counts": [{"vrf": vrf, "next_hop": hop, "paths": used.count(hop)} for hop in sorted(set(used))],
             "others": route_rules.over_others(vrf, VIP, paths, addresses),
             "staying": [],
+            "differences": [],
         }
 
     def answer(self, router: str, addresses: set[str]) -> dict[str, Any]:
