@@ -4,8 +4,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible_collections.hitless.nodes.plugins.module_utils.record import questions
 from ansible_collections.hitless.nodes.plugins.plugin_utils._router import RouterAction
 
 
 class ActionModule(RouterAction):
     """Runs frr_bgp_info on a router, which it reaches as the inventory says."""
+
+    def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
+        """Every prefix that any router had of the node is looked up."""
+        return super().from_record(record, router, vrfs) | {"prefixes": questions.every_prefix(record)}

@@ -10,4 +10,4 @@ from ansible_collections.hitless.nodes.plugins.plugin_utils._router import Route
 class ActionModule(RouterAction):
     """Runs port_info on a router, which it reaches as the inventory says."""
 
-    OPTIONS: dict[str, str] = {}
+    OPTIONS = {"router_exec": "exec"}

@@ -64,8 +64,8 @@ attributes:
     ROUTER = r"""
 options: {}
 notes:
-  - In a play the variables C(router_vrfs) and C(router_vtysh) are the defaults of the options O(vrfs) and O(vtysh).
-    Those of the router come before those of the node.
+  - In a play the variables C(router_vrfs), C(router_vtysh) and C(router_exec) are the defaults of the options O(vrfs),
+    O(vtysh) and O(exec). Those of the router come before those of the node.
 attributes:
   action:
     description: Has an action plugin of the same name, so a part of it runs on the controller.
@@ -73,6 +73,28 @@ attributes:
     details:
       - The action plugin takes missing options from the router's variables. It makes the SSH connection end if the
         router is silent.
+"""
+
+    # For modules that ask FRR and the kernel of a router; see module_utils/frr/programs.py.
+    PROGRAMS = r"""
+options:
+  vtysh:
+    description:
+      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
+        C(/usr/bin/vtysh -N blue).
+      - By default the module finds it in E(PATH), or the place that O(exec) leads to does.
+    type: str
+    default: vtysh
+  exec:
+    description:
+      - The command by which both C(vtysh) and C(ip) are run, as a text or as a list of words. Examples are
+        C(ip netns exec blue), C(docker exec frr), C(kubectl exec -n net frr-0 -c frr --) and C(sudo -n).
+      - Needed if FRR's kernel routes aren't those that C(ip route) shows to the user who logs in. FRR is then in a
+        network namespace or in a container.
+      - C(ip) gets its look-ups on its standard input. C(-i) is added to an C(exec) of docker, podman, nerdctl, kubectl,
+        oc or crictl. Another command must pass its standard input on.
+      - By default both are run as they are.
+    type: raw
 """
 
     # For modules whose action plugin runs them in slices. Only the action plugin sets the options.

@@ -33,17 +33,18 @@ options:
     required: true
   routes:
     description:
-      - Result of a loop of M(hitless.nodes.frr_bgp_info) over the routers. The loop variable is C(__router).
+      - Result of M(hitless.nodes.on_routers) with M(hitless.nodes.frr_bgp_info). It may have failed or been skipped.
     type: dict
     required: true
   policies:
     description:
-      - Result of such a loop of M(hitless.nodes.frr_policy_info).
+      - The same with M(hitless.nodes.frr_policy_info).
     type: dict
     required: true
   answers:
     description:
-      - Result of such a loop of M(hitless.nodes.port_info) over the hosts that tried. It may have been skipped.
+      - Result of a loop of M(hitless.nodes.port_info) over the hosts that tried. The loop variable is C(__router). It
+        may have been skipped.
     type: dict
     required: true
   service:

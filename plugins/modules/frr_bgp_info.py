@@ -11,29 +11,71 @@ short_description: Read what an FRR router knows of a node
 version_added: 0.1.0
 description:
   - Runs on the router. Reads its BGP sessions with a node, the BGP paths whose next hop is the node, and whether the
-    kernel forwards to the node.
+    kernel forwards to the node. If the router reaches the node over a gateway, zebra tells which routes of the kernel
+    are the node's.
   - The result is the baseline that M(hitless.nodes.node_claim) stores before a node is taken out of service.
   - What can't be read is an error, never an empty list. A missing BGP instance, a stopped bgpd, an answer that is cut
     off, and a missing permission each fail with their own message.
   - Reads only single prefixes, so its cost doesn't grow with the routing table.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
+  - hitless.nodes.attributes.programs
 options:
+  record:
+    description:
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses) and O(prefixes) by what
+        any router had of the node before the claim.
+    type: dict
   addresses:
     description:
-      - The node's addresses, IPv4 and IPv6.
+      - The node's addresses, IPv4 and IPv6. Required without O(record).
       - A session, path or route belongs to the node if its neighbour or next hop is one of them.
       - They also find sessions over link-local addresses, unnumbered ones included. In such a session the node's BGP
-        identifier is one of them, or the node has the same hardware address on the same link.
+        identifier is one of them or of O(router_ids), or the node has the same hardware address on the same link.
       - Use the addresses that M(hitless.nodes.node_info) returns.
     type: list
     elements: str
-    required: true
+  peers:
+    description:
+      - The peers that Cilium names for the node, as RV(hitless.nodes.node_info#module:bgp.peers) has them.
+      - They find sessions whose other end isn't one of O(addresses), as with a second link, SLAAC or NAT. In such a
+        session the router's address is the peer's, the AS numbers agree, and the other end has one of O(router_ids).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The peer's name.
+        type: str
+      instance:
+        description: The name of the BGP instance that has it.
+        type: str
+      address:
+        description: The peer's address, so an address of a router. Without it Cilium discovers the peer.
+        type: str
+      asn:
+        description: The peer's AS number.
+        type: int
+      local_address:
+        description: The address that the node uses for the session, if it is set.
+        type: str
+      local_asn:
+        description: The AS number of the node in that instance.
+        type: int
+  router_ids:
+    description:
+      - The node's BGP identifiers, as RV(hitless.nodes.node_info#module:bgp.router_ids) has them. The identifier in a
+        session with one of O(addresses) counts, too.
+      - If several sessions over one address of the router have the same identifier, the module fails, because two nodes
+        could be meant.
+    type: list
+    elements: str
+    default: []
   prefixes:
     description:
       - More prefixes to look up, besides those that the router has from its sessions with the node.
@@ -49,13 +91,6 @@ options:
     type: list
     elements: str
     default: [default]
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
 seealso:
   - module: hitless.nodes.frr_bgp_wait
   - module: hitless.nodes.node_claim
@@ -136,6 +171,21 @@ neighbors:
       description: The hold time in seconds. V(null) if FRR doesn't show it.
       type: int
       sample: 90
+    local_address:
+      description: The router's address in the session. V(null) if there is no connection.
+      type: str
+      sample: 192.0.2.1
+    peer:
+      description: The name of the node's peer, of O(peers), that this session answers. V(null) if none is known.
+      type: str
+      sample: tor-1
+    next_hops:
+      description:
+        - The next hops of the router's paths from this session, global and link-local ones. They are the node's.
+        - An address at which another session of the router ends is left out.
+      type: list
+      elements: str
+      sample: [192.0.2.13]
     accepted:
       description: The number of prefixes accepted from the node, stale ones included, for each family of the session.
       type: dict
@@ -259,6 +309,45 @@ fib:
       description: The node's address.
       type: str
       sample: 192.0.2.13
+    via:
+      description:
+        - The next hops that the kernel has for it, if these aren't the node, because the router reaches the node over a
+          gateway. Zebra then tells that the route is the node's. Empty otherwise.
+      type: list
+      elements: str
+      sample: []
+uninstalled:
+  description:
+    - What zebra says it has installed over the node, and the kernel that was asked doesn't show, in three looks.
+    - If it isn't empty, the kernel's word proves nothing. Then C(ip) asks another kernel than FRR's. Set O(exec).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF.
+      type: str
+      sample: default
+    family:
+      description: The family of the prefix, V(ipv4) or V(ipv6).
+      type: str
+      sample: ipv4
+    prefix:
+      description: The prefix.
+      type: str
+      sample: 198.51.100.10/32
+    next_hop:
+      description: The node's address.
+      type: str
+      sample: 192.0.2.13
+    zebra:
+      description: What zebra says, for people.
+      type: str
+      sample: installed over 192.0.2.13, resolved to 10.9.0.1
+    kernel:
+      description: What the kernel says, for people.
+      type: str
+      sample: no route
 others:
   description:
     - Who else announces the prefixes that were looked up. Only fresh and valid paths count.
@@ -280,31 +369,139 @@ others:
       type: list
       elements: str
       sample: [192.0.2.11, 192.0.2.12]
+left:
+  description:
+    - What M(hitless.nodes.frr_bgp_wait) with O(hitless.nodes.frr_bgp_wait#module:state=withdrawn) would still wait for.
+      Empty means that the router has nothing of the node.
+    - Where it has no path to the prefixes that were looked up, FRR's own counters show whether there are paths to others.
+      Such an entry has the prefix C(*), and C(paths).
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - {"vrf": "default", "family": ipv4, "prefix": 198.51.100.10/32, "next_hop": 192.0.2.13, "where": bgp, "stale": true}
+speakers:
+  description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    vrf:
+      description: The VRF that the session is in.
+      type: str
+      sample: default
+    name:
+      description: FRR's name for the session. It is the address, or the interface of an unnumbered session.
+      type: str
+      sample: 192.0.2.13
+    address:
+      description: The address at the other end. V(null) for an unnumbered session that has found no neighbour.
+      type: str
+      sample: 192.0.2.13
+    local_address:
+      description: The router's address in the session. V(null) if there is no connection.
+      type: str
+      sample: 192.0.2.1
+    router_id:
+      description: The BGP identifier of the other end. V(null) while the session is down.
+      type: str
+      sample: 192.0.2.13
+    remote_as:
+      description: The AS number of the other end. V(null) if FRR doesn't show it.
+      type: int
+      sample: 65432
+    internal:
+      description: Whether this is an iBGP session.
+      type: bool
+      sample: false
+    established:
+      description: Whether the session is up.
+      type: bool
+      sample: true
+own_addresses:
+  description: The router's own addresses in all VRFs. Link-local ones are left out.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    address:
+      description: The address.
+      type: str
+      sample: 192.0.2.1
+    interface:
+      description: The interface that has it.
+      type: str
+      sample: eth1
+    vrf:
+      description: The interface's VRF.
+      type: str
+      sample: default
+vrfs_asked:
+  description: The VRFs that were looked at, O(vrfs).
+  type: list
+  elements: str
+  returned: success
+  sample: [default]
+vrfs_there:
+  description: The VRFs in which the router has a BGP instance.
+  type: list
+  elements: str
+  returned: success
+  sample: [default, blue]
 """
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.node_sessions import Identity, of_sessions
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_rules import View
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+PEER: dict[str, Any] = {
+    "name": {"type": "str"},
+    "instance": {"type": "str"},
+    "address": {"type": "str"},
+    "asn": {"type": "int"},
+    "local_address": {"type": "str"},
+    "local_asn": {"type": "int"},
+}
 ARGUMENTS: dict[str, Any] = {
-    "addresses": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "dict"},
+    "addresses": {"type": "list", "elements": "str"},
+    "peers": {"type": "list", "elements": "dict", "options": PEER, "default": []},
+    "router_ids": {"type": "list", "elements": "str", "default": []},
     "prefixes": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
+
+
+# A route that is just being replaced is in zebra and not in the kernel for some milliseconds.
+LOOKS = 3
+PAUSE = 0.3
+
+
+def settled(router: Router, wanted: dict[str, list[str]]) -> View:
+    """A look in which the kernel shows what zebra has installed for the node; the last of a few looks otherwise."""
+    view = router.look(wanted)
+    for _unused in range(LOOKS - 1):
+        if not view["uninstalled"]:
+            break
+        time.sleep(PAUSE)
+        view = router.look(wanted)
+    return view
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
@@ -312,23 +509,37 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     vrfs = checked_vrfs(params["vrfs"])
     asked = checked_prefixes(params["prefixes"], vrfs)
-    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
-    router.discover(vrfs)
+    who = Identity(
+        frozenset(checked_addresses(params["addresses"])), frozenset(params["router_ids"]), tuple(params["peers"])
+    )
+    router = Router(*programs(params), set(who.addresses))
+    every, instances = router.speakers(vrfs)
+    own_addresses = router.fib.addresses()
+    sessions = router.identify(every, who, own_addresses)
     announced = router.announced(vrfs)
-    view = router.look({vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
+    view = settled(router, {vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
     return {
         "changed": False,
         "router": socket.gethostname(),
         "frr_version": router.release(),
-        "neighbors": view["neighbors"],
+        "neighbors": [
+            {**each, **more}
+            for each, more in zip(view["neighbors"], of_sessions(view, sessions, who.peers, own_addresses))
+        ],
         "routes": route_rules.with_installed(view),
         "fib": view["fib"],
+        "uninstalled": view["uninstalled"],
         "others": view["others"],
+        "left": route_rules.not_withdrawn(view),
+        "speakers": every,
+        "own_addresses": [{key: own[key] for key in ("address", "interface", "vrf")} for own in own_addresses],
+        "vrfs_there": instances,
+        "vrfs_asked": vrfs,
     }
 
 
 def main() -> None:
-    adapter.run(work, ARGUMENTS)
+    adapter.run(work, ARGUMENTS, required_one_of=[("addresses", "record")])
 
 
 if __name__ == "__main__":

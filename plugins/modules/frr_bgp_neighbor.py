@@ -19,11 +19,12 @@ description:
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router; O(state=graceful_shutdown) needs an
     FRR with C(neighbor ... graceful-shutdown), which 10.x has and 8.4 doesn't
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.writer
   - hitless.nodes.attributes.router
+  - hitless.nodes.attributes.programs
 options:
   record:
     description:
@@ -73,13 +74,6 @@ options:
       - Seconds that stale paths may take to disappear after the shutdown.
     type: float
     default: 10
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
 seealso:
   - module: hitless.nodes.frr_bgp_wait
 author:
@@ -159,7 +153,6 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.neighbor import (
     MARK,
     SHUT,
@@ -175,8 +168,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_sessions,
     checked_vrfs,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -189,14 +182,14 @@ ARGUMENTS: dict[str, Any] = {
     "prefixes": {"type": "raw"},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     "timeout": {"type": "float", "default": 10.0},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
 
 
 def work(module: AnsibleModule) -> dict[str, Any]:
     """What was, or would be, changed."""
     params = module.params
-    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    router = Router(*programs(params), checked_addresses(params["addresses"]))
     neighbors = Neighbors(router, checked_vrfs(params["vrfs"]), name=socket.gethostname())
     act = flushed if params["state"] == "flushed" else set_state
     return act(module, neighbors)

@@ -15,8 +15,9 @@ description:
     (graceful restart). Another router can pass the node's routes on, with the node as next hop. A VIP stays, through
     the other nodes.
   - Withdrawn means that no BGP path, fresh or stale, and no route in the kernel's forwarding table has the node as next
-    hop, for every given prefix. No accepted prefix may be left of the sessions with the node. C(show bgp nexthop), if
-    FRR has it (10.x), must count no path over the node.
+    hop, for every given prefix. Nor may zebra have it installed over the node, also if the router reaches the node over
+    a gateway. For every given prefix, kernel and zebra must agree. No accepted prefix may be left of the sessions with
+    the node. C(show bgp nexthop), if FRR has it (10.x), must count no path over the node.
   - Present is the opposite. Every given prefix has a fresh and valid path over the node, and the kernel forwards it to
     the node. The router's sessions with the node that carry a family of the prefixes are up. Sessions that the router's
     configuration shuts don't count.
@@ -28,11 +29,12 @@ description:
     what is still unknown.
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.sliced
+  - hitless.nodes.attributes.programs
 options:
   record:
     description:
@@ -116,13 +118,6 @@ options:
       - Seconds between two looks at the router. A look costs one process of C(vtysh) and one of C(ip).
     type: float
     default: 0.25
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
   _names:
     description: The inventory names of node and router. The action plugin sets it. Not for playbooks.
     type: dict
@@ -228,8 +223,16 @@ remaining:
       description:
         - V(bgp) for a BGP path, V(fib) for the kernel's forwarding table, V(session) for a session that is down,
           V(unknown) if the router gave no usable answer.
+        - V(zebra) if zebra has it installed and the kernel that was asked doesn't show it, V(kernel) if that kernel has
+          a route for exactly this prefix that zebra doesn't explain. If one of these stays, C(ip) probably asks another
+          kernel than FRR's, see O(exec).
       type: str
       sample: bgp
+    via:
+      description: The kernel's next hops, if these aren't the node but gateways to it.
+      type: list
+      elements: str
+      sample: [10.9.0.1]
     stale:
       description: Whether only graceful restart keeps the path.
       type: bool
@@ -268,16 +271,15 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
     checked_prefixes,
     checked_sessions,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_wait import RouteWait
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.route_watch import RouteWatch
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.router_look import Router
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -295,7 +297,7 @@ ARGUMENTS: dict[str, Any] = {
     "settle": {"type": "float", "default": 2.0},
     "held": {"type": "float", "default": 0.0},
     "interval": {"type": "float", "default": 0.25},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
 # Added by the action plugin: what the inventory calls the node and the router.
 NAMES: dict[str, Any] = {"_names": {"type": "dict"}}
@@ -306,7 +308,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     wanted = checked_prefixes(params["prefixes"], params["vrfs"])
     names = params["_names"] or {}
-    router = Router(Vtysh(params["vtysh"]), Fib(), checked_addresses(params["addresses"]))
+    router = Router(*programs(params), checked_addresses(params["addresses"]))
     router.link_locals.update((params["_state"] or {}).get("link_locals", []))
     wait = RouteWait(
         router,

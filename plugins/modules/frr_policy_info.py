@@ -17,11 +17,12 @@ description:
   - The role P(hitless.nodes.doctor#role) uses it, together with M(hitless.nodes.frr_bgp_info).
 requirements:
   - FRR 8.4 or newer with its C(vtysh), and iproute2 5.0 or newer, on the router
-  - a user in the group C(frrvty), or C(become)
+  - a user in the group C(frrvty), or C(become), or a command in O(exec) that has the rights
 extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.reader
   - hitless.nodes.attributes.router
+  - hitless.nodes.attributes.programs
 options:
   prefixes:
     description:
@@ -37,13 +38,6 @@ options:
     type: list
     elements: str
     default: [default]
-  vtysh:
-    description:
-      - The path of C(vtysh), with arguments if the system needs them. For an FRR in a path space this is for instance
-        C(/usr/bin/vtysh -N blue).
-      - By default the module finds it in E(PATH).
-    type: str
-    default: vtysh
 seealso:
   - module: hitless.nodes.frr_bgp_info
   - module: hitless.nodes.vip_info
@@ -71,7 +65,7 @@ addresses:
   type: list
   elements: dict
   returned: success
-  sample: [{"address": "192.0.2.1", "interface": "eth0", "network": "192.0.2.0/24"}]
+  sample: [{"address": "192.0.2.1", "interface": "eth0", "network": "192.0.2.0/24", "vrf": "default"}]
 configuration:
   description: The BGP part of its running configuration.
   type: dict
@@ -126,7 +120,8 @@ v6_rr_semantics:
   returned: success
   sample: true
 unit:
-  description: What systemd starts C(frr.service) after and before. V(null) if there is no such unit.
+  description: What systemd starts C(frr.service) after and before. V(null) if there is no such unit, or if
+    O(exec) leads to another place than the host.
   type: dict
   returned: success
   sample: {"after": [network-pre.target], "before": [multi-user.target]}
@@ -136,10 +131,9 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import checked_prefixes, checked_vrfs
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.policy_info import frr_policy_info
-from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.programs import PROGRAMS, programs
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -147,7 +141,7 @@ if TYPE_CHECKING:
 ARGUMENTS: dict[str, Any] = {
     "prefixes": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
-    "vtysh": {"type": "str", "default": "vtysh"},
+    **PROGRAMS,
 }
 
 
@@ -155,7 +149,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     """What the router is configured to do, and did."""
     params = module.params
     wanted = checked_prefixes(params["prefixes"], checked_vrfs(params["vrfs"]))
-    found = frr_policy_info(Vtysh(params["vtysh"]), Fib(), wanted)
+    found = frr_policy_info(*programs(params), wanted)
     return {"changed": False, "router": socket.gethostname(), **found}
 
 

@@ -39,6 +39,13 @@ options:
       - The VRF of this host to try from. Another VRF than the default one needs rights, usually by C(become).
     type: str
     default: default
+  exec:
+    description:
+      - The command by which C(ip) is run in the network of FRR, see M(hitless.nodes.frr_bgp_info). In a play the
+        variable C(router_exec) is its default.
+      - This module itself isn't run by it. If the network there has other addresses than the one that the module runs
+        in, the answers are unknown.
+    type: raw
   timeout:
     description:
       - Seconds that one try may take.
@@ -90,6 +97,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import port
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.place import Place
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -99,6 +107,7 @@ ARGUMENTS: dict[str, Any] = {
     "port": {"type": "int", "required": True},
     "protocol": {"type": "str", "choices": list(port.KINDS), "default": "tcp"},
     "vrf": {"type": "str", "default": "default"},
+    "exec": {"type": "raw"},
     "timeout": {"type": "float", "default": 3.0},
 }
 
@@ -112,6 +121,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
         protocol=params["protocol"],
         vrf=params["vrf"],
         timeout=params["timeout"],
+        place=Place(params["exec"]),
     )
     return {"changed": False, "host": socket.gethostname(), "answers": found}
 

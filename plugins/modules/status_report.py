@@ -39,8 +39,8 @@ options:
     required: true
   routes:
     description:
-      - For each of O(hosts), the result of a loop of M(hitless.nodes.frr_bgp_info) over the routers. Empty if they were
-        not read. The loop variable is C(__router).
+      - For each of O(hosts), the result of M(hitless.nodes.on_routers) with M(hitless.nodes.frr_bgp_info). Empty if
+        they were not read.
     type: list
     elements: dict
     required: true

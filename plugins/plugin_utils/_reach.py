@@ -24,7 +24,7 @@ CLUSTER = {
     "kube_request_timeout": "request_timeout",
 }
 # Variable of the user -> option of every module that asks a router.
-ROUTER = {"router_vrfs": "vrfs", "router_vtysh": "vtysh"}
+ROUTER = {"router_vrfs": "vrfs", "router_vtysh": "vtysh", "router_exec": "exec"}
 # Otherwise a router that dies silently would hang the open connection to it, and the whole run.
 KEEPALIVE = "-o ServerAliveInterval=5 -o ServerAliveCountMax=3"
 

@@ -27,7 +27,9 @@ def main():
     """Looks so many times, or waits for the state."""
     task = json.loads(sys.stdin.readline())
     wanted = {"default": task["prefixes"]}
-    router = module.Router(module.Vtysh("vtysh"), module.Fib(), module.checked_addresses(task["addresses"]))
+    router = module.Router(
+        *module.programs({"vtysh": "vtysh", "exec": None}), module.checked_addresses(task["addresses"])
+    )
     wait = module.RouteWait(router, wanted, task["state"], node="node", name="router")
     if task["looks"]:
         before = time.process_time()

@@ -167,7 +167,7 @@ def test_a_dynamic_neighbour_that_is_not_listed_proves_nothing(router: Router) -
         there = router.module("frr_bgp_wait", **look, state="present", sessions=sessions, timeout=300)
         assert there.get("remaining") == [], there
         refused = router.module("frr_bgp_neighbor", addresses=[CLIENT], prefixes=[ROUTED], state="flushed")
-        assert "can't be shut or drained by itself" in refused["msg"]
+        assert "can't be shut or drained, because it has no configuration of its own" in refused["msg"]
 
     left = router.module("frr_bgp_wait", check=True, **look, state="withdrawn")["remaining"]
     assert [(each["prefix"], each["where"]) for each in left] == [(ROUTED, "bgp"), (ROUTED, "fib")]

@@ -146,9 +146,7 @@ def test_the_probe_measures_without_loss_and_later_estimates_are_no_shorter(frr1
     assert frr10.state() == IN_SERVICE
     assert probe.result["udp_lost"] == probe.result["tcp_failed"] == 0
     for router in frr10.lab.routers:
-        assert re.search(rf"router {router}: ipv4 (at most )?[\d.]+ s, ipv6 (at most )?[\d.]+ s", play.output), (
-            play.output
-        )
+        assert re.search(rf"router {router}: ipv4 [\d.]+ s, ipv6 [\d.]+ s", play.output), play.output
     restart_time = frr10.lab.settings.restart_time
     assert f"estimated from the routers' capabilities: {restart_time + 2} s" in play.output
     assert f"estimated from Cilium alone: {restart_time + 2} s" in play.output
@@ -185,6 +183,6 @@ def test_a_router_that_cannot_drain_a_single_neighbour_is_refused_before_anythin
     play = cluster.play("node-out.yml", target=cluster.node, bgp_router_drain=True)
 
     assert play.code != 0
-    assert "update FRR, or do without the drain on the routers" in play.output
+    assert "use FRR 10.x, or set bgp_router_drain to false" in play.output
     assert cluster.state() == IN_SERVICE
     assert not any("eviction" in one["path"] for one in cluster.playbooks_writes(since))

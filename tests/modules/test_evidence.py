@@ -199,8 +199,8 @@ MEASURED = {
     "event": "deselected",
     "at": "2026-03-02T22:00:00Z",
     "routers": {
-        "tor-1": {"seconds": 8.4, "at_most": False, "families": {"ipv4": 8.1, "ipv6": 8.4}},
-        "tor-2": {"seconds": 0.1, "at_most": True},
+        "tor-1": {"seconds": 8.4, "families": {"ipv4": 8.1, "ipv6": 8.4}},
+        "tor-2": {"seconds": 0.1},
     },
 }
 SHORT = MEASURED | {"routers": {"tor-1": {"seconds": 0.2}}}

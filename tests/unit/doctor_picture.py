@@ -114,6 +114,8 @@ class Picture:
         self.sample = "established.vip"
         self.rib_sample = "established.ip-route-vip"
         self.fib = True
+        self.via: list[str] = []
+        self.uninstalled: list[dict[str, Any]] = []
         self.addresses = {name: [(address, "192.168.99.0/24")] for name, address in ROUTERS.items()}
         self.host: dict[str, Any] = {
             "listen_port": 179,
@@ -239,7 +241,7 @@ class Picture:
     def _router(self, name: str) -> dict[str, Any]:
         if name in self.away:
             unread = dict.fromkeys(("neighbors", "fib", "policy"))
-            return {**unread, "problem": self.away[name]}
+            return {**unread, "uninstalled": [], "problem": self.away[name]}
         document = samples.document(self.version, self.sample)
         paths = bgp_json.paths(document, document["prefix"] if document else PREFIX)
         session = neighbor_json.neighbor(samples.document(self.version, "established.neighbor"), NODES["n1"])
@@ -252,7 +254,8 @@ class Picture:
                 {**session, "vrf": "default", "address": address, "state": state, "established": self.up}
                 for address in NODES.values()
             ],
-            "fib": [{"vrf": "default", "prefix": PREFIX, "next_hop": NODES["n1"]}] if self.fib else [],
+            "fib": [{"vrf": "default", "prefix": PREFIX, "next_hop": NODES["n1"], "via": self.via}] if self.fib else [],
+            "uninstalled": self.uninstalled,
             "policy": {
                 "addresses": [{"address": a, "network": n, "interface": "eth0"} for a, n in self.addresses[name]],
                 "configuration": running_config.configuration(self.running),
@@ -324,8 +327,8 @@ def registered(picture: Picture, **more: Any) -> dict[str, Any]:
     found = {
         "cluster": {**picture.cluster, "logs": [], "logs_missing": []},
         "cilium": {"nodes": list(picture.agents.values())},
-        "routes": {"results": [{"__router": name, **router} for name, router in routers.items()]},
-        "policies": {"results": [{"__router": name, **router["policy"]} for name, router in routers.items()]},
+        "routes": {"answers": dict(routers)},
+        "policies": {"answers": {name: router["policy"] for name, router in routers.items()}},
         "answers": {"skipped": True, "results": [{"__router": "r1", "skipped": True}]},
         "asked": {"service": "shop/web", "vip": ""},
         "targets": [],

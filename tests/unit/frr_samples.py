@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, neighbor_json, route_rules
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, forwarding, neighbor_json, route_rules
 
 FOLDER = Path(__file__).parent / "fixtures" / "frr"
 VERSIONS = ("8.4.4", "10.3")
@@ -20,13 +20,20 @@ NODE4, NODE6 = "192.168.99.12", "fd99::12"
 ADDRESSES = {NODE4, NODE6}
 VIP4, VIP6, POD_CIDR = "192.168.77.128/32", "fd77::128/128", "10.244.1.0/24"
 
+# The lists of a view.
+EMPTY = ("neighbors", "routes", "fib", "uninstalled", "differences", "counts", "others", "carried")
+
 _PROGRAM = f"""#!{sys.executable} -IS
 import json, pathlib, sys
 folder = pathlib.Path(__file__).parent
 log = folder / "asked.json"
 asked = json.loads(log.read_text()) if log.exists() else []
 answers = json.loads((folder / "answers.json").read_text())
-commands = sys.argv[2::2] if sys.argv[1] == "-c" else sys.stdin.read().splitlines()
+batch = "-batch" in sys.argv
+commands = sys.argv[2::2] if sys.argv[1] == "-c" else sys.stdin.read().splitlines() if batch else []
+if not commands and not batch:
+    commands = [" ".join(sys.argv[2:])]
+    answers = {{commands[0]: [0, "[]", ""], **answers}}
 log.write_text(json.dumps([*asked, commands]))
 worst = 0
 for number, command in enumerate(commands, start=1):
@@ -69,7 +76,7 @@ def view(
     version: str, names: dict[str, str], *, neighbor: str, fib: list[dict[str, Any]], counts: str | None = None
 ) -> Any:
     """A view of the recorded router. names: prefix -> name of the recorded look-up; counts: of "show bgp nexthop"."""
-    found: dict[str, list[dict[str, Any]]] = {"neighbors": [], "routes": [], "fib": [], "counts": []}
+    found: dict[str, list[dict[str, Any]]] = {key: [] for key in EMPTY}
     for prefix, name in names.items():
         paths = bgp_json.paths(document(version, name), prefix)
         found["routes"] += route_rules.over_node("default", prefix, paths, ADDRESSES)
@@ -80,7 +87,7 @@ def view(
         found["counts"] = [
             {"vrf": "default", "next_hop": hop, "paths": numbers[hop]} for hop in sorted(ADDRESSES & set(numbers))
         ]
-    found["fib"] = route_rules.forwarded(fib, ADDRESSES)
+    found["fib"] = forwarding.forwarded(fib, ADDRESSES)
     return found
 
 

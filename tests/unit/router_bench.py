@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,25 @@ def kernel(destination: str, hops: list[str]) -> tuple[int, str, str]:
     return (0, f'[{{"dst": "{destination}", "nexthops": [{listed}]}}]\n', "")
 
 
+def zebra(prefix: str, hops: list[str]) -> tuple[int, str, str]:
+    """What zebra says of a prefix that it has installed over these next hops; without one, it has no route."""
+    listed = [{"ip": hop, "fib": True, "active": True} for hop in hops]
+    entry = {"prefix": prefix, "protocol": "bgp", "selected": True, "installed": True, "table": 254}
+    return (0, json.dumps({prefix: [{**entry, "nexthops": listed}]} if hops else {}), "")
+
+
 def recorded(version: str, name: str) -> tuple[int, str, str]:
     return (0, samples.text(version, name), "")
+
+
+def zebra_answers(*, node: bool) -> dict[str, tuple[int, str, str]]:
+    """The same routes that ip_answers() has in the kernel."""
+    own4, own6 = ([NODE4], [NODE6]) if node else ([], [])
+    return {
+        f"show ip route vrf default {VIP4} json": zebra(VIP4, [*own4, "192.168.99.13"]),
+        f"show ip route vrf default {POD_CIDR} json": zebra(POD_CIDR, own4),
+        f"show ipv6 route vrf default {VIP6} json": zebra(VIP6, [*own6, "fd99::13"]),
+    }
 
 
 def bgp_answers(version: str, state: str) -> dict[str, tuple[int, str, str]]:
@@ -43,7 +61,7 @@ def bgp_answers(version: str, state: str) -> dict[str, tuple[int, str, str]]:
         f"show bgp ipv4 unicast {VIP4} json": recorded(version, f"{state}.vip"),
         f"show bgp ipv4 unicast {POD_CIDR} json": recorded(version, f"{state}.podcidr"),
         f"show bgp ipv6 unicast {VIP6} json": absent,
-        f"show ipv6 route vrf default {VIP6} json": (0, "{}", ""),
+        **zebra_answers(node=state in ("established", "stale")),
     }
     if version == "8.4.4":
         table["show bgp nexthop"] = (0, "Current BGP nexthop cache:\n", "")

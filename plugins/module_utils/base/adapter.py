@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What all modules have in common: build AnsibleModule, do the work, turn what was raised into a result."""
+"""Shared by all modules: builds AnsibleModule, does the work, and turns an error into the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .errors import HitlessError
 from .polling import Unfinished
 
-# Added by the action plugins, not by people: hence the underscore, and no documentation.
+# Only the action plugins set these options, so they begin with an underscore and aren't documented.
 RUN_OPTIONS: dict[str, Any] = {"_run": {"type": "dict"}}
 SLICE_OPTIONS: dict[str, Any] = {"_slice": {"type": "float"}, "_state": {"type": "dict"}}
 
@@ -29,9 +29,9 @@ def run(
     libraries: Mapping[str, str | None] | None = None,
     **options: Any,
 ) -> None:
-    """Ends the process with the result of work(module), or with the failure that it raised; gives its warnings first.
+    """Ends the process with the result of work(module), or with the failure that it raised. Gives the warnings first.
 
-    libraries: name of a Python package -> traceback of its failed import, None where it is there.
+    libraries: name of a Python package -> traceback of its failed import. None if the package is there.
     """
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **options)
     for library, failure in (libraries or {}).items():
@@ -48,7 +48,7 @@ def run(
 
 
 def missing(library: str) -> str:
-    """What to do about a Python package that isn't there."""
+    """What to do if a Python package is missing."""
     return (
         f"the Python package {library} is missing for {sys.executable}: {sys.executable} -m pip install {library}, or "
         f"set ansible_python_interpreter to a Python that has it"
@@ -56,7 +56,7 @@ def missing(library: str) -> str:
 
 
 def _said(module: AnsibleModule, facts: dict[str, Any]) -> dict[str, Any]:
-    """What is returned, without its warnings, which have been said."""
+    """The result without its warnings, which were given before."""
     for line in facts.get("warnings", []):
         module.warn(line)
     return {key: value for key, value in facts.items() if key != "warnings"}

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The error that every expected failure of the collection is."""
+"""The base class of all expected failures of the collection."""
 
 from __future__ import annotations
 

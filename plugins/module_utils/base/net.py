@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""IP addresses and prefixes in their one spelling, and the family of either."""
+"""IP addresses and prefixes in one spelling, and their family."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOST_LENGTH = {"ipv4": 32, "ipv6": 128}
 
 
 class AddressError(HitlessError):
-    """A text that should be an IP address or a prefix is none."""
+    """A text should be an IP address or a prefix, and isn't."""
 
 
 def family(prefix_or_address: str) -> str:
@@ -38,7 +38,7 @@ def is_address(text: str) -> bool:
 
 
 def address(text: str) -> str:
-    """The one spelling of an IP address, without the zone of a link-local one; AddressError where it is none."""
+    """An IP address in its one spelling, without the zone of a link-local one. Raises AddressError for other texts."""
     try:
         return str(ipaddress.ip_address(str(text).split("%", 1)[0]))
     except ValueError as exc:
@@ -46,7 +46,7 @@ def address(text: str) -> str:
 
 
 def prefix(text: Any) -> str:
-    """The one spelling of an IP prefix; AddressError where it is none, or has bits right of its length."""
+    """An IP prefix in its one spelling. Raises AddressError for other texts, and for bits right of its length."""
     try:
         return str(ipaddress.ip_network(str(text)))
     except ValueError as exc:
@@ -55,7 +55,7 @@ def prefix(text: Any) -> str:
 
 @lru_cache(maxsize=None)
 def spelled(text: str) -> str:
-    """The one spelling of an address; a text that is no address stays as it is."""
+    """An address in its one spelling. Other texts stay as they are."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -63,5 +63,5 @@ def spelled(text: str) -> str:
 
 
 def same_address(one: str | None, other: str | None) -> bool:
-    """Whether two texts are the same address, however each is spelled; never where one is missing."""
+    """Whether two texts are the same address in any spelling. False if one is missing."""
     return bool(one and other) and spelled(str(one)) == spelled(str(other))

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Waiting: one loop by a monotonic clock. A question without an answer never counts as a yes."""
+"""Waits in one loop with a monotonic clock. A look without an answer never ends a wait as met."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a wait may take, in seconds, and when it has to report in between.
+    """How long a wait may take, and when it has to report in between, in seconds.
 
     The action plugin of the module's name cuts a long wait into slices, so that people see what it waits for. Each
     slice is a run of the module that knows how much time the earlier ones used.
@@ -29,18 +29,18 @@ class Limits:
     timeout: float
     elapsed: float = 0.0
     slice: float | None = None
-    # Whether an earlier slice began the wait: errors at the start of the module are then retried.
+    # Whether an earlier slice began the wait. Errors at the start of the module are then retried.
     resumed: bool = False
 
     @classmethod
     def of(cls, params: dict[str, Any]) -> Limits:
-        """The limits in a module's parameters: O(timeout), and what the action plugin added."""
+        """The limits from a module's parameters: O(timeout), and those that the action plugin added."""
         state = params.get("_state") or {}
         resumed = int(state.get("slices", 0)) > 0
         return cls(float(params["timeout"]), float(state.get("elapsed", 0.0)), params.get("_slice"), resumed)
 
     def after(self, elapsed: float) -> Limits:
-        """The limits when so many seconds of the whole wait are over."""
+        """The limits after so many seconds of the whole wait."""
         used = elapsed - self.elapsed
         return replace(self, elapsed=elapsed, slice=None if self.slice is None else max(0.0, self.slice - used))
 
@@ -58,8 +58,8 @@ class Met(Generic[Seen]):
     seconds: float
 
 
-class NotMet(Exception):  # noqa: N818 - a state of affairs that the caller words, not yet an error for people
-    """The condition didn't hold in time. It has what was seen last, and the error if the last look failed."""
+class NotMet(Exception):  # noqa: N818 - the caller makes the error for people from it
+    """The condition didn't hold in time. seen: what was seen last. error: the error of the last look, if it failed."""
 
     def __init__(self, seen: Any, error: HitlessError | None, seconds: float) -> None:
         super().__init__(f"not met after {seconds:.1f} s; last seen: {seen!r}; last error: {error}")
@@ -73,10 +73,10 @@ class TimedOut(NotMet):
 
 
 class SliceOver(NotMet):
-    """A report is due; the wait itself goes on in the next slice."""
+    """A report is due. The wait goes on in the next slice."""
 
 
-class Unfinished(Exception):  # noqa: N818 - not an error: the module hands over to its next slice
+class Unfinished(Exception):  # noqa: N818 - no error: the module goes on in its next slice
     """The end of a slice: a line for people, and what the next slice must know."""
 
     def __init__(self, subject: str, progress: str, *, state: dict[str, Any] | None = None, **result: Any) -> None:
@@ -99,12 +99,12 @@ def poll(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Met[Seen]:
-    """What was seen once until(seen) has held for stable_for seconds without a break; raises TimedOut or SliceOver.
+    """Waits until until(seen) has held for stable_for seconds without a break. Raises TimedOut or SliceOver.
 
-    An error in retry_on means "unknown just now": the condition doesn't hold then, and settling starts anew. A settling
-    period that began in time is finished, also past the end of the slice or of the wait; if it breaks there, that is
-    the end. The probe is called at least once, however little time is left. held: for how many seconds the condition is
-    known to have held before; they count if the first look agrees.
+    An error in retry_on means "unknown just now". The condition doesn't hold then, and settling starts anew. A settling
+    period that began in time is finished, also after the end of the slice or of the wait. If it breaks there, the wait
+    ends. The probe is called at least once, also if no time is left. held: seconds for which the condition held before.
+    They count if the first look agrees.
     """
     started = clock()
     held_since: float | None = None
@@ -143,10 +143,10 @@ def patiently(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Seen, Limits]:
-    """What act() returns, retried while it raises an error in retry_on, and the limits for what comes next.
+    """The result of act(), and the limits for the next step. Retries act() while it raises an error in retry_on.
 
-    This is for what belongs to a wait without being waited for: the first look of a later slice, the last write. It
-    raises Unfinished at the end of a slice (with the state to go on with), and the error itself at the end of the wait.
+    It is for steps that belong to a wait: the first look of a later slice, and the last write. It raises Unfinished at
+    the end of a slice, with the state for the next slice. At the end of the wait it raises the error itself.
     """
     try:
         met = poll(
@@ -155,5 +155,5 @@ def patiently(
     except SliceOver as pause:
         raise Unfinished(subject, str(pause.error), state=state) from pause
     except TimedOut as late:
-        raise HitlessError(f"{subject}: no answer until {late.seconds:.0f} s were over: {late.error}") from late
+        raise HitlessError(f"{subject}: no answer within {late.seconds:.0f} s: {late.error}") from late
     return met.seen, limits.after(met.seconds)

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What messages are made of: short lists and short texts."""
+"""Parts of messages: short lists and short texts."""
 
 from __future__ import annotations
 

@@ -27,15 +27,29 @@ def forwarded(wanted: list[Expected], routers: dict[str, Facts]) -> list[Finding
 
 def _forwarded(name: str, router: Facts, prefix: str) -> Finding:
     who = f"{prefix} on {name}"
-    hops = {str(entry["next_hop"]) for entry in router["fib"] if entry["prefix"] == prefix}
-    if hops:
-        return passed(10, who, f"forwarded to {', '.join(sorted(hops))}")
+    forwarding = [entry for entry in router["fib"] if entry["prefix"] == prefix]
+    if forwarding:
+        return passed(10, who, f"forwarded to {', '.join(sorted({_way(entry) for entry in forwarding}))}")
+    unseen = [entry for entry in router["uninstalled"] if entry["prefix"] == prefix]
+    if unseen:
+        return unknown(
+            10,
+            who,
+            f"zebra says that it is {unseen[0]['zebra']}, and the kernel that was asked says {unseen[0]['kernel']}",
+            "it isn't the kernel that FRR uses: set router_exec to the command that runs vtysh and ip where FRR is",
+        )
     return failed(
         10,
         who,
         "the kernel forwards it to no node",
         f"run 'ip route get {prefix.split('/')[0]}' on the router: it shows which route is used instead",
     )
+
+
+def _way(entry: Facts) -> str:
+    """The node's address, and over which gateways the kernel sends to it, if it does."""
+    via = ", ".join(entry.get("via") or [])
+    return f"{entry['next_hop']} over {via}" if via else str(entry["next_hop"])
 
 
 def answered(answers: list[Facts]) -> list[Finding]:

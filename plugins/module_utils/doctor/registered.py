@@ -14,16 +14,16 @@ from typing import Any
 from ..base.task_results import failure_reason
 from .diagnosis import examine, strict
 
-# The loop variable of the tasks that loop over the routers.
+# The loop variable of the task that loops over the hosts that try addresses.
 ROUTER = "__router"
 
 
 def bgp_diagnosis(read: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The diagnosis as plain data: {version, at, asked, nodes, verdict, stage, reason, remedy, stages, logs, ...}.
 
-    read has the registered results: cluster (of vip_info), cilium (of cilium_bgp_info), and routes, policies and
-    answers (of loops of frr_bgp_info, frr_policy_info and port_info). It also has asked ({service, vip}) and targets
-    (the names of the nodes that the user asked for). at: when it was read, RFC 3339.
+    read has the registered results: cluster (of vip_info), cilium (of cilium_bgp_info), routes and policies (of
+    on_routers with frr_bgp_info and frr_policy_info), and answers (of a loop of port_info). It also has asked
+    ({service, vip}) and targets (the names of the nodes that the user asked for). at: when it was read, RFC 3339.
     """
     cluster = read["cluster"] if "asked" in read["cluster"] else None
     found = examine(
@@ -63,11 +63,10 @@ def _agents(read: Mapping[str, Any], nodes: Iterable[Mapping[str, Any]]) -> dict
 
 def _routers(routes: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
     """What each router knows, and its configuration, by its name."""
-    policy_of = {answer[ROUTER]: answer for answer in policies.get("results", [])}
+    configured = policies.get("answers") or {}
     nothing = {"msg": "its configuration wasn't read"}
-    return {
-        answer[ROUTER]: _router(answer, policy_of.get(answer[ROUTER], nothing)) for answer in routes.get("results", [])
-    }
+    known = routes.get("answers") or {}
+    return {name: _router(answer, configured.get(name, nothing)) for name, answer in known.items()}
 
 
 def _router(answer: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +80,7 @@ def _router(answer: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, A
     return {
         "neighbors": answer["neighbors"] if known else None,
         "fib": answer["fib"] if known else None,
+        "uninstalled": answer.get("uninstalled") or [],
         "policy": policy if configured else None,
         "problem": away + "; ".join(dict.fromkeys(failure_reason(each) for each in wrong)),
     }

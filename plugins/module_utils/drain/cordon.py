@@ -25,11 +25,13 @@ def set_unschedulable(
     *,
     run: dict[str, Any] | None,
     phase: str | None,
+    note: dict[str, Any] | None = None,
     check_mode: bool,
 ) -> tuple[dict[str, Any], bool]:
     """The Node cordoned or not, with its record's phase stamped in the same write, and whether anything was written.
 
-    Raises HeldError if the record belongs to another run.
+    note: what to keep with the phase. It isn't written if the phase is no news. Raises HeldError if the record belongs
+    to another run.
     """
     name = node["metadata"]["name"]
 
@@ -43,8 +45,8 @@ def set_unschedulable(
         # As in kubectl, null removes the field. A node that was never cordoned doesn't have it either.
         patch: dict[str, Any] = {"spec": {"unschedulable": True if value else None}} if flip else {}
         if record is not None:
-            note = {"unschedulable": value} if flip else {}
-            record = records.stamped(record, note, datetime.now(UTC), phase=phase if stamp else None)
+            kept = (note or {} if stamp else {}) | ({"unschedulable": value} if flip else {})
+            record = records.stamped(record, kept, datetime.now(UTC), phase=phase if stamp else None)
             patch = merged(patch, records.annotation(record))
         return patch
 

@@ -18,11 +18,12 @@ from ..kube import node_objects
 from ..kube.api_errors import TRANSIENT, Unauthorized
 from ..kube.client import Client, segment
 from ..kube.events import Events
+from ..kube.pods import tolerates_cordon
 from ..record import records
 from . import pod_selector
 from .cordon import result, set_unschedulable
 from .evict import Evictor, Options
-from .filters import Decision, Permissions, daemonset_of, judge, left_alone, tolerates_cordon
+from .filters import Decision, Permissions, daemonset_of, judge, left_alone
 from .forecast import Outlook, look_ahead, title
 from .pdb import Gate, keys_of
 from .story import Story, progress, reasons, row_after, row_before, silence, still_there
@@ -226,14 +227,18 @@ def _evictor(client: Client, params: dict[str, Any], start: Start) -> Evictor:
 
 
 def _stamp(client: Client, start: Start, evictor: Evictor, run: dict[str, Any] | None) -> None:
-    """Notes in the record, if there is one, that the node is drained."""
+    """Notes in the record, if there is one, that the node is drained, and which pods stay."""
     if records.parse(start.node) is None:
         return
+    # The guard before the power command tells pods that came later by this.
+    stay = {row["uid"] for row in start.story.rows if row["action"] == "skip"}
+    stay |= {target.uid for target in evictor.targets.values() if target.state == SKIPPED}
+    note = {"stay": sorted(stay)}
 
     def stamp() -> tuple[dict[str, Any], bool]:
         # Read the Node again. A controller has since set the cordon's taint, so the write would be a conflict.
         node = node_objects.read(client, start.story.name)
-        return set_unschedulable(client, node, True, run=run, phase="drained", check_mode=False)
+        return set_unschedulable(client, node, True, run=run, phase="drained", note=note, check_mode=False)
 
     limits = replace(start.limits.after(evictor.now), slice=None)
     (start.node, stamped), _limits = patiently(stamp, subject=start.story.name, limits=limits, retry_on=TRANSIENT)

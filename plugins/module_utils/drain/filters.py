@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ..kube.labels import holds
+from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished
 from .pod_selector import Requirement
 
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
-UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
 DAEMONSET = ("apps/v1", "DaemonSet")
 
 
@@ -41,12 +40,6 @@ class Decision:
     reason: str
 
 
-def controller(pod: dict[str, Any]) -> dict[str, Any] | None:
-    """The owner reference of the pod's controller, None if it has none."""
-    owners = pod["metadata"].get("ownerReferences") or []
-    return next((owner for owner in owners if owner.get("controller")), None)
-
-
 def daemonset_of(pod: dict[str, Any]) -> tuple[str, str] | None:
     """Namespace and name of the DaemonSet whose existence decides about this pod, None if none does.
 
@@ -57,11 +50,6 @@ def daemonset_of(pod: dict[str, Any]) -> tuple[str, str] | None:
     if owner is None or (owner.get("apiVersion"), owner.get("kind")) != DAEMONSET or is_finished(pod):
         return None
     return pod["metadata"]["namespace"], owner["name"]
-
-
-def is_finished(pod: dict[str, Any]) -> bool:
-    """Whether all its containers have ended for good."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def is_terminating(pod: dict[str, Any]) -> bool:
@@ -101,17 +89,6 @@ def left_alone(pod: dict[str, Any], permissions: Permissions) -> str:
 def uses_emptydir(pod: dict[str, Any]) -> bool:
     """Whether it has data that is lost with it."""
     return any("emptyDir" in volume for volume in (pod.get("spec") or {}).get("volumes") or [])
-
-
-def tolerates_cordon(pod: dict[str, Any]) -> bool:
-    """Whether the scheduler may put it on a cordoned node."""
-    for toleration in (pod.get("spec") or {}).get("tolerations") or []:
-        operator, key = toleration.get("operator", "Equal"), toleration.get("key", "")
-        every_key = operator == "Exists" and not key
-        this_key = key == UNSCHEDULABLE_TAINT and (operator == "Exists" or not toleration.get("value"))
-        if (every_key or this_key) and toleration.get("effect") in (None, "", "NoSchedule"):
-            return True
-    return False
 
 
 def judge(

@@ -16,7 +16,8 @@ from ..base.errors import HitlessError
 from ..base.words import some
 from ..kube.api_errors import TRANSIENT, Unauthorized
 from ..kube.client import NAMES_ONLY, Client
-from .filters import controller, is_finished, is_terminating, skips_budgets, uses_emptydir
+from ..kube.pods import controller, is_finished
+from .filters import is_terminating, skips_budgets, uses_emptydir
 from .pdb import BUDGETS, Budget, keys_of
 
 Pod = dict[str, Any]

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What everything that reads a router's answers shares: the two kinds of error, and JSON documents."""
+"""Shared by all code that reads a router's answers: two kinds of errors, and the splitting of JSON documents."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..base.words import excerpt
 
 
 class RouterError(HitlessError):
-    """The router can't be asked like this (no vtysh, no permission, wrong input): asking again won't help."""
+    """The router can't be asked in this way: no vtysh, no permission or wrong input. Asking again doesn't help."""
 
 
 class UnknownError(HitlessError):
-    """No answer, or none that is understood: unknown, never good news. A wait asks again until its deadline."""
+    """There is no answer, or it isn't understood. That is never good news. A wait asks again until its deadline."""
 
 
 def documents(text: str) -> tuple[list[Any], str]:
-    """The JSON documents that follow each other in a text, and the rest that is none ("" where all was understood)."""
+    """The JSON documents at the beginning of a text, and the rest of the text ("" if all of it is JSON)."""
     decoder = json.JSONDecoder()
     found: list[Any] = []
     position = 0
@@ -41,7 +41,7 @@ def documents(text: str) -> tuple[list[Any], str]:
 
 
 def strange(what: str, document: Any) -> UnknownError:
-    """The error for an answer in no form that is known."""
+    """The error for an answer whose form isn't known."""
     return UnknownError(
         f"FRR's answer about {what} isn't understood: {excerpt(str(document))}; report it together with 'show version'"
     )

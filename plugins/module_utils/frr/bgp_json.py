@@ -4,9 +4,9 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Parsers of bgpd's JSON (FRR 8.4 to 10.x) about instances, paths and next hops: plain dicts out.
+"""Parsers of bgpd's JSON (FRR 8.4 to 10.x) about instances, paths and next hops. They return plain dicts.
 
-What isn't understood is an error, never "nothing there".
+An answer that isn't understood is an error. It never counts as "nothing there".
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from .answers import strange
 
 
 def release(text: str) -> str | None:
-    """The version number in the answer to "show version", such as 8.4.4; None where there is none."""
+    """The version number in the answer to "show version", such as 8.4.4. None if it names none."""
     found = re.search(r"^FRRouting (\S+)", text, re.MULTILINE)
     return found.group(1) if found else None
 
 
 def instances(document: dict[str, Any]) -> dict[str, int | None]:
-    """VRF -> number of neighbours (None = not said) of each BGP instance; without "router bgp" there is none.
+    """VRF -> number of neighbours of each BGP instance ("show bgp vrfs json"). None if FRR doesn't say the number.
 
-    From "show bgp vrfs json". Neighbours that are configured, or up (dynamic ones aren't configured one by one).
+    The larger number counts: the configured neighbours, or those that are up. Dynamic neighbours aren't configured
+    one by one. A VRF without "router bgp" isn't in the result.
     """
     vrfs = document.get("vrfs")
     if not isinstance(vrfs, dict):
@@ -43,8 +44,8 @@ def instances(document: dict[str, Any]) -> dict[str, int | None]:
 def paths(document: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
     """The paths of one prefix ("show bgp FAMILY unicast PREFIX json").
 
-    {} means that BGP doesn't know the prefix, PROVIDED that the instance exists: the caller has to know that from
-    instances(), since FRR answers {} in other cases too. FRR writes most flags only when they are true.
+    {} means that BGP doesn't know the prefix, but only if the instance exists. FRR answers {} in other cases too, so
+    the caller has to check instances() first. FRR writes most flags only when they are true.
     """
     if not document:
         return []
@@ -61,13 +62,13 @@ def _path(path: Any, wanted: str) -> dict[str, Any]:
         peer = path.get("peer") or {}
         best = path.get("bestpath", False)
         return {
-            # All addresses of the next hop: over IPv6 a global one and perhaps a link-local one.
+            # All addresses of the next hop. An IPv6 next hop has a global one, and may have a link-local one.
             "next_hops": [address(hop) for hop in hops],
             "from": peer.get("peerId"),
             "internal": peer.get("type") == "internal",
             "stale": bool(path.get("stale", False)),
             "valid": bool(path.get("valid", False)),
-            # In this answer an object, {"overall": true}; in tables true.
+            # This answer has an object, {"overall": true}. Tables have true.
             "bestpath": bool(best.get("overall", False)) if isinstance(best, dict) else bool(best),
             "multipath": bool(path.get("multipath", False)),
         }
@@ -76,9 +77,9 @@ def _path(path: Any, wanted: str) -> dict[str, Any]:
 
 
 def announced(document: dict[str, Any]) -> list[str]:
-    """The prefixes that a neighbour's paths are for ("show bgp FAMILY unicast neighbors ADDRESS routes json").
+    """The prefixes of a neighbour's paths ("show bgp FAMILY unicast neighbors ADDRESS routes json").
 
-    Never a proof that there is nothing: FRR 8.4 leaves out stale paths.
+    An empty list doesn't prove that there are no paths, because FRR 8.4 leaves out stale ones.
     """
     routes = document.get("routes")
     if not isinstance(routes, dict):
@@ -87,7 +88,7 @@ def announced(document: dict[str, Any]) -> list[str]:
 
 
 def path_counts(document: dict[str, Any]) -> dict[str, int]:
-    """How many BGP paths use each next hop, stale and iBGP-learned ones included ("show bgp nexthop json")."""
+    """Next hop -> number of BGP paths ("show bgp nexthop json"). Stale and iBGP-learned paths count too."""
     counts: dict[str, int] = {}
     for hops in document.values():
         if not isinstance(hops, dict):

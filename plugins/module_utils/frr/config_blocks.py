@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The text of FRR's running configuration, cut into its blocks and BGP instances."""
+"""FRR's running configuration, split into blocks and BGP instances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..base.net import FAMILIES
 
-# What stands before the configuration and isn't part of it.
+# vtysh prints these lines before the configuration. They aren't part of it.
 CHATTER = ("Building configuration", "Current configuration")
 _BGP = re.compile(r"router bgp (?P<asn>\S+)(?: (?P<kind>vrf|view) (?P<name>\S+))?")
 
@@ -28,9 +28,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Instance:
-    """A BGP instance: its first line, its AS number, its VRF or view, and its lines.
+    """A BGP instance.
 
-    general: the lines that belong to no address family. families: the lines of each unicast family.
+    head: its first line. name: its VRF or view. general: the lines outside of address families. families: the lines
+    of each unicast family.
     """
 
     head: str
@@ -41,7 +42,7 @@ class Instance:
     families: dict[str, list[str]]
 
     def settings(self, neighbor: str) -> list[str]:
-        """What it says of a neighbour in general, without its name: "remote-as 65432", "shutdown message ..."."""
+        """The general settings of a neighbour, without its name: "remote-as 65432", "shutdown message ..."."""
         start = f"neighbor {neighbor} "
         return [line[len(start) :] for line in self.general if line.startswith(start)]
 
@@ -70,7 +71,7 @@ def instances(found: list[Block]) -> list[Instance]:
 
 
 def of_vrf(found: list[Instance], vrf: str) -> Instance | None:
-    """The BGP instance of a VRF; None where there is none."""
+    """The BGP instance of a VRF. None if there is none."""
     return next((each for each in found if each.name == vrf and not each.is_view), None)
 
 
@@ -91,6 +92,6 @@ def _instance(block: Block, match: re.Match[str]) -> Instance:
 
 
 def _unicast_family(line: str) -> str:
-    """The family in "address-family ipv4 unicast"; "" for any other one."""
+    """The family in a line such as "address-family ipv4 unicast". "" if the line is about another kind of routes."""
     _words, family, *rest = line.split()
     return family if rest in (["unicast"], []) else ""

@@ -15,7 +15,7 @@ SECRET = re.compile(r"\b(password|key|secret|md5)\b.*", re.IGNORECASE)
 
 
 def differences(before: list[str], after: list[str]) -> list[str]:
-    """The lines that one has and the other hasn't, each with - or + before it, secrets left out."""
+    """The lines that only one of the two has, each with - or + before it. Secrets are left out."""
     found = difflib.unified_diff(before, after, lineterm="", n=0)
     return [
         SECRET.sub(r"\1 ...", line) for line in found if line[:1] in "+-" and not line.startswith(("+++", "---", "@@"))

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The neighbours of a BGP instance as its configuration has them, with their peer groups' settings applied."""
+"""The neighbours of a BGP instance, as it is configured. The settings of their peer groups are applied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .config_blocks import Instance
 
 _NEIGHBOR = re.compile(r"(?P<no>no )?neighbor (?P<name>\S+) (?P<words>.+)$")
 _RANGE = re.compile(r"bgp listen range (?P<prefix>\S+) peer-group (?P<group>\S+)$")
-# What a family's lines say of a neighbour on the way in: word -> key.
+# Filters for what comes in from a neighbour: word in a family's lines -> key in the result.
 _INBOUND = {
     "route-map": "route_map",
     "prefix-list": "prefix_list",
@@ -26,7 +26,7 @@ _INBOUND = {
 
 
 def instance(found: Instance, *, requires_policy: bool) -> dict[str, Any]:
-    """An instance with its neighbours and its ranges of dynamic ones. requires_policy: FRR's default."""
+    """An instance with its neighbours and its ranges of dynamic neighbours. requires_policy: FRR's default."""
     peers = _Peers(
         {
             "ipv4": _is_on(found.general, "bgp default ipv4-unicast", default=True),
@@ -55,7 +55,7 @@ def instance(found: Instance, *, requires_policy: bool) -> dict[str, Any]:
 
 
 def _is_on(lines: list[str], setting: str, *, default: bool) -> bool:
-    """Whether a setting is on: the last line that has it says so, or says "no"."""
+    """Whether a setting is on. The last line about it decides."""
     on = default
     for line in lines:
         if line.startswith(setting):
@@ -66,17 +66,17 @@ def _is_on(lines: list[str], setting: str, *, default: bool) -> bool:
 
 
 class _Peers:
-    """The neighbours and peer groups of one instance, while its lines are read."""
+    """Collects the neighbours and peer groups of one instance from its lines."""
 
     def __init__(self, active: dict[str, bool]) -> None:
-        """active: whether each family is active where a neighbour's lines don't say it."""
+        """active: family -> whether it is active for a neighbour whose lines don't say it."""
         self.active = active
         self.own: dict[str, dict[str, Any]] = {}
         self.group_of: dict[str, str] = {}
         self.groups: set[str] = set()
 
     def read(self, name: str, words: str, *, no: bool) -> None:
-        """Takes in a line of the instance."""
+        """Reads a line outside of address families."""
         own = self.own.setdefault(name, {"families": {}})
         if words.startswith("interface"):
             words = re.sub(r"^interface( v6only)? ?", "", words)
@@ -95,11 +95,11 @@ class _Peers:
         elif word == "ebgp-multihop":
             own["multihop"] = int(rest) if rest.isdigit() else 255
         elif word in ("password", "shutdown", "passive"):
-            # Of a password only that there is one.
+            # The password itself must not get into results.
             own[word] = not no
 
     def read_family(self, family: str, name: str, words: str, *, no: bool) -> None:
-        """Takes in a line of one of the instance's families."""
+        """Reads a line of one of the instance's address families."""
         own = self.own.setdefault(name, {"families": {}})["families"].setdefault(family, {})
         parts = words.split()
         if words == "activate":
@@ -108,7 +108,7 @@ class _Peers:
             own[_INBOUND[parts[0]]] = parts[1]
 
     def effective(self, name: str) -> dict[str, Any]:
-        """What is in force for a neighbour, its peer group's settings included."""
+        """The settings that apply to a neighbour, with those of its peer group."""
         own = self.own.get(name, {"families": {}})
         group = self.own.get(self.group_of.get(name, ""), {"families": {}})
         merged = {**group, **own}

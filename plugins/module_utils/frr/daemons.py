@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How FRR was started on this host: its daemons' arguments and its unit's order. What can't be known is None."""
+"""How FRR was started on this host: arguments of its daemons, and order of its unit. None means unknown."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ UNIT = "frr.service"
 
 
 def arguments(name: str, proc: Path = PROC) -> list[str] | None:
-    """The arguments of the one daemon of that name that runs here; None where there is none, or more than one."""
+    """The arguments of the running daemon of that name. None if no daemon has the name, or more than one."""
     found = []
     for folder in proc.iterdir():
         if not folder.name.isdigit():
             continue
         try:
             words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-        except OSError:  # It has just ended.
+        except OSError:  # The process has just ended.
             continue
         if words[0].rsplit("/", 1)[-1] == name:
             found.append([word for word in words[1:] if word])
@@ -32,7 +32,7 @@ def arguments(name: str, proc: Path = PROC) -> list[str] | None:
 
 
 def listen_port(bgpd: list[str] | None) -> int | None:
-    """The port on which bgpd listens, by its arguments; 0 where it doesn't, None where that isn't known."""
+    """The port on which bgpd listens, read from its arguments. 0 if it doesn't listen, None if unknown."""
     if bgpd is None:
         return None
     port = "179"
@@ -47,12 +47,12 @@ def listen_port(bgpd: list[str] | None) -> int | None:
 
 
 def v6_rr_semantics(zebra: list[str] | None) -> bool | None:
-    """Whether zebra replaces IPv6 routes in one step, by its arguments; None where they aren't known."""
+    """Whether zebra replaces IPv6 routes in one step, read from its arguments. None if they are unknown."""
     return None if zebra is None else "--v6-rr-semantics" in zebra
 
 
 def unit_order(text: str) -> dict[str, list[str]] | None:
-    """{after, before} in the answer to "systemctl show"; None where there is no such unit."""
+    """{after, before} from the answer to "systemctl show". None if there is no such unit."""
     said = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     if said.get("LoadState") != "loaded":
         return None
@@ -60,7 +60,7 @@ def unit_order(text: str) -> dict[str, list[str]] | None:
 
 
 def unit(*, timeout: float = 10.0) -> dict[str, list[str]] | None:
-    """{after, before} of FRR's unit, None where systemd has none or isn't there."""
+    """{after, before} of FRR's unit. None if systemd has no such unit, or the host has no systemd."""
     command = ["systemctl", "show", UNIT, "--property=LoadState,After,Before"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
@@ -69,10 +69,10 @@ def unit(*, timeout: float = 10.0) -> dict[str, list[str]] | None:
     return unit_order(done.stdout.decode("utf-8", "replace"))
 
 
-def facts() -> dict[str, Any]:
-    """What frr_policy_info returns of the host."""
+def facts(*, elsewhere: bool) -> dict[str, Any]:
+    """The facts about the host that frr_policy_info returns. elsewhere: this host's systemd may not start FRR."""
     return {
         "listen_port": listen_port(arguments("bgpd")),
         "v6_rr_semantics": v6_rr_semantics(arguments("zebra")),
-        "unit": unit(),
+        "unit": None if elsewhere else unit(),
     }

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The kernel's forwarding table: look-ups of single addresses, all of them in one process of ip."""
+"""Looks up addresses in the kernel's forwarding table. One process of ip does all look-ups."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ from typing import Any
 from ..base.net import address, family, prefix
 from ..base.words import excerpt
 from .answers import RouterError, UnknownError, documents
+from .place import Place
 from .questions import pairs
 
-# What the kernel says when no packet would be forwarded: no route at all; unreachable; blackhole; prohibit.
-# (An anchor such as "ip route 198.51.100.0/24 Null0" is common on routers that announce VIPs.)
+# The kernel's errors where it forwards no packet: no route, an unreachable, a blackhole and a prohibit route.
+# Routers that announce VIPs often have such a route, for example "ip route 198.51.100.0/24 Null0".
 NOT_FORWARDED = ("Network is unreachable", "No route to host", "Invalid argument", "Permission denied")
+MAIN = 254
 SEARCH = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"))
 
 
 def probes(wanted: str) -> list[str]:
-    """The addresses to look up for a prefix: its first and its last, so that a more specific route can't hide it."""
+    """The first and the last address of a prefix. With only one, a more specific route could hide the prefix."""
     network = ipaddress.ip_network(wanted)
     return list(dict.fromkeys((str(network[0]), str(network[-1]))))
 
 
 def look_up(destination: str, vrf: str) -> str:
-    """One line for "ip -batch": the matching route with all its next hops, not the one that a flow would take."""
+    """A line for "ip -batch". It asks for the matching route with all next hops, not for the next hop of one flow."""
     return f"route get fibmatch {destination}" + ("" if vrf == "default" else f" vrf {vrf}")
 
 
 def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] | None]:
-    """For each line of a batch the route that matched, or None where nothing would be forwarded.
+    """For each line of a batch: the route that matched, or None if the kernel forwards nothing.
 
-    ip answers the lines that succeed on stdout, in order, and names the number of each one that fails on stderr.
+    ip answers on stdout the lines that succeed, in order. On stderr it names the number of each line that fails.
     """
     failed = _not_forwarded(lines, stderr)
     found, rest = documents(stdout)
@@ -54,7 +56,7 @@ def results(lines: list[str], stdout: str, stderr: str) -> list[dict[str, Any] |
 
 
 def _not_forwarded(lines: list[str], stderr: str) -> set[int]:
-    """The numbers of the lines for which the kernel says that nothing is forwarded; UnknownError for other failures."""
+    """The numbers of the lines for which the kernel forwards nothing. Raises UnknownError for other failures."""
     failed: dict[int, str] = {}
     reason: list[str] = []
     for line in stderr.splitlines():
@@ -65,7 +67,7 @@ def _not_forwarded(lines: list[str], stderr: str) -> set[int]:
         else:
             reason += line.split()
     if reason:
-        # ip gives up the whole batch at some errors, an unknown VRF for instance.
+        # Some errors end the whole batch, for example an unknown VRF.
         raise UnknownError(f"ip couldn't look up routes: {excerpt(' '.join(reason))}; is the VRF's name right?")
     for number, why in failed.items():
         if not why.startswith("RTNETLINK answers: ") or not why.endswith(NOT_FORWARDED):
@@ -80,7 +82,7 @@ def _only(document: Any, line: str) -> dict[str, Any]:
 
 
 def destination(route: dict[str, Any], looked_up: str) -> str:
-    """The prefix of a matched route; ip writes "default" and leaves out the length of a host route."""
+    """The prefix of a matched route. ip writes "default" for 0.0.0.0/0, and a host route without its length."""
     shown = route.get("dst")
     if not isinstance(shown, str):
         raise UnknownError(f"the route to {looked_up} has no destination: {excerpt(str(route))}")
@@ -90,13 +92,21 @@ def destination(route: dict[str, Any], looked_up: str) -> str:
 
 
 def covers(matched: str, looked_up: str) -> bool:
-    """Whether a route's prefix holds the address that was looked up."""
+    """Whether a route's prefix contains the address that was looked up."""
     return ipaddress.ip_address(looked_up) in ipaddress.ip_network(matched)
 
 
+def table(route: dict[str, Any]) -> int | None:
+    """The number of a matched route's table. ip leaves out the main one. None if it shows only a name."""
+    shown = str(route.get("table", MAIN))
+    return int(shown) if shown.isdigit() else None
+
+
 def next_hops(route: dict[str, Any]) -> list[str] | None:
-    """The next hops of a matched route; [] for one that has none (connected, local); None where only a next hop
-    object is named (sysctl nexthop_compat_mode=0): look it up with object_ids()."""
+    """The next hops of a matched route. [] if it has none, as a connected or local route.
+
+    None if it only names a next hop object, as with sysctl nexthop_compat_mode=0. Fib looks such objects up.
+    """
     listed = route.get("nexthops")
     hops = listed if isinstance(listed, list) else [route]
     found = [_hop(hop) for hop in hops]
@@ -107,28 +117,63 @@ def next_hops(route: dict[str, Any]) -> list[str] | None:
 
 
 def _hop(hop: dict[str, Any]) -> str | None:
-    # An IPv4 route over an IPv6 next hop has "via" in place of "gateway".
+    # An IPv4 route with an IPv6 next hop has "via" instead of "gateway".
     shown = hop.get("gateway") or (hop.get("via") or {}).get("host")
     return address(shown) if shown else None
 
 
+def _vrf_of(link: dict[str, Any]) -> str:
+    """The VRF of an interface, by its details; a VRF's own device belongs to it, too."""
+    details = link.get("linkinfo") or {}
+    if details.get("info_slave_kind") == "vrf":
+        return str(link["master"])
+    return str(link["ifname"]) if details.get("info_kind") == "vrf" else "default"
+
+
 def _members(entry: dict[str, Any]) -> list[int]:
-    """The numbers of the next hop objects that one is a group of; [] where it is no group."""
+    """The numbers of the members of a next hop object that is a group. [] if it is no group."""
     return [part["id"] for part in entry.get("group", [])]
+
+
+def _is_own(stderr: str) -> bool:
+    """Whether an error text is ip's own, and not one of a command that was to run it."""
+    return any(
+        line.startswith(("RTNETLINK answers", "Command failed -:", "Error: argument")) for line in stderr.splitlines()
+    )
+
+
+def _search() -> str:
+    return os.pathsep.join((os.environ.get("PATH", ""), SEARCH))
 
 
 class Fib:
     """Looks routes up with iproute2."""
 
-    def __init__(self, *, timeout: float = 10.0) -> None:
-        program = shutil.which("ip", path=os.pathsep.join((os.environ.get("PATH", ""), SEARCH)))
-        if not program:
-            raise RouterError("ip isn't on this host; install iproute2")
-        self.program = program
+    def __init__(self, place: Place | None = None, *, timeout: float = 10.0, system: str = "") -> None:
+        """system: what the router's kernel calls itself, for tests."""
+        self.place = place or Place()
         self.timeout = timeout
+        name = system or os.uname().sysname
+        if name != "Linux":
+            raise RouterError(
+                f"this router runs {name}, not Linux: what its kernel forwards can't be read here;"
+                " use evidence=cilium or evidence=estimate for the nodes that peer with it (docs/evidence.md)"
+            )
+        # Elsewhere the search is that place's own.
+        program = "ip" if self.place else shutil.which("ip", path=_search())
+        if not program:
+            raise RouterError(
+                "ip isn't on this host; install iproute2 (where that can't be: evidence=cilium, docs/evidence.md)"
+            )
+        self.program = program
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """One entry for each matched route: {vrf, family, prefix (the one asked for), matched, next_hops}."""
+        """{vrf, family, prefix, matched, next_hops, table, object, right} of each route that the kernel names.
+
+        prefix: the one that was asked for. table: the number of the kernel's table, None if ip shows only a name.
+        object: the number of the next hop object, None without one. right: whether the route holds the address that was
+        looked up. A wrong one is only listed with its object, see forwarding.py.
+        """
         asked = []
         for vrf, pre in pairs(wanted):
             asked += [(vrf, pre, dst) for dst in probes(pre)]
@@ -136,12 +181,16 @@ class Fib:
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
         for (vrf, pre, dst), route in zip(asked, found):
-            # See route_rules.decided(): an IPv6 answer can be about something else altogether.
-            if route is None or not covers(destination(route, dst), dst):
+            if route is None:
+                continue
+            matched = destination(route, dst)
+            right = covers(matched, dst)
+            if not right and "nhid" not in route:
                 continue
             hops = next_hops(route)
             entry: dict[str, Any] = {"vrf": vrf, "family": family(pre), "prefix": pre}
-            entry.update({"matched": destination(route, dst), "next_hops": hops or []})
+            entry.update({"matched": matched, "next_hops": hops or [], "table": table(route)})
+            entry.update({"object": route.get("nhid"), "right": right})
             if hops is None:
                 unresolved.setdefault(int(route["nhid"]), []).append(entry)
             if entry not in entries:
@@ -156,18 +205,19 @@ class Fib:
         return self._listed(["neigh", "show"])
 
     def addresses(self) -> list[dict[str, Any]]:
-        """The router's own global addresses as {address, network, interface}, of all VRFs."""
+        """The router's own global addresses as {address, network, interface, vrf}, of all VRFs."""
         found = []
-        for link in self._listed(["address", "show"]):
+        for link in self._listed(["-details", "address", "show"]):
+            where = {"interface": link["ifname"], "vrf": _vrf_of(link)}
             for own in link.get("addr_info", []):
                 if own.get("scope") != "global" or "local" not in own:
                     continue
                 network = ipaddress.ip_interface(f"{own['local']}/{own['prefixlen']}").network
-                found.append({"address": address(own["local"]), "network": str(network), "interface": link["ifname"]})
+                found.append({"address": address(own["local"]), "network": str(network), **where})
         return found
 
     def _objects(self, numbers: list[int]) -> dict[int, list[str]]:
-        """The next hops of next hop objects; a group is looked up through its members."""
+        """Number -> next hops of each next hop object. A group has those of its members."""
         objects = self._with_members(numbers)
         hops = {}
         for number in numbers:
@@ -176,7 +226,7 @@ class Fib:
         return hops
 
     def _with_members(self, numbers: list[int]) -> dict[int, dict[str, Any]]:
-        """Next hop objects by their numbers, and those that they are groups of."""
+        """Number -> next hop object, for these objects and the members of groups among them."""
         objects: dict[int, dict[str, Any]] = {}
         missing = numbers
         while missing:
@@ -184,7 +234,7 @@ class Fib:
             found = self._batch([f"nexthop get id {number}" for number in missing])
             for number, entry in zip(missing, found):
                 if entry is None:
-                    raise UnknownError(f"next hop object {number} went away while it was looked up")
+                    raise UnknownError(f"next hop object {number} was removed while it was looked up")
                 objects[number] = entry
                 members.update(_members(entry))
             missing = sorted(members - set(objects))
@@ -195,24 +245,21 @@ class Fib:
         rc, stdout, stderr = self._run(arguments, "")
         found, rest = documents(stdout)
         if rc or rest or not all(isinstance(listed, list) for listed in found):
+            if rc and self.place:
+                raise self.place.failure("ip", rc, stdout, stderr)
             raise UnknownError(f"'ip -j {' '.join(arguments)}' isn't understood: {excerpt(stderr or stdout)}")
         return [entry for listed in found for entry in listed]
 
     def _batch(self, lines: list[str]) -> list[dict[str, Any] | None]:
-        _rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        rc, stdout, stderr = self._run(["-force", "-batch", "-"], "\n".join([*lines, ""]))
+        if self.place and lines and not stdout and not _is_own(stderr):
+            raise self.place.failure("ip", rc, stdout, stderr)
         return results(lines, stdout, stderr)
 
     def _run(self, arguments: list[str], text: str) -> tuple[int, str, str]:
         try:
-            done = subprocess.run(
-                [self.program, "-j", *arguments],
-                input=text.encode(),
-                capture_output=True,
-                timeout=self.timeout,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
+            return self.place.run([self.program, "-j", *arguments], text, self.timeout)
         except subprocess.TimeoutExpired as exc:
             asked = f"{text.count(chr(10))} route look-ups" if text else f"'ip {' '.join(arguments)}'"
-            raise UnknownError(f"no answer from ip to {asked} within {self.timeout:.0f} s") from exc
-        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+            by = f" by {self.place}" if self.place else ""
+            raise UnknownError(f"no answer from ip to {asked}{by} within {self.timeout:.0f} s") from exc

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Which link-local addresses of the router's links are a node's, so that its sessions over them are found, too.
+"""Finds a node's link-local addresses, so that its sessions over them are found too.
 
-Told by addresses only: the neighbour at the other end calls itself by one of the node's addresses (BGP identifier,
-which Cilium takes from the node's IPv4 address), or has the same hardware address on the same link as one of them.
+A link-local address is the node's in two cases. Its BGP identifier is one of the node's addresses: Cilium takes the
+identifier from the node's IPv4 address. Or it has the hardware address of one of the node's addresses, on one link.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .answers import UnknownError
 
 
 def candidates(summary: dict[str, Any]) -> list[str]:
-    """Names of the sessions in "show bgp summary json" that are up and may be over link-local addresses."""
+    """Names of the sessions in "show bgp summary json" that are up and may use link-local addresses."""
     names: list[str] = []
     for family in summary.values():
         peers = family.get("peers") if isinstance(family, dict) else None
@@ -39,9 +39,9 @@ def is_link_local(text: str) -> bool:
 
 
 def link_local_of(document: dict[str, Any], addresses: set[str], same: set[str]) -> set[str]:
-    """The link-local address of a session with the node ("show bgp neighbors NAME json"); empty if it isn't the node's.
+    """The link-local address of a session ("show bgp neighbors NAME json"). Empty if it isn't the node's.
 
-    same: link-local addresses with the node's hardware address.
+    same: link-local addresses with the node's hardware address, see same_hardware().
     """
     found = [entry for entry in document.values() if isinstance(entry, dict)]
     with_address = [(entry, str(entry.get("bgpNeighborAddr") or entry.get("hostForeign"))) for entry in found]
@@ -53,7 +53,7 @@ def link_local_of(document: dict[str, Any], addresses: set[str], same: set[str])
 
 
 def same_hardware(neighbours: list[dict[str, Any]], addresses: set[str]) -> set[str]:
-    """Link-local addresses that share link and hardware address with one of the node's ("ip -j neigh show")."""
+    """Link-local addresses with the link and hardware address of one of the node's addresses ("ip -j neigh show")."""
     known = [entry for entry in neighbours if entry.get("lladdr") and is_address(str(entry.get("dst")))]
     own = {(entry.get("dev"), entry["lladdr"]) for entry in known if address(entry["dst"]) in addresses}
     return {

@@ -4,10 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The only thing that is ever changed on a router: whether its sessions with a node are shut or drained, and undone.
+"""Shuts or drains a router's sessions with a node, and undoes it. Nothing else is ever changed on a router.
 
-Only the running configuration is changed, never the file. It is read before and after a change, and may differ in
-nothing else.
+Only the running configuration is changed, never the file. It is read before and after a change. It may differ only
+by that change.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from .router_look import Router
 
 SHUT = "shutdown"
 DRAIN = "graceful-shutdown"
-# Written where a neighbour is shut for a moment, so that a later run knows its own from everybody else's.
+# The message of our shutdowns. A later run knows by it which shutdowns are ours.
 MARK = "hitless.nodes"
-# FRR's management daemon lets one writer in at a time.
+# FRR's management daemon says this while somebody else writes.
 BUSY = "could not lock"
 BUSY_SECONDS = 10.0
 
 
 class ChangedError(HitlessError):
-    """The configuration isn't what it was, or not what it was to become."""
+    """The configuration isn't as it was before, or not as the change should have made it."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """A session with the node, as the configuration has it. head: the line that begins its BGP instance."""
+    """A session with the node, as it is configured. head: the first line of its BGP instance."""
 
     vrf: str
     address: str
@@ -50,11 +50,11 @@ class Session:
 
     @property
     def key(self) -> tuple[str, str]:
-        """VRF and address, which tell it from the router's other sessions."""
+        """VRF and address. No other session of the router has the same."""
         return self.vrf, self.address
 
     def facts(self) -> dict[str, Any]:
-        """What a module returns of it."""
+        """The session as modules return it."""
         found = asdict(self)
         del found["head"]
         return found
@@ -62,7 +62,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Change:
-    """A setting of a neighbour (SHUT or DRAIN) that is set, or with undo taken back."""
+    """Sets a setting of a neighbour (SHUT or DRAIN). With undo: removes it."""
 
     session: Session
     setting: str
@@ -70,24 +70,24 @@ class Change:
 
     @property
     def title(self) -> str:
-        """How it is called in a diff."""
+        """The name of the change in a diff."""
         return f"{self.session.head}: neighbor {self.session.name} {'no ' if self.undo else ''}{self.setting}"
 
     @property
     def undone(self) -> Change:
-        """What takes it back."""
+        """The change that undoes this one."""
         return replace(self, undo=not self.undo)
 
     @property
     def command(self) -> str:
-        """The line to give to FRR inside of the BGP instance."""
+        """The command for FRR inside of the BGP instance."""
         if self.undo:
             return f"no neighbor {self.session.name} {self.setting}"
         return f"neighbor {self.session.name} {self._written}"
 
     @property
     def difference(self) -> str:
-        """The difference that it makes in the configuration, as differences() writes it."""
+        """How the change shows in the configuration, as differences() writes it."""
         return f"{'-' if self.undo else '+'} neighbor {self.session.name} {self._written}"
 
     @property
@@ -97,17 +97,17 @@ class Change:
 
 
 def is_shut_by_us(settings: list[str]) -> bool:
-    """Whether a neighbour was shut by this collection, which leaves its name in the message."""
+    """Whether this collection shut a neighbour. It leaves its name in the message."""
     return any(setting.startswith(f"{SHUT} message {MARK}") for setting in settings)
 
 
 def is_graceful(settings: list[str]) -> bool:
-    """Whether a neighbour's paths are kept as a last resort only."""
+    """Whether a neighbour is drained: its paths are used only if there is no other."""
     return DRAIN in settings
 
 
 def planned(sessions: list[Session], state: str, drained: list[dict[str, Any]]) -> list[Change]:
-    """What has to be changed to reach a state. drained: {vrf, address} of those whose drain is ours to undo."""
+    """The changes that reach a state. drained: {vrf, address} of the sessions whose drain may be undone."""
     if state == "graceful_shutdown":
         # A session that is down has nothing to drain.
         return [Change(each, DRAIN) for each in sessions if each.established and not each.graceful_shutdown]
@@ -122,10 +122,10 @@ def planned(sessions: list[Session], state: str, drained: list[dict[str, Any]]) 
 
 
 class Neighbors:
-    """The router's sessions with a node, as its configuration has them."""
+    """The router's sessions with a node, as they are configured."""
 
     def __init__(self, router: Router, vrfs: list[str], *, name: str) -> None:
-        """name: what the router is called in messages."""
+        """name: the router's name in messages."""
         self.router = router
         self.vrfs = vrfs
         self.name = name
@@ -134,7 +134,9 @@ class Neighbors:
         """The whole running configuration, of all daemons."""
         found = config_blocks.lines(self.router.vtysh.text("show running-config"))
         if not any(line.startswith("router bgp ") for line in found):
-            raise UnknownError(f"router {self.name}: its running configuration has no 'router bgp'; has bgpd read it?")
+            raise UnknownError(
+                f"router {self.name}: its running configuration has no 'router bgp'; check that bgpd has read it"
+            )
         return found
 
     def read(self, config: list[str]) -> list[Session]:
@@ -147,8 +149,8 @@ class Neighbors:
             settings = instance.settings(name) if instance else []
             if instance is None or not settings:
                 raise RouterError(
-                    f"router {self.name}: neighbour {name} (VRF {vrf}) has no configuration of its own (is it a dynamic"
-                    " one, of 'bgp listen range'?), so it can't be shut or drained by itself; nothing was changed"
+                    f"router {self.name}: neighbour {name} in VRF {vrf} can't be shut or drained, because it has no"
+                    " configuration of its own; dynamic neighbours ('bgp listen range') have none; nothing was changed"
                 )
             sessions.append(
                 Session(
@@ -165,16 +167,16 @@ class Neighbors:
         return sessions
 
     def ensure_can_drain(self) -> None:
-        """RouterError where this FRR can't drain a single neighbour."""
+        """Raises RouterError if this FRR can't drain a single neighbour."""
         listed = self.router.vtysh.text(f"find {DRAIN}")
         if not any("neighbor" in line and line.rstrip().endswith(DRAIN) for line in listed.splitlines()):
             raise RouterError(
-                f"router {self.name}: FRR {self.router.release() or 'of this version'} has no 'neighbor ... {DRAIN}'"
-                " (8.4 hasn't, 10.x has): update FRR, or do without the drain on the routers; nothing was changed"
+                f"router {self.name}: FRR {self.router.release() or 'of this version'} has no 'neighbor ... {DRAIN}';"
+                " use FRR 10.x, or set bgp_router_drain to false; nothing was changed"
             )
 
     def apply(self, plan: list[Change], before: list[str]) -> list[str]:
-        """The running configuration after the plan; ChangedError if it differs from before in anything else."""
+        """Makes the changes, and returns the running configuration. Raises ChangedError if anything else differs."""
         for change in plan:
             self._configure([change.session.head, change.command])
         after = self.config()
@@ -182,9 +184,9 @@ class Neighbors:
         wanted = sorted(change.difference for change in plan)
         if found != wanted:
             raise ChangedError(
-                f"router {self.name}: its running configuration isn't what it should be:"
+                f"router {self.name}: its running configuration isn't as wanted:"
                 f" wanted {'; '.join(wanted) or 'no difference'}, found {'; '.join(found) or 'no difference'};"
-                " did somebody else change it just now? Look at it by hand",
+                " somebody else may have changed it just now, look at it by hand",
                 differences=found,
             )
         return after

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Removing what a router keeps of sessions with a node that are down, by shutting them for a moment."""
+"""Removes the stale paths of a node's sessions that are down, by shutting these sessions for a moment."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def flush(
     timeout: float,
     interval: float = 0.1,
 ) -> list[Session]:
-    """Removes the stale paths of sessions that are down; returns these sessions.
+    """Removes the stale paths of sessions that are down, and returns these sessions.
 
-    If the process is killed in between, the message in the configuration tells whose shutdown it was, and state up
+    If the process is killed before the undo, the shutdown stays. Its message tells that it is ours, and state up
     undoes it.
     """
     before = neighbors.config()
@@ -49,26 +49,26 @@ def flush(
     if difference:
         raise ChangedError(
             f"router {neighbors.name}: its running configuration isn't the one from before the flush:"
-            f" {'; '.join(difference)}; did somebody else change it just now? Look at it by hand",
+            f" {'; '.join(difference)}; somebody else may have changed it just now, look at it by hand",
             differences=difference,
         )
     if not gone:
         raise HitlessError(
-            f"router {neighbors.name}: stale paths are still there {timeout:.0f} s after"
-            f" {', '.join(each.name for each in chosen)} was shut (which is undone): see 'show bgp' on the router"
+            f"router {neighbors.name}: stale paths of {', '.join(each.name for each in chosen)} are still there"
+            f" {timeout:.0f} s after the shutdown; the shutdown is undone; see 'show bgp' on the router"
         )
     return chosen
 
 
 def stale_sessions(sessions: list[Session], view: View, name: str) -> list[Session]:
-    """The sessions with stale paths; RouterError if one of them is up or has fresh ones, which a flush isn't for."""
+    """The sessions with stale paths. Raises RouterError if one is up or has fresh paths, which must not be flushed."""
     keys = with_paths(view)
     fresh = {(route["vrf"], route["from"]) for route in view["routes"] if not route["stale"]}
     chosen = [each for each in sessions if each.key in keys]
     for each in chosen:
         if each.established or each.key in fresh:
             raise RouterError(
-                f"router {name}: its session with {each.name} is up or has fresh paths, and only stale ones may be"
+                f"router {name}: its session with {each.name} is up or has fresh paths, and only stale paths may be"
                 " flushed; nothing was changed"
             )
     return chosen
@@ -78,14 +78,14 @@ def with_paths(view: View) -> set[tuple[str, str]]:
     """VRF and address of the sessions from which the router has paths."""
     found = {(route["vrf"], route["from"]) for route in view["routes"]}
     for each in view["neighbors"]:
-        # A counter also knows of prefixes that were not looked up.
+        # The counter includes prefixes that were not looked up.
         if any(each["accepted"].values()):
             found.add((each["vrf"], each["address"]))
     return found
 
 
 def _within(timeout: float, interval: float, condition: Callable[[], bool]) -> bool:
-    """Whether a condition holds before so many seconds are over."""
+    """Whether a condition becomes true within timeout seconds."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if condition():
@@ -102,7 +102,7 @@ def _undone_at_the_end(neighbors: Neighbors, shut: list[Change]) -> Iterator[Non
             yield
         finally:
             undisturbed()
-            # Only those that are shut: an error may have come before all of them were.
+            # After an error, perhaps not all of them were shut.
             now = neighbors.config()
             done = {each.key for each in neighbors.read(now) if each.shut_by_us}
             neighbors.apply([change.undone for change in shut if change.session.key in done], now)
@@ -110,9 +110,10 @@ def _undone_at_the_end(neighbors: Neighbors, shut: list[Change]) -> Iterator[Non
 
 @contextmanager
 def to_the_end() -> Iterator[Callable[[], None]]:
-    """Turns what would end the process (a lost connection, a kill) into an error, so that undoing comes first.
+    """Turns signals that would end the process into an error, so that the undo runs first.
 
-    What it yields is called before the undo, and makes the process ignore further signals.
+    Such a signal comes when the connection is lost, or when somebody kills the process. The context manager yields a
+    function. Call it before the undo: the process then ignores further signals.
     """
     numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)
 

@@ -4,7 +4,10 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The parser of bgpd's JSON (FRR 8.4 to 10.x) about one session. What isn't understood is an error, never "none"."""
+"""The parser of bgpd's JSON (FRR 8.4 to 10.x) about one session.
+
+An answer that isn't understood is an error. It never counts as "no session".
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..base.net import address, is_address
 from .answers import strange
 
 FAMILIES = {"ipv4": "ipv4Unicast", "ipv6": "ipv6Unicast"}
-# What is known of graceful restart only while the session is up.
+# Facts about graceful restart that are known only while the session is up.
 _OF_SESSION = (
     "remote_mode",
     "negotiated",
@@ -27,7 +30,7 @@ _OF_SESSION = (
 
 
 def neighbor(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
-    """One session ("show bgp neighbors ADDRESS json"); None where the router has no such neighbour."""
+    """One session ("show bgp neighbors ADDRESS json"). None if the router has no such neighbour."""
     if document.get("bgpNoSuchNeighbor"):
         return None
     found = next((v for k, v in document.items() if _is_session_with(k, v, wanted)), None)
@@ -51,13 +54,13 @@ def neighbor(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
 
 
 def _is_session_with(name: str, found: Any, wanted: str) -> bool:
-    """Whether an entry is the session with an address: an unnumbered one is listed under the interface's name."""
+    """Whether an entry is the session with an address. FRR lists an unnumbered session under its interface's name."""
     known = name if is_address(name) else found.get("bgpNeighborAddr") if isinstance(found, dict) else None
     return isinstance(known, str) and is_address(known) and address(known) == wanted
 
 
 def as_number(value: Any) -> int | None:
-    """An AS number as an integer: FRR writes a number, a text, or asdot ("1.10") when "as-notation dot" is set."""
+    """An AS number as an integer. FRR writes a number or a text. With "as-notation dot" the text is like "1.10"."""
     try:
         if isinstance(value, str) and "." in value:
             high, low = value.split(".")
@@ -68,7 +71,7 @@ def as_number(value: Any) -> int | None:
 
 
 def _seconds(document: dict[str, Any], name: str) -> int | None:
-    """A timer in whole seconds, None where it isn't shown. The unit varies (...Msecs to 10.4, ...Sec from 10.5)."""
+    """A timer in whole seconds. None if it isn't shown. The key ends in Msecs up to FRR 10.4, in Sec from 10.5."""
     for suffix, factor in (("Msecs", 1000), ("Msec", 1000), ("Secs", 1), ("Sec", 1)):
         value = document.get(name + suffix)
         if isinstance(value, (int, float)):
@@ -77,11 +80,11 @@ def _seconds(document: dict[str, Any], name: str) -> int | None:
 
 
 def _graceful_restart(found: dict[str, Any], established: bool) -> dict[str, Any]:
-    """What is known of graceful restart; None = unknown."""
+    """The facts about graceful restart. None means unknown."""
     info = found.get("gracefulRestartInfo") or {}
     timers = info.get("timers") or {}
     local = _mode(info, "localGrMode")
-    # Once a session is down, FRR shows what was agreed in it as not agreed.
+    # After a session went down, FRR shows as not agreed what was agreed in it.
     of_session = _restart_of_session(found, info, local) if established else dict.fromkeys(_OF_SESSION)
     return {
         "local_mode": local,
@@ -92,14 +95,14 @@ def _graceful_restart(found: dict[str, Any], established: bool) -> dict[str, Any
 
 
 def _restart_of_session(found: dict[str, Any], info: dict[str, Any], local: str | None) -> dict[str, Any]:
-    """What an established session has agreed (the keys of _OF_SESSION)."""
+    """What the two sides of an established session have agreed (the keys of _OF_SESSION)."""
     capabilities = found.get("neighborCapabilities") or {}
     remote = _mode(info, "remoteGrMode")
     return {
         "remote_mode": remote,
         "negotiated": _restart_negotiated(capabilities, local, remote),
         "families": _restart_families(capabilities),
-        # What the node sent; whether the router sent it, too, isn't in FRR's JSON.
+        # What the node sent. FRR's JSON doesn't tell whether the router sent it too.
         "notification": info.get("nBit"),
         "restarted": info.get("rBit"),
         "long_lived": _both(capabilities.get("longLivedGracefulRestart")),
@@ -108,13 +111,13 @@ def _restart_of_session(found: dict[str, Any], info: dict[str, Any], local: str 
 
 
 def _mode(info: dict[str, Any], key: str) -> str | None:
-    """A mode of graceful restart, without the asterisk by which FRR marks what is inherited from the instance."""
+    """A mode of graceful restart, without the asterisk that FRR adds if the mode is inherited from the instance."""
     mode = info.get(key)
     return mode.rstrip("*") if isinstance(mode, str) else None
 
 
 def _long_lived_stale_time(info: dict[str, Any]) -> int | None:
-    """The longest of the families' times; None where none is shown."""
+    """The longest stale time of all families. None if none is shown."""
     times = []
     for key in FAMILIES.values():
         of_family = info[key].get("timers") if isinstance(info.get(key), dict) else None
@@ -125,18 +128,18 @@ def _long_lived_stale_time(info: dict[str, Any]) -> int | None:
 
 
 def _both(capability: Any) -> bool | None:
-    """Whether both sides sent a capability; None where FRR says nothing of it."""
+    """Whether both sides sent a capability. None if FRR doesn't say."""
     if capability not in ("advertised", "received", "advertisedAndReceived"):
         return None
     return bool(capability == "advertisedAndReceived")
 
 
 def _restart_negotiated(capabilities: dict[str, Any], local: str | None, remote: str | None) -> bool | None:
-    """Whether graceful restart is in force in an established session; None where that isn't known.
+    """Whether graceful restart applies to an established session. None means unknown.
 
-    The capabilities are those of the session; the modes are configuration, which FRR 8.4 applies with the next session.
+    The capabilities are those of the session. The modes are configured, and FRR 8.4 applies them to the next session.
     """
-    # FRR 8.4 writes the second one where only one side sent the capability.
+    # FRR 8.4 uses the second key if only one side sent the capability.
     shown = capabilities.get("gracefulRestart", capabilities.get("gracefulRestartCapability"))
     if shown is None and (local, remote) == ("Disable", "NotApplicable"):
         return False  # neither side sent it
@@ -144,7 +147,7 @@ def _restart_negotiated(capabilities: dict[str, Any], local: str | None, remote:
 
 
 def _restart_families(capabilities: dict[str, Any]) -> list[str] | None:
-    """The families for which the node asks that its paths be kept; None = unknown."""
+    """The families whose paths the node wants to be kept. None means unknown."""
     listed = capabilities.get("addressFamiliesByPeer")
     if listed == "none":
         return []
@@ -156,6 +159,6 @@ def _has_family(found: dict[str, Any], key: str) -> bool:
 
 
 def _accepted(found: dict[str, Any], key: str) -> int | None:
-    """How many prefixes of that family are accepted from the neighbour, stale ones included; None = unknown."""
+    """How many prefixes of a family are accepted from the neighbour, fresh and stale. None means unknown."""
     count = found["addressFamilyInfo"][key].get("acceptedPrefixCounter")
     return count if isinstance(count, int) else None

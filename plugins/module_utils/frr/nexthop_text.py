@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How many BGP paths use each next hop, from the text that FRR 8.4 to 9.x have for it (10.x has JSON)."""
+"""Counts the BGP paths of each next hop, from the text of FRR 8.4 to 9.x. FRR 10.x has JSON for it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..base.words import excerpt
 from .answers import UnknownError
 
 HEAD = "Current BGP nexthop cache:"
-# One space, then the next hop; what belongs to it is indented by two.
+# The line of a next hop begins with one space. Its details begin with two.
 NEXT_HOP = re.compile(r" (\S+) (?:valid|invalid)\b.*?#paths (\d+)\b")
 
 
 def split(text: str, count: int) -> list[str]:
-    """The answers to that many commands, which follow each other in a text."""
+    """Splits the text of count answers into the answers."""
     before, *parts = text.split(HEAD)
     if before.strip() or len(parts) != count:
         raise UnknownError(f"{len(parts)} answers to {count} times 'show bgp nexthop': {excerpt(text)}; try it by hand")
@@ -28,7 +28,7 @@ def split(text: str, count: int) -> list[str]:
 
 
 def path_counts(text: str) -> dict[str, int]:
-    """Next hop -> number of paths ("show bgp nexthop"), stale and iBGP-learned ones included."""
+    """Next hop -> number of BGP paths ("show bgp nexthop"). Stale and iBGP-learned paths count too."""
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or not lines[0].startswith(HEAD):
         raise UnknownError(f"FRR's answer to 'show bgp nexthop' isn't understood: {excerpt(text)}")
@@ -39,7 +39,7 @@ def path_counts(text: str) -> dict[str, int]:
         found = NEXT_HOP.match(line)
         if not found or not is_address(found.group(1)):
             raise UnknownError(f"a line of 'show bgp nexthop' isn't understood: {excerpt(line)}")
-        # A link-local one can be listed once for the session and once for the paths.
+        # FRR can list a link-local next hop twice: once for the session, once for the paths.
         hop = address(found.group(1))
         counts[hop] = counts.get(hop, 0) + int(found.group(2))
     return counts

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Options that several modules for routers have, checked and in their one spelling."""
+"""Checks options that several modules for routers have, and brings each value to one spelling."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .answers import RouterError
 
 
 def checked_addresses(values: list[str]) -> set[str]:
-    """The node's addresses in their one spelling; RouterError where there is none."""
+    """The node's addresses in one spelling. Raises RouterError if there are none."""
     if not values:
         raise RouterError("option addresses is empty; give the addresses of the node, such as [192.0.2.11]")
     return {address(value) for value in values}
 
 
 def checked_vrfs(values: list[str]) -> list[str]:
-    """The VRFs to look at, each once; RouterError for names that can't be one (15 characters, as Linux has it)."""
+    """The VRFs to look at, each once. Raises RouterError for a bad name. Linux allows 15 characters."""
     for value in values:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", value):
             raise RouterError(f"'{value}' can't be the name of a VRF; give names such as default")
@@ -33,9 +33,9 @@ def checked_vrfs(values: list[str]) -> list[str]:
 
 
 def checked_prefixes(values: Any, vrfs: list[str]) -> dict[str, list[str]]:
-    """VRF -> prefixes, from a list (looked for in every VRF) or a dict of lists; RouterError where it is neither."""
+    """VRF -> prefixes. values: a list for every VRF, or a dict of lists. Raises RouterError for anything else."""
     if values == {}:
-        raise RouterError("option prefixes is empty; give a list of prefixes, or a dictionary of a list for each VRF")
+        raise RouterError("option prefixes is empty; give a list of prefixes, or a dictionary with a list for each VRF")
     by_vrf = dict(values) if isinstance(values, dict) else dict.fromkeys(checked_vrfs(vrfs), values)
     checked_vrfs([str(vrf) for vrf in by_vrf])
     for vrf, listed in by_vrf.items():
@@ -45,10 +45,12 @@ def checked_prefixes(values: Any, vrfs: list[str]) -> dict[str, list[str]]:
 
 
 def checked_sessions(values: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-    """Sessions as {vrf, address}, in their one spelling; RouterError for one without an address. None stays None."""
+    """Sessions as {vrf, address}, in one spelling. Raises RouterError for one without address. None stays None."""
     if values is None:
         return None
     for value in values:
         if "address" not in value:
-            raise RouterError(f"{value!r} is no session; give each with its address, such as address: 192.0.2.11")
+            raise RouterError(
+                f"{value!r} has no address; give each session with its address, such as address: 192.0.2.11"
+            )
     return [{"vrf": value.get("vrf") or "default", "address": address(value["address"])} for value in values]

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a router is configured to do with routes, and what it did with some of them."""
+"""How a router is configured to treat routes, and what it did with some of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .vtysh import Vtysh
 
 
 def frr_policy_info(vtysh: Vtysh, fib: Fib, wanted: dict[str, list[str]]) -> dict[str, Any]:
-    """What frr_policy_info returns of these prefixes per VRF, and of the router itself."""
+    """The facts that frr_policy_info returns: about these prefixes (VRF -> prefixes), and about the router."""
     there, paths, rib = _look_ups(vtysh, pairs(wanted))
     for vrf in wanted:
         if vrf not in there:
@@ -28,14 +28,14 @@ def frr_policy_info(vtysh: Vtysh, fib: Fib, wanted: dict[str, list[str]]) -> dic
         "paths": paths,
         "rib": rib,
         "addresses": fib.addresses(),
-        **daemons.facts(),
+        **daemons.facts(elsewhere=vtysh.place.is_elsewhere),
     }
 
 
 def _look_ups(
     vtysh: Vtysh, asked: list[tuple[str, str]]
 ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]]]:
-    """(VRFs with an instance, BGP's paths, zebra's routes), all from one process."""
+    """(VRFs with an instance, BGP's paths, zebra's routes). One process of vtysh answers all."""
     commands = [INSTANCES]
     for vrf, each in asked:
         commands += [prefix_command(vrf, each), rib_command(vrf, each)]

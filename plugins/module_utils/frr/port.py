@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Whether a port of an address answers a single try by TCP or UDP."""
+"""Tries once whether a port of an address answers, by TCP or UDP."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import ipaddress
 import socket
 from typing import Any
 
+from ..base.errors import HitlessError
 from ..base.net import address
 from .answers import RouterError
+from .iproute import Fib
+from .place import Place
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
 def attempt(host: str, port: int, *, protocol: str, vrf: str, timeout: float) -> dict[str, Any]:
-    """{answers, reason}; None for a UDP port from which nothing came, which may be what it always does."""
+    """{answers, reason}. answers is None if a UDP port sent nothing, because many UDP ports never answer such a try."""
     version = ipaddress.ip_address(host).version
     with socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, KINDS[protocol]) as one:
         one.settimeout(timeout)
@@ -35,19 +38,36 @@ def attempt(host: str, port: int, *, protocol: str, vrf: str, timeout: float) ->
             return {"answers": None if protocol == "udp" else False, "reason": reason}
         except PermissionError as exc:
             raise RouterError(
-                f"a socket in VRF {vrf} isn't allowed for this user; use become, or try another port of the default VRF"
+                f"this user may not open a socket in VRF {vrf}; use become, or try a port in the default VRF"
             ) from exc
         except OSError as exc:
             return {"answers": False, "reason": str(exc.strerror or exc).lower()}
     return {"answers": True, "reason": "it answers" if protocol == "udp" else "it accepts the connection"}
 
 
-def attempts(hosts: list[str], port: int, *, protocol: str, vrf: str, timeout: float) -> list[dict[str, Any]]:
-    """One entry for each address: {address, port, protocol, answers, reason}."""
+def _why_not_here(place: Place) -> str:
+    """Why a try from this process says nothing of the place where FRR is; "" where it does."""
+    if not place.is_elsewhere:
+        return ""
+    try:
+        if Fib(place).addresses() == Fib().addresses():
+            return ""
+    except HitlessError as exc:
+        return exc.msg
+    return f"{place} leads to another network than the one that a try could be made from"
+
+
+def attempts(
+    hosts: list[str], port: int, *, protocol: str, vrf: str, timeout: float, place: Place | None = None
+) -> list[dict[str, Any]]:
+    """One entry for each address: {address, port, protocol, answers, reason}. place: where FRR is."""
     if not 0 < port < 65536:
-        raise RouterError(f"port {port} can't be one; give a number from 1 to 65535")
+        raise RouterError(f"{port} is no port number; give a number from 1 to 65535")
     own = [address(host) for host in hosts]
     said = {"port": port, "protocol": protocol}
+    away = _why_not_here(place or Place())
+    if away:
+        return [{"address": host, **said, "answers": None, "reason": away} for host in own]
     return [
         {"address": host, **said, **attempt(host, port, protocol=protocol, vrf=vrf, timeout=timeout)} for host in own
     ]

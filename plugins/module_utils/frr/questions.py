@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The show commands of one look at a router, all for one process of vtysh, and what their answers are read as."""
+"""The show commands of one look at a router, and how their answers are read. One process of vtysh runs them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def neighbor_command(vrf: str, name: str) -> str:
     return f"{bgp(vrf)} neighbors {name} json"
 
 
+def neighbors_command(vrf: str) -> str:
+    """The command that shows all sessions in a VRF."""
+    return f"{bgp(vrf)} neighbors json"
+
+
 def prefix_command(vrf: str, pre: str) -> str:
     """The command that shows BGP's paths of one prefix."""
     return f"{bgp(vrf)} {family(pre)} unicast {pre} json"
@@ -45,10 +50,10 @@ def pairs(wanted: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a router answered.
+    """A router's answers.
 
-    neighbors: the sessions that it has, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: the routes
-    that zebra has installed, as Fib.routes() has them.
+    neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: {vrf, prefix, hops,
+    table} of each prefix, as rib_json.installed() has them.
     """
 
     neighbors: list[dict[str, Any]]
@@ -57,26 +62,24 @@ class Answers:
 
 
 class Questions:
-    """What a look asks of sessions (VRF and address of each that may be there) and prefixes (per VRF)."""
+    """What a look asks. sessions: (VRF, address) of each that may exist. wanted: VRF -> prefixes."""
 
     def __init__(self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]]) -> None:
         self.sessions = sessions
         self.prefixes = pairs(wanted)
-        # Zebra's word on IPv6 prefixes: the kernel's isn't always about the right one, see route_rules.decided().
-        self.of_zebra = [(vrf, pre) for vrf, pre in self.prefixes if family(pre) == "ipv6"]
 
     @property
     def commands(self) -> list[str]:
-        """The commands; the first one tells which BGP instances there are."""
+        """The commands. The first one asks for the BGP instances."""
         return [
             INSTANCES,
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
             *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
-            *(rib_command(vrf, pre) for vrf, pre in self.of_zebra),
+            *(rib_command(vrf, pre) for vrf, pre in self.prefixes),
         ]
 
     def read(self, documents: Iterable[dict[str, Any]]) -> Answers:
-        """What the answers to the commands, in their order, say."""
+        """Reads the answers to the commands, in the order of the commands."""
         rest = iter(documents)
         next(rest)
         neighbors = []
@@ -85,10 +88,10 @@ class Questions:
             if neighbor:
                 neighbors.append({"vrf": vrf, **neighbor})
         paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
-        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.of_zebra]
+        zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.prefixes]
         return Answers(neighbors, paths, zebra)
 
 
 def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:
-    hops = rib_json.installed(document, pre)
-    return {"vrf": vrf, "family": "ipv6", "prefix": pre, "matched": pre, "next_hops": hops}
+    hops, table = rib_json.installed(document, pre)
+    return {"vrf": vrf, "prefix": pre, "hops": hops, "table": table}

@@ -4,14 +4,17 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Rules about one look at a router: are a node's routes withdrawn, are they present? Judged by next hop.
+"""Rules about one look at a router: whether a node's routes are withdrawn or present. The next hop decides.
 
-A look ("view") is a dict of lists, made by frr/router_look.py, and holds only what concerns the node:
+A look ("view") is a dict of lists. frr/router_look.py makes it. It holds only what concerns the node:
   neighbors  {vrf, address, remote_as, state, established, shut, uptime_seconds, hold_time, graceful_restart, accepted}
   routes     {vrf, family, prefix, next_hop, from, stale, valid, bestpath, multipath}: BGP paths over the node
-  fib        {vrf, family, prefix, matched, next_hop}: what the kernel forwards to the node
+  fib        {vrf, family, prefix, matched, next_hop, via}: what the kernel forwards to the node, perhaps via gateways
+  uninstalled  {vrf, family, prefix, next_hop, zebra, kernel}: what zebra has installed and the kernel doesn't show
+  differences  the same, of any next hop, with where: which of the two (zebra, kernel) has the next hop
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
   others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
+  carried    {vrf, from, next_hops}: a path from the node's session with that address, and its next hops
 """
 
 from __future__ import annotations
@@ -22,8 +25,10 @@ from ..base.net import family
 from ..base.words import some
 from .questions import pairs
 
-# Stands for prefixes outside of those looked up: a counter says that there are paths, not of which prefixes.
+# Stands for prefixes that were not looked up. A counter doesn't say of which prefixes its paths are.
 OTHERS = "*"
+# No next hop: a router's own paths have them.
+UNSPECIFIED = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound to it
 Entries = List[Dict[str, Any]]
 View = Dict[str, Entries]
 
@@ -34,12 +39,12 @@ def _key(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _installed(view: View) -> set[tuple[str, str]]:
-    """(VRF, prefix) of what the kernel forwards to the node by a route for exactly that prefix."""
+    """(VRF, prefix) of each prefix that the kernel forwards to the node by a route for exactly this prefix."""
     return {_key(route) for route in view["fib"] if route["matched"] == route["prefix"]}
 
 
 def over_node(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
-    """The paths of a prefix whose next hop is one of the addresses, whoever sent them, fresh or stale."""
+    """The paths of a prefix whose next hop is one of the addresses. They may be stale, and come from any peer."""
     return [
         {
             "vrf": vrf,
@@ -58,10 +63,10 @@ def over_node(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set
 
 
 def link_locals(paths: list[dict[str, Any]], addresses: set[str]) -> set[str]:
-    """Link-local addresses of the node, told by its own paths.
+    """Link-local addresses of the node, as its own paths name them.
 
-    An IPv6 next hop can be a pair, and the kernel is given the link-local half. Only the node's own paths tell: another
-    router may put its own link-local address beside the node's global one.
+    An IPv6 next hop can be a global and a link-local address. FRR then gives the kernel the link-local one. Only paths
+    from the node count: another router may put its own link-local address beside the node's global one.
     """
     return {
         hop
@@ -72,23 +77,17 @@ def link_locals(paths: list[dict[str, Any]], addresses: set[str]) -> set[str]:
     }
 
 
-def decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The routes that count as the forwarding table: the kernel's, or zebra's where the kernel didn't name the prefix.
-
-    Asked for one IPv6 address, Linux can answer with another route that shares a next hop object with the right one
-    (seen with 6.18; FRR installs all its routes by such objects). An answer for exactly the prefix is right.
-    """
-    exact = {_key(entry) for entry in kernel if entry["matched"] == entry["prefix"]}
-    return kernel + [entry for entry in zebra if _key(entry) not in exact]
+def sent_next_hops(paths: list[dict[str, Any]], senders: set[str]) -> set[str]:
+    """All next hops of the paths that these neighbours sent."""
+    return {hop for path in paths if path["from"] in senders for hop in path["next_hops"]} - UNSPECIFIED
 
 
-def forwarded(entries: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
-    """Of the routes found in the kernel those that forward to one of the addresses, one entry for each next hop."""
+def carried(vrf: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
+    """Which of the node's addresses the paths from each of its sessions have as next hops."""
     return [
-        {**{key: entry[key] for key in ("vrf", "family", "prefix", "matched")}, "next_hop": hop}
-        for entry in entries
-        for hop in entry["next_hops"]
-        if hop in addresses
+        {"vrf": vrf, "from": path["from"], "next_hops": [hop for hop in path["next_hops"] if hop in addresses]}
+        for path in paths
+        if path["from"] in addresses
     ]
 
 
@@ -97,26 +96,34 @@ def _entry(source: dict[str, Any], where: str, **more: Any) -> dict[str, Any]:
     return {**entry, "where": where, "stale": bool(source.get("stale", False)), **more}
 
 
-def not_withdrawn(view: View) -> list[dict[str, Any]]:
-    """What is still there of the node: [] means withdrawn.
+def _forwarding(route: dict[str, Any]) -> dict[str, Any]:
+    """What the kernel forwards, as an entry. via: the kernel's next hops, if these aren't the node."""
+    return _entry(route, "fib", **({"via": route["via"]} if route.get("via") else {}))
 
-    A path counts whether fresh or stale (graceful restart keeps it in use), from the node or from another router (which
-    hands on the node's next hop), best or not. A VIP that is left through other nodes doesn't count.
+
+def not_withdrawn(view: View) -> list[dict[str, Any]]:
+    """What the router still has of the node. [] means withdrawn.
+
+    Every path over the node counts. It may be stale, because graceful restart keeps stale paths in use. It may come
+    from another router, which passes on the node's next hop. It needn't be the best path. Paths over other nodes don't
+    count.
     """
     left = [_entry(route, "bgp", **{"from": route["from"]}) for route in view["routes"]]
-    left += [_entry(route, "fib") for route in view["fib"]]
+    left += [_forwarding(route) for route in view["fib"]]
+    # What one of the two doesn't know isn't gone. Perhaps the wrong kernel was asked.
+    left += [_entry(each, each["where"]) for each in view["differences"]]
     left += _accepted_besides(view, left)
     left += _counted_besides(view, left)
     return left
 
 
 def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What neighbours' counters know of in families of which no path is named in what is left."""
+    """What the neighbours' counters count, in families of which left has no entry."""
     found = []
     seen = {(entry["vrf"], entry["family"]) for entry in left}
     for neighbor in view["neighbors"]:
         for kind, count in neighbor["accepted"].items():
-            # Counts stale paths too, also on FRR 8.4, whose "neighbors X routes" leaves them out.
+            # The counter includes stale paths, which "neighbors X routes" of FRR 8.4 leaves out.
             if count and (neighbor["vrf"], kind) not in seen:
                 found.append(_others(neighbor["vrf"], kind, neighbor["address"], count))
                 seen.add((neighbor["vrf"], kind))
@@ -124,9 +131,9 @@ def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, 
 
 
 def _counted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the next hops' counters know of in VRFs of which no path is named in what is left."""
+    """What the next hops' counters count, in VRFs of which left has no entry."""
     found = []
-    # A next hop's family isn't always its prefixes' (RFC 8950), so any named path of the VRF explains the number.
+    # A next hop can have another family than its prefixes (RFC 8950), so an entry of either family explains the count.
     seen = {entry["vrf"] for entry in left}
     for count in view["counts"]:
         if count["paths"] and count["vrf"] not in seen:
@@ -140,22 +147,23 @@ def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
 
 
 def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
-    """The prefix, if traffic to it has another way than the node, with the next hops of the other ways."""
+    """One entry with the other next hops if the prefix has usable paths besides the node. [] if it has none."""
     usable = [
         path
         for path in paths
         if path["valid"] and not path["stale"] and path["next_hops"] and not addresses & set(path["next_hops"])
     ]
-    # Of a pair, the first is the global one, by which a path from another router names the same node. A router that
-    # puts itself there (next-hop-self) is another way, but behind it may be this very node.
+    # A path from another router names the same node by its global address, which is the first one. A router with
+    # next-hop-self names itself. That path is usable, but it may lead to this node, so its next hop isn't returned.
     hops = {path["next_hops"][0] for path in usable if not (path["internal"] and path["from"] in path["next_hops"])}
     return [{"vrf": vrf, "prefix": wanted, "next_hops": sorted(hops)}] if usable else []
 
 
 def not_unused(view: View) -> list[dict[str, Any]]:
-    """What the kernel still forwards to the node although there is another way: [] means that traffic has moved."""
+    """What the kernel still forwards to the node although other paths are usable. [] means that traffic has moved."""
     movable = {_key(each) for each in view["others"]}
-    return [_entry(route, "fib") for route in view["fib"] if _key(route) in movable]
+    left = [_forwarding(route) for route in view["fib"] if _key(route) in movable]
+    return left + [_entry(each, "zebra") for each in view["uninstalled"] if _key(each) in movable]
 
 
 def not_present(
@@ -165,12 +173,14 @@ def not_present(
     forwarded: dict[str, list[str]] | None = None,
     sessions: list[dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
-    """What is missing of the node: [] means that every prefix is back.
+    """What is missing of the node. [] means that every prefix is back.
 
-    Back is a prefix with a fresh, valid path over the node, that the kernel forwards to the node by a route for exactly
-    this prefix. And every session with the node that carries one of the wanted families is up: a path learned from
-    another router would hide that it isn't. forwarded: only for these the kernel has to (None: for all). sessions:
-    {vrf, address} of those that have to be up, also if the router doesn't list them now (None: all that it lists).
+    A prefix is back if it has a fresh and valid path over the node, and the kernel forwards it to the node by a route
+    for exactly this prefix. Every session that carries one of the wanted families must be up too: a path that was
+    learned from another router would hide that a session is down.
+
+    forwarded: the prefixes that the kernel must forward to the node. None means all. sessions: {vrf, address} of those
+    that must be up, also if the router doesn't list them now. None means all that it lists.
     """
     fresh = {_key(route) for route in view["routes"] if route["valid"] and not route["stale"]}
     uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
@@ -191,10 +201,10 @@ def not_kept(
     *,
     forwarded: dict[str, list[str]] | None = None,
 ) -> list[dict[str, Any]]:
-    """What a router doesn't keep of the node while its sessions are down: [] means that nothing is lost.
+    """What a router has lost of the node while its sessions are down. [] means that nothing is lost.
 
-    Kept is a prefix with a valid path over the node, stale or fresh, that the kernel forwards to the node by a route
-    for exactly this prefix. forwarded: only for these the kernel has to (None: for all).
+    A prefix is kept if it has a valid path over the node, stale or fresh, and the kernel forwards it to the node by a
+    route for exactly this prefix. forwarded: the prefixes that the kernel must forward to the node. None means all.
     """
     usable = {_key(route) for route in view["routes"] if route["valid"]}
     uninstalled = set(pairs(wanted if forwarded is None else forwarded)) - _installed(view)
@@ -211,9 +221,9 @@ def _lacking(
     uninstalled: set[tuple[str, str]],
     known: dict[tuple[str, str], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The prefixes without a usable path in BGP, and those with one that the kernel should have and hasn't.
+    """The prefixes without a usable path in BGP, and those whose route the kernel lacks.
 
-    known: routes that say more of a prefix than its name.
+    known: routes from which the entries get their details, such as the next hop.
     """
     found = []
     for prefix in prefixes:
@@ -227,7 +237,7 @@ def _lacking(
 
 
 def _sessions_down(view: View, vrf: str, families: set[str]) -> list[dict[str, Any]]:
-    """The sessions in a VRF that are down, carry one of the families, and aren't shut on purpose."""
+    """The sessions of a VRF that are down and carry one of the families. Sessions that are shut don't count."""
     found = []
     for neighbor in view["neighbors"]:
         carries = families.intersection(neighbor["accepted"])
@@ -237,12 +247,12 @@ def _sessions_down(view: View, vrf: str, families: set[str]) -> list[dict[str, A
 
 
 def _session_missing(view: View, session: dict[str, Any]) -> list[dict[str, Any]]:
-    """The session {vrf, address} as an entry, if it isn't up; [] if it is."""
+    """An entry for the session {vrf, address} if it isn't up. [] if it is up."""
     vrf, own = session["vrf"], session["address"]
     listed = [each for each in view["neighbors"] if (each["vrf"], each["address"]) == (vrf, own)]
     if listed and listed[0]["established"]:
         return []
-    # A dynamic neighbour isn't listed while it is down.
+    # FRR doesn't list a dynamic neighbour while it is down.
     return [_session(vrf, family(own), own, listed[0]["state"] if listed else "not there")]
 
 
@@ -251,13 +261,13 @@ def _session(vrf: str, kind: str, own: str, state: str) -> dict[str, Any]:
 
 
 def with_installed(view: View) -> list[dict[str, Any]]:
-    """The routes of a view, each with installed: whether the kernel forwards exactly this prefix to that node."""
+    """The routes of a view. Each has installed: whether the kernel forwards exactly its prefix to the node."""
     installed = _installed(view)
     return [{**route, "installed": _key(route) in installed} for route in view["routes"]]
 
 
 def prefixes_of(entries: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The (vrf, prefix) pairs that entries are about, each once, in order, without OTHERS."""
+    """The (VRF, prefix) pairs of entries, each once, in order. OTHERS is left out."""
     return list(dict.fromkeys(_key(entry) for entry in entries if entry["prefix"] != OTHERS))
 
 
@@ -279,6 +289,6 @@ def _described(group: list[dict[str, Any]]) -> str:
         return f"{first['paths']} other paths over {first['next_hop']} ({first['family']}{vrf})"
     if first["where"] == "unknown":
         return f"{first['prefix']} ({first['family']}{vrf})"
-    sources = {"bgp": "BGP", "fib": "FIB"}
+    sources = {"bgp": "BGP", "fib": "FIB", "zebra": "zebra but not the kernel", "kernel": "kernel but not zebra"}
     where = list(dict.fromkeys(("stale in " if e["stale"] else "") + sources[e["where"]] for e in group))
     return f"{first['prefix']} ({first['family']}{vrf}, {', '.join(where)})"

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Waiting on a router until a node's routes are withdrawn, or present again."""
+"""Waits on a router until a node's routes are withdrawn, unused, or present again."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import Any
 from ..base.errors import HitlessError
 from ..base.net import family
 from ..base.polling import Limits, Met, NotMet, SliceOver, TimedOut, Unfinished, poll
-from . import route_rules
+from . import forwarding, route_rules
 from .answers import RouterError, UnknownError
 from .questions import pairs
 from .route_rules import Entries, View
 from .router_look import Router
 
-# Seconds between two questions to the kernel about one route, which cost a tenth of a look and come between looks. Also
-# the seconds to the next look if this one found something else than the one before.
+# Between looks the kernel is asked about one route, at this interval in seconds. Such a question costs a tenth of a
+# look. It is also the pause before the next look if a look differs from the one before.
 SOON = 0.05
 
 
 class Pauses:
-    """The pauses between the looks of one wait. They are cut short while things move, so that the end is seen soon."""
+    """The pauses between the looks of one wait. They are shorter while routes change, so that the end is seen soon."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Pauses:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        """reached, elapsed: of the slices before, see RouteWait.wait()."""
+        """reached, elapsed: from the slices before, see RouteWait.wait()."""
         self.wait = wait
         self.soon = soon
         self.clock = clock
@@ -49,13 +49,13 @@ class Pauses:
         self.held = held > 0
         self.held_before = held
         self.ups: dict[tuple[str, str], int | None] = {}
-        # Family -> second of the whole wait since which nothing of it is in the way.
+        # Family -> second of the whole wait since which nothing of this family remains.
         self.reached = reached
         self.started = clock() - elapsed
 
     def look(self) -> View:
         """A view of the router."""
-        # Of an unknown router nothing is known to move.
+        # If this look fails, there is nothing to compare the next one with.
         self.before, self.found = self.found or None, []
         reached, self.reached = self.reached, {}
         view = self.wait.view()
@@ -66,21 +66,21 @@ class Pauses:
         return view
 
     def holds(self, view: View) -> bool:
-        """Whether a view is as wanted, and no session has gone down and come up again since the one before."""
+        """Whether a view is as wanted, and no session went down and up again since the view before."""
         ups = {(each["vrf"], each["address"]): each["times_established"] for each in view["neighbors"]}
         flapped = any(self.ups.get(session, times) != times for session, times in ups.items())
-        # What an earlier wait counted isn't known here; FRR gives whole seconds.
+        # The counters of an earlier wait aren't known here, so the uptime decides. FRR gives it in whole seconds.
         young = any(
             (each["uptime_seconds"] or 0) + 1 < self.held_before for each in view["neighbors"] if each["established"]
         )
         self.ups, self.held_before = ups, 0.0
-        # A session that comes up is what a return begins with; one that did so while all was well has flapped.
+        # A return begins with sessions that come up. A session that comes up while the state held has flapped.
         steady = self.wait.state != "present" or not (self.held and (flapped or young))
         self.held = not self.found
         return self.held and steady
 
     def pause(self, seconds: float) -> None:
-        """Returns after so many seconds, or before that, when another look is worth it."""
+        """Returns after so many seconds, or earlier if the routes have changed."""
         witness = self.wait.witness(self.found)
         if self.found and self.before is not None and self.found != self.before:
             self.sleep(min(self.soon, seconds))
@@ -106,15 +106,15 @@ class RouteWait:
         forwarded: dict[str, list[str]] | None = None,
         sessions: list[dict[str, Any]] | None = None,
     ) -> None:
-        """wanted: VRF -> prefixes. node and name: what the node and the router are called in messages.
+        """wanted: VRF -> prefixes. node, name: the names of the node and the router in messages.
 
-        forwarded, sessions: what has to be there for state present, see route_rules.not_present().
+        forwarded, sessions: what must be there for state present, see route_rules.not_present().
         """
         for vrf, prefixes in wanted.items():
             if not prefixes:
                 raise RouterError(
-                    f"{node}: no prefixes to look for in VRF {vrf} on router {name}: that would prove nothing;"
-                    " give those that the node announced (a baseline read with frr_bgp_info)"
+                    f"{node}: no prefixes to look for in VRF {vrf} on router {name}, so nothing can be proven;"
+                    " give those that the node announced, from a baseline of frr_bgp_info"
                 )
         self.router = router
         self.wanted = wanted
@@ -127,7 +127,7 @@ class RouteWait:
         self.families = sorted({family(pre) for _vrf, pre in pairs(wanted)})
 
     def remaining(self, view: View) -> list[dict[str, Any]]:
-        """What still keeps the state from being reached; [] = reached."""
+        """What still differs from the wanted state. [] means that it is reached."""
         if self.state == "withdrawn":
             return route_rules.not_withdrawn(view)
         if self.state == "unused":
@@ -139,29 +139,30 @@ class RouteWait:
         return self.router.look(self.wanted, counted=self.state == "withdrawn")
 
     def witness(self, remaining: list[dict[str, Any]]) -> tuple[str, str] | None:
-        """(VRF, prefix) of a route by which the kernel alone shows that there is something to wait for, None if none.
+        """(VRF, prefix) of a remaining route of which the kernel alone can show a change. None if there is none.
 
-        An IPv4 one where there is one: the kernel's answers about IPv6 aren't always about the right route.
+        IPv4 is preferred, because the kernel can answer with the wrong IPv6 route.
         """
         named = [entry for entry in remaining if entry["prefix"] != route_rules.OTHERS]
         if self.state != "present":
-            named = [entry for entry in named if entry["where"] == "fib"]
+            # Over a gateway, only zebra tells whether a route is the node's.
+            named = [entry for entry in named if entry["where"] == "fib" and not entry.get("via")]
         named.sort(key=lambda entry: entry["family"])
         return (named[0]["vrf"], named[0]["prefix"]) if named else None
 
     def has_moved(self, witness: tuple[str, str]) -> bool:
-        """Whether the kernel forwards a prefix otherwise than when it remained; True where it gives no answer."""
+        """Whether the kernel now forwards a remaining prefix as wanted. True if it doesn't answer: a look follows."""
         vrf, prefix = witness
         try:
             routes = self.router.fib.routes({vrf: [prefix]})
         except UnknownError:
             return True
         own = self.router.addresses | self.router.link_locals
-        to_node = any(entry["matched"] == prefix for entry in route_rules.forwarded(routes, own))
+        to_node = any(entry["matched"] == prefix for entry in forwarding.forwarded(routes, own))
         return to_node is (self.state == "present")
 
     def look(self) -> dict[str, Any]:
-        """The result of looking once, as in check mode."""
+        """The result of a single look, for check mode."""
         remaining = self.remaining(self.view())
         return {"changed": False, "remaining": remaining, "seconds": 0.0, "families": {}, "settled": False}
 
@@ -177,10 +178,10 @@ class RouteWait:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> dict[str, Any]:
-        """The result once the state has held for settle seconds; HitlessError after the timeout.
+        """The result after the state has held for settle seconds. Raises HitlessError after the timeout.
 
-        held: seconds for which an earlier wait saw that it held. reached: since when, in this wait, earlier slices saw
-        it of each family. soon: seconds of the shortest pause between looks.
+        held: seconds for which an earlier wait saw the state hold. reached: family -> second of this wait at which
+        earlier slices saw it reach the state. soon: seconds of the shortest pause between looks.
         """
         pauses = Pauses(self, soon, held, dict(reached or {}), limits.elapsed, clock, sleep)
         try:
@@ -204,7 +205,7 @@ class RouteWait:
         return {"changed": False, "remaining": [], "seconds": seconds, "families": pauses.reached, "settled": True}
 
     def progress(self, pause: NotMet) -> str:
-        """What is waited for, in words."""
+        """What still remains, as text."""
         if pause.error:
             return f"unknown just now: {pause.error.msg}"
         remaining = self.remaining(pause.seen)
@@ -213,12 +214,12 @@ class RouteWait:
         return f"{count} of {self.total} prefixes {verb}: {route_rules.described(remaining)}"
 
     def unknown(self) -> Entries:
-        """All prefixes, as those of which nothing is known."""
+        """An entry for each prefix that says that it is unknown."""
         nothing = {"next_hop": None, "where": "unknown", "stale": False}
         return [{"vrf": vrf, "family": family(pre), "prefix": pre, **nothing} for vrf, pre in pairs(self.wanted)]
 
     def failure(self, end: NotMet) -> HitlessError:
-        """The error after the timeout, with what is left as facts."""
+        """The error after the timeout. Its facts have what remains."""
         after = f"after {end.seconds:.0f} s"
         facts: dict[str, Any] = {"seconds": round(end.seconds, 3), "settled": False}
         if end.error:
@@ -229,11 +230,13 @@ class RouteWait:
                 **facts,
             )
         remaining = self.remaining(end.seen)
-        advice = (
-            "graceful restart may keep stale paths for the node's restart time: raise bgp_withdraw_timeout above it"
-            if any(entry["stale"] for entry in remaining)
-            else "see 'show bgp' and 'ip route get fibmatch' on the router"
-        )
+        advice = "see 'show bgp' and 'ip route get fibmatch' on the router"
+        if any(entry["stale"] for entry in remaining):
+            advice = (
+                "graceful restart may keep stale paths for the node's restart time: raise bgp_withdraw_timeout above it"
+            )
+        elif any(entry["where"] in ("zebra", "kernel") for entry in remaining):
+            advice = "the kernel that was asked isn't the one that FRR uses, or it was changed by hand: see router_exec"
         count = len(route_rules.prefixes_of(remaining))
         there = {"withdrawn": "still on", "present": "not back on", "unused": "still forwarded to it by"}[self.state]
         return HitlessError(

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Watching on a router whether it keeps a node's routes while the node's agent is away (graceful restart)."""
+"""Watches whether a router keeps a node's routes while the node's agent restarts (graceful restart)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .route_wait import RouteWait
 
 
 class RouteWatch:
-    """A watch over one restart of a node's agent on one router. It ends with the return, or with the first loss."""
+    """A watch on one router during one restart of a node's agent. It ends when all is back, or at the first loss."""
 
     def __init__(self, wait: RouteWait, clock: Callable[[], float] = time.monotonic) -> None:
-        """wait: for state present; it says what has to be there."""
+        """wait: a wait for state present. It has the prefixes and sessions that must be there."""
         self.wait = wait
         self.clock = clock
         self.started = clock()
-        # Second of the watch at which a session was first seen to be down, or to have been.
+        # Second of the watch at which a look first showed that a session is down, or was down since the look before.
         self.down: float | None = None
         self.ups: dict[tuple[str, str], int | None] = {}
         self.lacking: list[dict[str, Any]] = []
@@ -42,9 +42,9 @@ class RouteWatch:
     def watch(
         self, *, begin: float, timeout: float, interval: float, sleep: Callable[[float], None] = time.sleep
     ) -> dict[str, Any]:
-        """The result once the sessions were down and everything is back; HitlessError if a prefix was lost meanwhile.
+        """The result after the sessions were down and everything is back. Raises HitlessError if a prefix was lost.
 
-        begin: seconds within which the sessions have to go down; timeout: seconds for all of it.
+        begin: seconds within which the sessions must go down. timeout: seconds for the whole watch.
         """
         while not self.is_over():
             if self.now >= (begin if self.down is None else timeout):
@@ -53,27 +53,27 @@ class RouteWatch:
         return {"changed": False, "remaining": [], "seconds": round(self.now, 3), "families": {}, "settled": True}
 
     def is_over(self) -> bool:
-        """Whether a look finds all back after a restart; HitlessError if one finds a loss."""
+        """Whether a look shows that all is back after the restart. Raises HitlessError if it shows a loss."""
         try:
             view = self.wait.view()
         except UnknownError as exc:
             if self.unknown:
                 raise self.failure(f"are still there isn't known: {exc.msg}", self.wait.unknown()) from exc
-            # One answer may come too late. After two, nothing is known of the routes.
+            # A single answer may come too late. After two in a row, the routes are unknown.
             self.unknown = exc
             return False
         self.unknown = None
         self.note_sessions(view)
         self.left = self.wait.remaining(view)
         before, self.lacking = self.lacking, route_rules.not_kept(view, self.wait.wanted, forwarded=self.wait.forwarded)
-        # BGP tells what it has at one moment; the kernel is asked a moment later, and a route may be just replaced.
+        # The kernel is asked a moment after BGP, and may just replace a route. So only its second answer counts.
         lost = [entry for entry in self.lacking if entry["where"] == "bgp" or entry in before]
         if lost:
             raise self.failure("", lost)
         return self.down is not None and not self.left
 
     def note_sessions(self, view: View) -> None:
-        """Notes when a session is down, has been down since the look before, or isn't listed any more."""
+        """Notes the first time that a session is down, was down since the look before, or isn't listed."""
         if self.down is not None:
             return
         ups: dict[tuple[str, str], int | None] = {}
@@ -89,13 +89,13 @@ class RouteWatch:
         self.ups = ups
 
     def ending(self) -> str:
-        """Why a watch ends without a result, in words."""
+        """The part of the error that says why the watch ends without a result."""
         if self.down is None:
             return f"were kept isn't known: its sessions did not go down within {self.now:.0f} s"
         return f"are all back isn't known: they are not {self.now - self.down:.0f} s after its sessions went down"
 
     def failure(self, unknown: str, remaining: list[dict[str, Any]]) -> HitlessError:
-        """The error for a loss, or (with words for it) for not knowing."""
+        """The error for a loss. With unknown: the error for a watch that ends without knowing."""
         wait, facts = self.wait, {"seconds": round(self.now, 3), "settled": False, "remaining": remaining}
         if unknown:
             return HitlessError(

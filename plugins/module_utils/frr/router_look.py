@@ -4,23 +4,23 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""One look at a router: what BGP and the kernel know of a node, by one process of vtysh and one of ip."""
+"""One look at a router: what BGP and the kernel know of a node. It takes one process of vtysh and one of ip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, link_local, neighbor_json, nexthop_text, route_rules
-from .answers import UnknownError
+from . import bgp_json, forwarding, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
+from .answers import RouterError, UnknownError
 from .iproute import Fib
-from .questions import INSTANCES, Questions, bgp, neighbor_command, pairs
+from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
 
 def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
-    """The error for a VRF without a BGP instance: FRR answers {} to much there, which would read as "no routes"."""
+    """The error for a VRF without a BGP instance. FRR answers {} there, which could be taken for "no routes"."""
     return UnknownError(
         f"FRR has no BGP instance in VRF {vrf} (it has: {', '.join(there) or 'none'});"
         " is 'router bgp' configured there, and has bgpd read its configuration?"
@@ -28,7 +28,7 @@ def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
 
 
 def _counted(vrf: str, counts: dict[str, int], own: set[str]) -> list[dict[str, Any]]:
-    """What a view says of the paths over a node's addresses."""
+    """The counts of a view: how many paths lead over each of the node's addresses."""
     return [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
 
 
@@ -39,44 +39,46 @@ class Router:
         self.vtysh = vtysh
         self.fib = fib
         self.addresses = addresses
-        # Grows while stale or new paths name link-local next hops of the node; a wait hands it on to its next slice.
+        # Set by identify(): (VRF, address) of the node's sessions; the addresses of the others and of the router.
+        self.senders: set[tuple[str, str]] = set()
+        self.foreign: set[str | None] = set()
+        # Paths of the node add link-local next hops to it. A wait passes it on to its next slice.
         self.link_locals: set[str] = set()
 
     def look(self, wanted: dict[str, list[str]], *, counted: bool = True) -> View:
-        """A view (see frr/route_rules.py) of these prefixes per VRF. The kernel is read last: it decides on packets.
+        """A view of these prefixes (VRF -> prefixes), see frr/route_rules.py.
 
-        counted: whether the counts are needed, which FRR 8.4 takes another process for.
+        The kernel is read last, because it decides where packets go. counted: whether the counts are needed. With FRR
+        8.4 they can take another process.
         """
         questions = Questions(self._possible_sessions(wanted), wanted)
         found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
         answers = questions.read(found)
-        for _vrf, _pre, paths in answers.paths:
+        for vrf, _pre, paths in answers.paths:
             self.link_locals |= route_rules.link_locals(paths, self.addresses)
+            senders = {own for of, own in self.senders if of == vrf}
+            self.link_locals |= route_rules.sent_next_hops(paths, senders) - self.foreign
         own = self.addresses | self.link_locals
         view: View = {
             "neighbors": answers.neighbors,
             "routes": [],
-            "fib": self._forwarded(wanted, answers.zebra, own),
             "counts": [],
             "others": [],
+            "carried": [],
+            **forwarding.judged(wanted, self.fib.routes(wanted), answers.zebra, own),
         }
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
             view["others"] += route_rules.over_others(vrf, pre, paths, own)
+            view["carried"] += route_rules.carried(vrf, paths, own)
         for vrf, document in zip(wanted, counts):
             view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
         if counted and not counts and not view["routes"] and not view["fib"]:
             view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
         return view
 
-    def _forwarded(self, wanted: dict[str, list[str]], zebra: list[dict[str, Any]], own: set[str]) -> Entries:
-        """What is forwarded to the node, in the order of the prefixes."""
-        order = {pair: position for position, pair in enumerate(pairs(wanted))}
-        found = route_rules.forwarded(route_rules.decided(self.fib.routes(wanted), zebra), own)
-        return sorted(found, key=lambda entry: order[(entry["vrf"], entry["prefix"])])
-
     def discover(self, vrfs: list[str]) -> set[str]:
-        """Link-local addresses over which the router has sessions with the node; they are the node's from now on."""
+        """Link-local addresses of the node over which the router has sessions. From now on a look includes them."""
         found, _none = self._ask([INSTANCES, *(f"{bgp(vrf)} summary json" for vrf in vrfs)], [], vrfs)
         commands = []
         for vrf, summary in zip(vrfs, found[1:]):
@@ -90,8 +92,33 @@ class Router:
         self.addresses |= own
         return own
 
+    def speakers(self, vrfs: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """(every session that the router has in these VRFs, with whomever; the VRFs with a BGP instance)."""
+        found, _none = self._ask([INSTANCES, *(neighbors_command(vrf) for vrf in vrfs)], [], vrfs)
+        listed = []
+        for vrf, document in zip(vrfs, found[1:]):
+            listed += speakers.speakers(document, vrf)
+        return listed, list(bgp_json.instances(found[0]))
+
+    def identify(
+        self, sessions: list[dict[str, Any]], who: node_sessions.Identity, routers: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """The node's of these sessions; their addresses, and all next hops that they send, are the node's from now on.
+
+        sessions: every session of the router in the VRFs asked, see speakers(). routers: the router's own addresses.
+        UnknownError where two nodes could be meant.
+        """
+        same: set[str] = set()
+        if any(link_local.is_link_local(each["address"] or "") for each in sessions):
+            same = link_local.same_hardware(self.fib.neighbours(), who.known)
+        found = node_sessions.of_node(sessions, who, same)
+        self.addresses |= who.known | {each["address"] for each in found if each["address"]}
+        self.senders = {(each["vrf"], each["address"]) for each in found}
+        self.foreign = {each["address"] for each in [*sessions, *routers] if each not in found}
+        return found
+
     def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
-        """VRF -> prefixes that the router has from its sessions with the node, just now."""
+        """VRF -> prefixes that the router has just now from its sessions with the node."""
         prefixes: dict[str, list[str]] = {vrf: [] for vrf in vrfs}
         tables = []
         for vrf, _name, neighbor in self.sessions(vrfs):
@@ -116,26 +143,26 @@ class Router:
         return listed
 
     def release(self) -> str | None:
-        """FRR's version, None where it doesn't say one."""
+        """FRR's version. None if FRR doesn't say it."""
         return bgp_json.release(self.vtysh.text("show version"))
 
     def _ask_counted(
         self, commands: list[str], vrfs: list[str], *, counted: bool
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
-        """The answers to commands, those about next hops in JSON, or as text where FRR is known to have no JSON."""
+        """The answers to commands, and those about next hops: as JSON, or as text if this FRR has no JSON for them."""
         json, texts = ([f"{bgp(vrf)} nexthop{form}" for vrf in vrfs] for form in (" json", ""))
         if not counted or not self.vtysh.unsupported.intersection(json):
             return (*self._ask(commands, json if counted else [], vrfs), "")
         try:
             found, text = self.vtysh.show_and_text(commands, texts)
-        except UnknownError:
+        except (RouterError, UnknownError):
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
         self._check_instances(found[0], vrfs)
         return found, [], text
 
     def _counts_in_words(self, vrfs: list[str], own: set[str], text: str) -> Entries:
-        """The counts of a view where FRR (8.4) has no JSON for them; asked for here unless there is a text already."""
+        """The counts of a view, from text: FRR 8.4 has no JSON for them. Asks the router if text is empty."""
         listed = text or "".join(self.vtysh.text(f"{bgp(vrf)} nexthop") for vrf in vrfs)
         counts: Entries = []
         for vrf, part in zip(vrfs, nexthop_text.split(listed, len(vrfs))):
@@ -149,11 +176,11 @@ class Router:
     def _ask(
         self, commands: list[str], extra: list[str], vrfs: list[str]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """The answers to commands, of which INSTANCES is the first, and to the extra ones that not every FRR has."""
+        """The answers to commands, and to extra commands that not every FRR has. The first command is INSTANCES."""
         try:
             found = self.vtysh.show_with(commands, extra)
-        except UnknownError:
-            # A VRF without an instance answers in many ways: say that plainly, if that is the cause.
+        except (RouterError, UnknownError):
+            # FRR answers differently for a VRF without an instance. If that is the cause, this error says it plainly.
             self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
             raise
         self._check_instances(found[0][0], vrfs)
@@ -165,8 +192,8 @@ class Router:
             if vrf not in there:
                 raise no_instance(vrf, there)
             if there[vrf] == 0:
-                # As after a restart with an empty configuration: no path to anything, which says nothing of the node.
+                # After a restart with an empty configuration there are no paths. That proves nothing about the node.
                 raise UnknownError(
                     f"FRR's BGP instance in VRF {vrf} has no neighbours;"
-                    " is it the right router and VRF, and has bgpd read its configuration?"
+                    " check the router's name, router_vrfs, and that bgpd has read its configuration"
                 )

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""FRR's running configuration as data, as far as it decides what is taken from a neighbour. Never with a password."""
+"""The parts of FRR's running configuration that decide what is accepted from a neighbour. Never a password."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FAMILY = {"ip": "ipv4", "ipv6": "ipv6"}
 
 
 def configuration(text: str) -> dict[str, Any]:
-    """The answer to "show running-config" as {instances, route_maps, prefix_lists}; UnknownError where it is none."""
+    """{instances, route_maps, prefix_lists} from "show running-config". Raises UnknownError if it is empty."""
     listed = lines(text)
     if not listed:
         raise UnknownError("FRR's running configuration is empty; try 'show running-config' on the router by hand")
@@ -42,7 +42,7 @@ def configuration(text: str) -> dict[str, Any]:
 
 
 def _requires_policy(listed: list[str]) -> bool:
-    """FRR's default of "bgp ebgp-requires-policy": on since 7.4 (RFC 8212), off with "frr defaults datacenter"."""
+    """FRR's default of "bgp ebgp-requires-policy". On since 7.4 (RFC 8212), off with "frr defaults datacenter"."""
     if "frr defaults datacenter" in listed:
         return False
     version = next((line.split()[2] for line in listed if line.startswith("frr version ")), "")
@@ -56,7 +56,7 @@ def _prefix_lists(found: list[Block]) -> dict[str, dict[str, list[dict[str, Any]
     for block in found:
         described = _DESCRIBED.match(block.head)
         if described:
-            # It is a list, also without a line.
+            # A described prefix-list exists, also if it has no entries.
             lists[_FAMILY[described.group("word")]].setdefault(described.group("name"), [])
             continue
         match = _PREFIX_LIST.match(block.head)
@@ -70,7 +70,7 @@ def _prefix_lists(found: list[Block]) -> dict[str, dict[str, list[dict[str, Any]
 
 
 def _prefix_list_entry(match: re.Match[str], *, seq: int) -> dict[str, Any]:
-    """A line of a prefix-list. seq: its number where the line has none."""
+    """An entry of a prefix-list. seq: the number to use if the line has none."""
     ge, le = match.group("ge"), match.group("le")
     return {
         "seq": int(match.group("seq") or seq),
@@ -100,6 +100,6 @@ def _route_map_entry(match: re.Match[str], inside: list[str]) -> dict[str, Any]:
         "action": match.group("action"),
         "matches": [line[len("match ") :] for line in inside if line.startswith("match ")],
         "sets": [line[len("set ") :] for line in inside if line.startswith("set ")],
-        # "call" and "on-match": what they do isn't followed.
+        # Lines whose effect isn't followed.
         "flow": [line for line in inside if line.startswith(("call ", "on-match "))],
     }

@@ -4,12 +4,15 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a pod's status says. Pure functions."""
+"""What a pod's status and spec say. Pure functions."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
 
 
 def moment(text: str | None) -> datetime | None:
@@ -22,3 +25,25 @@ def pod_ready(pod: dict[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     ready = any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
     return ready and not pod["metadata"].get("deletionTimestamp")
+
+
+def controller(pod: dict[str, Any]) -> dict[str, Any] | None:
+    """The owner reference of the pod's controller, None if it has none."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def is_finished(pod: dict[str, Any]) -> bool:
+    """Whether all its containers have ended for good."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def tolerates_cordon(pod: dict[str, Any]) -> bool:
+    """Whether the scheduler may put it on a cordoned node."""
+    for toleration in (pod.get("spec") or {}).get("tolerations") or []:
+        operator, key = toleration.get("operator", "Equal"), toleration.get("key", "")
+        every_key = operator == "Exists" and not key
+        this_key = key == UNSCHEDULABLE_TAINT and (operator == "Exists" or not toleration.get("value"))
+        if (every_key or this_key) and toleration.get("effect") in (None, "", "NoSchedule"):
+            return True
+    return False

@@ -35,6 +35,7 @@ def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
         if is_answer(answer):
             routes[router] = _routes(answer)
             sessions[router] = _sessions(answer)
+            problems += _unseen(router, answer)
         else:
             problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
     if not answers:
@@ -63,6 +64,22 @@ def _sessions(answer: dict[str, Any]) -> list[dict[str, Any]]:
     """The sessions that a router has with the node."""
     keys = ("vrf", "address", "established", "graceful_restart", "hold_time")
     return [{key: neighbor.get(key) for key in keys} for neighbor in answer["neighbors"]]
+
+
+def _unseen(router: str, answer: dict[str, Any]) -> list[str]:
+    """Why a router's kernel proves nothing: it doesn't show what zebra has installed for the node."""
+    missing = answer.get("uninstalled") or []
+    if not missing:
+        return []
+    first = missing[0]
+    vrf = "" if first["vrf"] == "default" else f" in VRF {first['vrf']}"
+    more = f" ({len(missing) - 1} more like it)" if len(missing) > 1 else ""
+    return [
+        f"router {router}: zebra says that {first['prefix']}{vrf} is {first['zebra']}, and the kernel that was asked"
+        f" says {first['kernel']}{more}: it isn't the kernel that FRR uses, so it would prove nothing; set router_exec"
+        " to the command that runs vtysh and ip where FRR is (such as 'ip netns exec blue' or 'docker exec frr'), or"
+        " use evidence=cilium"
+    ]
 
 
 def _lacking(name: str, routes: Routes, sessions: dict[str, list[dict[str, Any]]]) -> list[str]:

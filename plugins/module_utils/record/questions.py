@@ -129,6 +129,17 @@ def routers_before(record: Record) -> list[str]:
     return [router for router in record["before"].get("routes") or {} if prefixes_on(record, router)]
 
 
+def every_prefix(record: Record) -> list[str]:
+    """All prefixes that any router had of the node in BGP before the claim."""
+    return prefixes_anywhere(record, [""])[""]
+
+
+def without_staying(record: Record, entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of a look without the prefixes that the node keeps announcing by other means than Cilium."""
+    staying = set(record["before"].get("staying") or [])
+    return [entry for entry in entries if entry["prefix"] not in staying]
+
+
 # --- what has to be there again ---------------------------------------------------------------------------------
 
 

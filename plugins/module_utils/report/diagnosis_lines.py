@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The doctor's diagnosis as lines for the terminal, and what its HTML page shows besides."""
+"""The doctor's diagnosis as lines for the terminal, and the content of its HTML page."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from ..base.words import excerpt
 from .words import table
 
-# Kinds of findings of a stage that are printed; all are in the files.
+# How many groups of findings of a stage are printed. The files have all.
 MOST = 5
 WORDS = {"fail": "FAIL", "unknown": "unknown", "pass": "pass", "skipped": "not asked for"}
 
 
 def diagnosis_subject(diagnosis: Mapping[str, Any]) -> str:
-    """What was looked at, in words."""
+    """What the doctor looked at, as text."""
     asked = diagnosis["asked"]
     if asked["service"]:
         return f"Service {asked['service']}"
@@ -37,12 +37,12 @@ def diagnosis_verdict(diagnosis: Mapping[str, Any]) -> str:
 
 
 def diagnosis_page(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
-    """What the HTML page shows: the diagnosis, and its subject and verdict in words."""
+    """The content of the HTML page: the diagnosis, and its subject and verdict as text."""
     return {**diagnosis, "subject": diagnosis_subject(diagnosis), "words": diagnosis_verdict(diagnosis)}
 
 
 def diagnosis_lines(diagnosis: Mapping[str, Any], files: Iterable[str] = ()) -> list[str]:
-    """What people see: the stages, what is wrong with a remedy each, the lines of logs, and the verdict last."""
+    """The lines for the terminal: the stages, what is wrong and what to do, lines of logs, and last the verdict."""
     lines = [*table(_row(stage) for stage in diagnosis["stages"]), ""]
     for stage in diagnosis["stages"]:
         lines += _wrong(stage, diagnosis["strict"])
@@ -61,7 +61,7 @@ def _row(stage: Mapping[str, Any]) -> list[str]:
 
 
 def _wrong(stage: Mapping[str, Any], strict: bool) -> list[str]:
-    """What is wrong in a stage, each with its remedy; what has the same remedy is told once."""
+    """What is wrong in a stage, and what to do. Findings with the same remedy are shown once."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for finding in stage["findings"]:
         word = _level_word(finding["level"], strict)
@@ -79,19 +79,19 @@ def _wrong(stage: Mapping[str, Any], strict: bool) -> list[str]:
 
 
 def _level_word(level: str, strict: bool) -> str:
-    """How a finding of this level is called among what is wrong; "" if nothing is wrong."""
+    """The word for a finding of this level in the list of what is wrong. "" if nothing is wrong."""
     if level == "defect":
         return WORDS["fail"] if strict else "warning"
     return {"fail": WORDS["fail"], "unknown": WORDS["unknown"], "note": "warning"}.get(level, "")
 
 
 def _first(stage: Mapping[str, Any]) -> str:
-    """The finding that says most of a stage."""
+    """The most important finding of a stage."""
     listed = stage["findings"]
     wanted = {"fail": ("fail", "defect"), "unknown": ("unknown",)}.get(stage["status"], ("pass",))
     telling = [each for each in listed if each["level"] in wanted]
     if not telling:
         return "" if stage["status"] == "skipped" else "nothing could be looked at"
     more = f" (and {len(telling) - 1} more)" if len(telling) > 1 else ""
-    # The whole of what is wrong follows below the table.
+    # The full list of what is wrong follows below the table.
     return excerpt(f"{telling[0]['subject']}: {telling[0]['reason']}") + more

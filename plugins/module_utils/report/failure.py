@@ -12,30 +12,30 @@ from collections.abc import Mapping
 from typing import Any
 
 LOST = (
-    "its record is gone, or another run has it, so nothing was put back: see what the node is like, and set label and "
-    "cordon right by hand"
+    "its record is gone, or another run has it, so nothing was put back: check label and cordon of the "
+    "node, and correct them by hand"
 )
 
 
 def what_failed(failure: Mapping[str, Any], host: str) -> str:
-    """The node, and why it failed; with the task where the reason doesn't say what was wanted."""
+    """The node, and why it failed. The task is added if the reason doesn't say what was wanted."""
     reason = failure["reason"].rstrip(".")
     # Our own messages begin with the node and say what was wanted.
     return reason if reason.startswith(host) else f"{host}: {failure['task']}: {reason}"
 
 
 def put_back_failed(failure: Mapping[str, Any]) -> str:
-    """That it failed, and why."""
+    """The text for a node that could not be put back."""
     return f"putting it back failed as well: {failure.get('left', '')}; its record is kept"
 
 
 def not_read(failure: Mapping[str, Any]) -> str:
-    """That the record could not be read, and why."""
+    """The text for a record that could not be read."""
     return f"how far it came could not be read ({failure.get('left', '')}), so nothing was put back"
 
 
 def failure_line(failure: Mapping[str, Any], host: str, direction: str, undone: str = "") -> str:
-    """What failed and why, how the node was left, and what now.
+    """What failed and why, how the node was left, and what to do now.
 
     failure: {task, reason, end, left}. undone: which routes aren't back although the node was put back.
     """

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The summary of a maintenance in words, and as lines for the terminal."""
+"""The summary of a maintenance as text, and as lines for the terminal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .words import duration, label, measured
 Part = Mapping[str, Any]
 
 UNKNOWN_LOSS = {"missing": "is not there", "unreadable": "can't be read"}
-# From when on an estimate counts, by the kind of evidence.
+# Kind of evidence -> the moment from which its seconds count.
 COUNTED_SINCE = {"cilium": "the agent had closed the sessions", "estimate": "the node was deselected"}
 
 
 def summary_lines(summary: Part, files: Iterable[str] = ()) -> list[str]:
-    """The summary for a terminal. files: paths of what was written."""
+    """The summary for a terminal. files: paths of the files that were written."""
     took = "" if summary["outcome"] == "check" else f" ({duration(summary['seconds'])})"
     lines = [f"{summary['node']}: {summary['result']}{took}"]
     if summary["failure"]:
@@ -43,7 +43,7 @@ def summary_lines(summary: Part, files: Iterable[str] = ()) -> list[str]:
 
 
 def estimated_words(evidence: Part | None) -> str:
-    """That the withdrawal was estimated, and on what that rests; "" where the routers were asked."""
+    """Says that the withdrawal was estimated, and from what. "" if the routers were asked."""
     if not evidence or evidence["observed"]:
         return ""
     return (
@@ -53,7 +53,7 @@ def estimated_words(evidence: Part | None) -> str:
 
 
 def restored_words(restored: Part) -> str:
-    """What the node is like again; "" where nothing is known to be."""
+    """What is restored on the node. "" if nothing is known to be."""
     words = []
     if "unschedulable" in restored:
         words.append("cordoned, as before" if restored["unschedulable"] else "schedulable")
@@ -64,7 +64,7 @@ def restored_words(restored: Part) -> str:
 
 
 def loss_words(loss: Part | None) -> str:
-    """What the prober counted; "" where none ran."""
+    """The prober's counts as text. "" if no prober ran."""
     if not loss:
         return ""
     for key, why in UNKNOWN_LOSS.items():
@@ -92,7 +92,7 @@ def _router_line(router: Part) -> str:
 
 
 def _agent_words(agent: Part | None) -> str:
-    """For how long the agent was away, of how long it might be, and when each step was done."""
+    """How long the agent was away, its budget, and when each step was done."""
     if not agent:
         return ""
     of = f" of {duration(agent['budget'])}" if agent.get("budget") else ""

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What the playbook probe has measured on the routers, beside what was estimated, as lines for the terminal."""
+"""Measured and estimated times of the playbook probe, as lines for the terminal."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def measured_lines(
 ) -> list[str]:
     """The seconds of each router and family, and the two estimates.
 
-    by_routers, by_cilium: an estimate each, {seconds, unbounded, reason}, from what the routers had negotiated, and
-    from what Cilium alone knows.
+    by_routers, by_cilium: two estimates {seconds, unbounded, reason}. The first is from what the routers had
+    negotiated, the second from what Cilium alone knows.
     """
     lines = [f"{summary['node']}: from the change of the label until a router had no path to it any more"]
     for router in summary["routers"]:
@@ -32,5 +32,4 @@ def measured_lines(
 
 def _families(withdrawn: Mapping[str, Any]) -> str:
     families = withdrawn.get("families") or {"all families": withdrawn["seconds"]}
-    at_most = "at most " if withdrawn["at_most"] else ""
-    return ", ".join(f"{family} {at_most}{seconds} s" for family, seconds in families.items())
+    return ", ".join(f"{family} {seconds} s" for family, seconds in families.items())

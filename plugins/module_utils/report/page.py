@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What the HTML page of a maintenance shows: its words and the rows of its tables. The template decides nothing."""
+"""The content of the HTML page of a maintenance: its texts and the rows of its tables. The template decides nothing."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What a maintenance would do: the steps that check mode shows."""
+"""The steps that a maintenance would do, for check mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIONS = {"poweroff": ["switch it off"], "reboot": ["reboot it"], "pause": ["wa
 
 
 def maintenance_plan(claimed: Result, info: Result, drained: Result, direction: str, action: str) -> list[str]:
-    """What would be done, one step a line, each to be read after "would".
+    """The steps that would be done, one per line. Each line follows the word "would".
 
     claimed, info, drained: results of node_claim, node_info and (on the way out) node_drain in check mode.
     """

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""How things are: nodes by routers, put together from what was read of both, and as lines for the terminal."""
+"""The state of nodes and their sessions with routers, as data and as lines for the terminal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from typing import Any
 from ..base.task_results import failure_reason
 from .words import kept, table
 
-# The loop variable of the task that goes over the routers.
-ROUTER = "__router"
 HEAD = ("node", "router", "session", "state", "up", "graceful restart", "accepted", "installed", "stale", "by others")
 UNKNOWN = "unknown"
 SESSION_KEYS = ("vrf", "address", "state", "established", "uptime_seconds", "hold_time")
@@ -24,9 +22,9 @@ SESSION_KEYS = ("vrf", "address", "state", "established", "uptime_seconds", "hol
 def bgp_status(reads: Iterable[Mapping[str, Any]], at: str) -> dict[str, Any]:
     """All that was read, as plain data: {version, at, nodes: [{node, problems, routers: [{router, sessions}]}]}.
 
-    reads: {host, info, cilium, routes} of each node: its inventory name, and the registered results of node_info,
-    cilium_bgp_info and a loop of frr_bgp_info over the routers, each {} where there is none. at: when that was, RFC
-    3339. What couldn't be read is a problem of its node.
+    reads: {host, info, cilium, routes} of each node. host is its inventory name. The others are the registered results
+    of node_info, cilium_bgp_info and on_routers with frr_bgp_info. A missing result is {}. at: the time of
+    the reading (RFC 3339). What couldn't be read is a problem of its node.
     """
     return {"version": 1, "at": at, "nodes": [_node(read) for read in reads]}
 
@@ -37,7 +35,7 @@ def _node(read: Mapping[str, Any]) -> dict[str, Any]:
     if "node" not in info:
         return {"node": read["host"], "known": False, "problems": [failure_reason(info)], "routers": []}
     node, bgp, record = info["node"], info["bgp"], info["record"]
-    routers = [_router(answer) for answer in read["routes"].get("results", [])]
+    routers = [_router(name, answer) for name, answer in (read["routes"].get("answers") or {}).items()]
     return {
         "node": node["name"],
         "known": True,
@@ -61,15 +59,15 @@ def _router_problems(routers: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:
-    """What Cilium should know of a node's sessions and can't say, with the reason."""
+    """Why Cilium doesn't tell the sessions of a node. Empty if it tells them, or needn't."""
     if "nodes" not in cilium:
         return [failure_reason(cilium)]
-    # Without a CiliumBGPNodeConfig there should be no sessions: that nobody can be asked about them is no problem.
+    # Without a CiliumBGPNodeConfig there should be no sessions, so a missing answer is no problem.
     return [f"{name}: {read['reason']}" for read in cilium["nodes"] if read["reason"] and read["node_config"]]
 
 
 def _cilium(read: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What Cilium says of the sessions, summed up: {sessions, established, announced}; None where it can't be read."""
+    """Cilium's totals {sessions, established, announced}. None if they can't be read."""
     if "nodes" not in read:
         return None
     sessions = read["nodes"][0]["sessions"]
@@ -77,22 +75,22 @@ def _cilium(read: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "sessions": len(sessions),
         "established": sum(session["established"] is True for session in sessions),
-        # Unknown where an agent doesn't report: 0 would say that it announces nothing.
+        # Unknown if an agent doesn't report. 0 would say that it announces nothing.
         "announced": sum(counts) if counts and None not in counts else None,
     }
 
 
-def _router(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _router(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     if "neighbors" not in answer:
         away = "unreachable by SSH, so its routes are unknown: " if answer.get("unreachable") else ""
-        return {"router": answer[ROUTER], "problem": away + failure_reason(answer), "sessions": [], "by_others": None}
+        return {"router": name, "problem": away + failure_reason(answer), "sessions": [], "by_others": None}
     own = {(neighbor["vrf"], neighbor["address"]) for neighbor in answer["neighbors"]}
     others = [route for route in answer["routes"] if (route["vrf"], route["from"]) not in own]
     return {
-        "router": answer[ROUTER],
+        "router": name,
         "problem": "",
         "sessions": [_session(neighbor, answer["routes"]) for neighbor in answer["neighbors"]],
-        # Paths over the node that another router hands on.
+        # Paths over the node that another router passes on.
         "by_others": len(others),
     }
 
@@ -109,7 +107,7 @@ def _session(neighbor: Mapping[str, Any], routes: Iterable[Mapping[str, Any]]) -
 
 
 def status_rows(summary: Mapping[str, Any]) -> list[list[str]]:
-    """The cells of the table, a row for each session, in the order of HEAD; the first row is HEAD."""
+    """The cells of the table. The first row is HEAD, then comes a row for each session."""
     rows = [list(HEAD)]
     for node in summary["nodes"]:
         for router in node["routers"]:
@@ -120,7 +118,7 @@ def status_rows(summary: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _router_rows(router: Mapping[str, Any]) -> list[list[str]]:
-    """A row for each session of a node with this router, without the node; one that says why if there is none."""
+    """A row for each session of a node with this router, without the node. One row with the reason if there is none."""
     others = UNKNOWN if router["by_others"] is None else str(router["by_others"])
     if not router["sessions"]:
         state = UNKNOWN if router["problem"] else "no session"
@@ -142,7 +140,7 @@ def _session_cells(session: Mapping[str, Any]) -> list[str]:
 
 
 def status_problems(summary: Mapping[str, Any]) -> list[str]:
-    """What is wrong, each once: an unreachable router is a problem of every node."""
+    """All problems, each once: an unreachable router is a problem of every node."""
     found: dict[str, None] = {}
     for node in summary["nodes"]:
         found |= dict.fromkeys(node["problems"])
@@ -150,7 +148,7 @@ def status_problems(summary: Mapping[str, Any]) -> list[str]:
 
 
 def status_page(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What the HTML page shows."""
+    """The content of the HTML page."""
     return {
         "at": summary["at"],
         "problems": status_problems(summary),
@@ -160,7 +158,7 @@ def status_page(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def status_lines(summary: Mapping[str, Any], files: Iterable[str] = ()) -> list[str]:
-    """What people see at the end: a line for each node, the table, what is wrong, and where it was written."""
+    """The lines for the terminal: one for each node, the table, the problems, and the files that were written."""
     nodes = [_node_line(node) for node in summary["nodes"]]
     problems = [f"problem: {problem}" for problem in status_problems(summary)]
     return [*nodes, "", *table(status_rows(summary)), "", *(problems or ["no problem found"]), *files]
@@ -185,7 +183,7 @@ def _node_line(node: Mapping[str, Any]) -> str:
 
 
 def _graceful_restart(known: Mapping[str, Any]) -> str:
-    """Graceful restart of a session in a few letters: "off", "120 s, N" (N: stale paths survive a NOTIFICATION)."""
+    """Graceful restart of a session as short text: "off", "120 s, N". N: stale paths survive a NOTIFICATION."""
     if known["negotiated"] is None:
         return UNKNOWN
     if not known["negotiated"]:
@@ -195,7 +193,7 @@ def _graceful_restart(known: Mapping[str, Any]) -> str:
 
 
 def _age(seconds: float | None) -> str:
-    """A time since, in its two largest units."""
+    """A duration in its two largest units."""
     if seconds is None:
         return ""
     for name, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):

@@ -15,7 +15,7 @@ from .words import kept, seconds_between
 
 Entry = Mapping[str, Any]
 
-# What led from the phase before to this one.
+# Phase -> what led to it from the phase before.
 ACTIVITIES = {
     "drained": "drain",
     "withdrawn": "withdraw routes",
@@ -40,7 +40,7 @@ OUTCOMES = {
     "upgrade": "its agent is restarted",
     "held": "stopped after its agent's restart had begun, its record is kept",
 }
-# What a summary keeps of a prober's file. It has "missing" or "unreadable" where the file tells nothing.
+# The keys of a prober's file that a summary keeps. "missing" or "unreadable" is there if the file has no counts.
 LOSS_KEYS = (
     "missing",
     "unreadable",
@@ -57,7 +57,7 @@ LOSS_KEYS = (
 
 
 def was_begun(sources: Iterable[Entry], failure: Entry) -> bool:
-    """Whether there is a maintenance to report: a node that was claimed, and not refused."""
+    """Whether there is a maintenance to report: the node was claimed, and the claim was not refused."""
     return failure.get("end") != "refused" and any("history" in source for source in sources)
 
 
@@ -76,8 +76,8 @@ def maintenance_summary(
 ) -> dict[str, Any]:
     """All that is known of one node's maintenance.
 
-    sources: results with a history (of node_claim), of which the longest counts. outcome: a key of OUTCOMES.
-    probe: what the prober wrote, if one ran. plan: what would be done (check mode).
+    sources: results of node_claim with a history. The longest history counts. outcome: a key of OUTCOMES.
+    probe: the prober's file, if a prober ran. plan: the steps that would be done, in check mode.
     """
     told = [source for source in sources if source.get("history")]
     history: list[Entry] = max((source["history"] for source in told), key=len, default=[])
@@ -102,7 +102,7 @@ def maintenance_summary(
 
 
 def _span(history: list[Entry]) -> dict[str, Any]:
-    """When it began and ended, and the seconds between."""
+    """When the maintenance began and ended, and the seconds between."""
     if not history:
         return {"started": None, "finished": None, "seconds": 0.0}
     started, finished = history[0]["at"], history[-1]["at"]
@@ -110,7 +110,7 @@ def _span(history: list[Entry]) -> dict[str, Any]:
 
 
 def _first(sources: Iterable[Entry], key: str) -> Entry:
-    """What the first source that knows it says; {} if none does."""
+    """The value from the first source that has it. {} if none has it."""
     return next((source[key] for source in sources if source.get(key)), {})
 
 
@@ -134,21 +134,21 @@ def _phases(history: Iterable[Entry]) -> list[dict[str, Any]]:
 
 
 def _routers(history: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Each router with the seconds from the change of the label until it had withdrawn the routes, or had them back."""
+    """Each router with the seconds from the label's change until the routes were withdrawn, or were back."""
     routers: dict[str, dict[str, Any]] = {}
     for entry in history:
         for router, measured in entry.get("routers", {}).items():
             each = routers.setdefault(router, {"router": router, "withdrawn": None, "announced": None})
-            # The first time counts: a run that is resumed, or looks again, finds what was done before.
+            # The first time counts. A resumed run, or a second look, finds what was done before.
             if entry["phase"] in each and not each[entry["phase"]]:
                 each[entry["phase"]] = {"flipped_at": entry["flipped_at"], **measured}
     return list(routers.values())
 
 
 def _evidence(history: Iterable[Entry]) -> dict[str, Any] | None:
-    """What proved the withdrawal: {kind, observed, seconds, unbounded, reason, overridden}; None if nothing did yet.
+    """The evidence of the withdrawal: {kind, observed, seconds, unbounded, reason, overridden}. None if there is none.
 
-    Only routers are observed. With the other kinds the seconds are those that were waited, and the reason says why.
+    Only routers are observed. With the other kinds, seconds is the time that was waited, and reason says why.
     """
     noted = [entry for entry in history if "evidence" in entry]
     if not noted:
@@ -158,7 +158,7 @@ def _evidence(history: Iterable[Entry]) -> dict[str, Any] | None:
 
 
 def _agent(history: Iterable[Entry]) -> dict[str, Any] | None:
-    """The restart of the node's agent, {seconds, steps, budget}; None if there was none."""
+    """The restart of the node's agent: {seconds, steps, budget}. None if there was none."""
     noted = [entry["agent"] for entry in history if entry.get("agent")]
     restarts = [agent for agent in noted if agent.get("seconds") is not None]
     return dict(restarts[-1]) if restarts else None

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""Where the timeline of a maintenance's page draws what: its geometry in the units of the SVG's viewBox."""
+"""The geometry of the timeline on a maintenance's page, in the units of the SVG's viewBox."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Bar = dict[str, Any]
 # (second since the start, how many were lost in it)
 Losses = list[tuple[float, int]]
 
-# The column of names, the whole drawing, the first row, the distance of two rows, the height of a bar.
+# Widths of the names' column and of the drawing, position of the first row, distance of rows, height of a bar.
 LEFT = 110
 WIDTH = 960
 TOP = 8
 ROW = 34
 BAR = 20
-# How wide a letter of the labels is, about; a label that doesn't fit its bar is left to the tooltip and the table.
+# About the width of a letter. A label that doesn't fit its bar is only in the tooltip and the table.
 LETTER = 6.6
-# Seconds between two ticks; the first that gives no more than MOST_TICKS is taken.
+# Seconds between two ticks. The first one that gives at most MOST_TICKS is used.
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 MOST_TICKS = 10
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The time axis. origin: the start of the maintenance (epoch); begin, end: what is drawn, in seconds from there."""
+    """The time axis. origin: the start of the maintenance (epoch). begin, end: its ends, in seconds from origin."""
 
     origin: float
     begin: float
@@ -47,12 +47,12 @@ class Axis:
         return moment(at).timestamp() - self.origin
 
     def x(self, seconds: float) -> float:
-        """Where a second is drawn; one outside of the axis is drawn at its edge."""
+        """The position of a second. A second outside of the axis is drawn at its edge."""
         inside = min(max(seconds, self.begin), self.end)
         return round(LEFT + (inside - self.begin) * (WIDTH - LEFT - 10) / (self.end - self.begin), 1)
 
     def stretch(self, kind: str, first: float, last: float, title: str, label: str = "") -> Bar:
-        """A bar from one second to another, with its label if that fits."""
+        """A bar from one second to another. It has its label if the label fits."""
         left = self.x(first)
         width = round(max(self.x(last) - left, 1.0), 1)
         fits = len(label) * LETTER < width - 6
@@ -67,7 +67,7 @@ class Axis:
 
 
 def timeline(summary: Part) -> dict[str, Any]:
-    """Width and height, ticks, and rows of bars. No rows where nothing has a time (check mode)."""
+    """Width and height, ticks, and rows of bars. No rows if nothing has a time, as in check mode."""
     if not summary["phases"]:
         return {"width": WIDTH, "height": 0, "left": LEFT, "bar": BAR, "bottom": 0, "ticks": [], "rows": []}
     origin = moment(summary["started"]).timestamp()
@@ -109,7 +109,7 @@ def _phase_bars(axis: Axis, phases: Iterable[Part]) -> list[Bar]:
 
 
 def _router_bars(axis: Axis, router: Part) -> list[Bar]:
-    """When the router had the node's routes: from the start until they were gone, and again since they were back."""
+    """The times with the node's routes on a router: from the start until they were gone, and since they are back."""
     gone, back = router["withdrawn"], router["announced"]
     bars = []
     absent_from = 0.0
@@ -143,7 +143,7 @@ def _losses(loss: Part | None, origin: float) -> Losses:
 
 
 def _loss_bars(axis: Axis, losses: Losses) -> list[Bar]:
-    """Bars as high as what was lost in their second."""
+    """Bars whose height is the number of losses in their second."""
     most = max((count for _at, count in losses), default=0)
     bars = []
     for at, count in losses:

@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""What is said of an upgrade that failed. Pure functions."""
+"""The last line of an upgrade that failed. Pure functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUT_OF_SERVICE = "it stays out of service and its record is kept"
 
 
 def upgrade_failure_line(failure: Mapping[str, Any], host: str, untouched: Sequence[str], target: str) -> str:
-    """The last line of an upgrade that failed at a node: what, why, which nodes it never touched, and what now.
+    """The last line of an upgrade that failed at a node: what failed, why, which nodes were not touched, what to do.
 
     failure: {task, reason, end, left}. untouched: the hosts whose nodes were not claimed.
     """

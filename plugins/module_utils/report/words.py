@@ -4,7 +4,7 @@
 
 # Private to hitless.nodes: it may change in any release, don't import it from elsewhere.
 
-"""The words that reports share: durations, labels, lists and dicts cut short, and tables."""
+"""Texts that reports share: durations, labels, shortened lists and dicts, and tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import words
 
-# Names that a line lists before it says how many more there are.
+# How many names a line lists before it says how many more there are.
 NAMED = 6
 
 
@@ -29,7 +29,7 @@ def seconds_between(earlier: str, later: str) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, as short as they can be read."""
+    """A duration as short text."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -38,8 +38,8 @@ def duration(seconds: float) -> str:
 
 
 def measured(router: Mapping[str, Any]) -> str:
-    """What was measured on a router: {seconds, at_most}."""
-    return f"{'at most ' if router['at_most'] else ''}{duration(router['seconds'])}"
+    """What was measured on a router: {seconds}."""
+    return duration(router["seconds"])
 
 
 def label(key: str | None, value: str | None) -> str:
@@ -48,7 +48,7 @@ def label(key: str | None, value: str | None) -> str:
 
 
 def kept(source: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """Those of the keys that the source has."""
+    """A dict with those of the keys that the source has."""
     return {key: source[key] for key in keys if key in source}
 
 

@@ -46,6 +46,7 @@ OF_A_HOST: dict[str, dict[str, Any]] = {
     "cilium_namespace": {},
     "router_vrfs": {"type": "list", "elements": "str"},
     "router_vtysh": {},
+    "router_exec": {"type": "raw"},
     "bgp_label": {},
     "kubeconfig": {"type": "path"},
     "kube_context": {},

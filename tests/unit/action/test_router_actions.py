@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.hitless.nodes.plugins.action import frr_bgp_info, frr_bgp_neighbor, frr_bgp_wait
+from ansible_collections.hitless.nodes.plugins.action import (
+    frr_bgp_info,
+    frr_bgp_neighbor,
+    frr_bgp_wait,
+    frr_policy_info,
+    port_info,
+)
 from ansible_collections.hitless.nodes.plugins.plugin_utils._reach import KEEPALIVE
 
 RECORD: dict[str, Any] = {
@@ -85,11 +91,16 @@ def test_vrfs_may_be_written_as_one_text() -> None:
 
 
 def test_the_router_s_variables_count_before_the_node_s_and_the_task_s_before_both() -> None:
-    own = {"router_vrfs": ["red"], "router_vtysh": "vtysh -N router"}
+    own = {"router_vrfs": ["red"], "router_vtysh": "vtysh -N router", "router_exec": "docker exec frr"}
     assert told(frr_bgp_info, {"addresses": ["192.0.2.13"]})["vtysh"] == "vtysh -N node"
     found = told(frr_bgp_info, {"addresses": ["192.0.2.13"]}, router=own)
-    assert (found["vtysh"], found["vrfs"]) == ("vtysh -N router", ["red"])
+    assert (found["vtysh"], found["vrfs"], found["exec"]) == ("vtysh -N router", ["red"], "docker exec frr")
     assert told(frr_bgp_info, {"vtysh": "/opt/vtysh"}, router=own)["vtysh"] == "/opt/vtysh"
+
+
+@pytest.mark.parametrize("plugin", [frr_bgp_info, frr_bgp_neighbor, frr_bgp_wait, frr_policy_info, port_info])
+def test_every_module_on_a_router_is_told_where_frr_runs(plugin: Any) -> None:
+    assert told(plugin, {}, router={"router_exec": ["sudo", "-n"]})["exec"] == ["sudo", "-n"]
 
 
 @pytest.mark.parametrize("record", [{}, {"before": {}}, "x"])

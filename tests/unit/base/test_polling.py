@@ -211,7 +211,7 @@ def test_patiently_hands_over_with_the_state_it_was_given():
 
 def test_patiently_fails_at_the_end_of_the_wait():
     world = World(lambda _t: AwayError("no answer"))
-    with pytest.raises(HitlessError, match="worker-3: no answer until 60 s were over: no answer"):
+    with pytest.raises(HitlessError, match="worker-3: no answer within 60 s: no answer"):
         patient(world, Limits(60, 50, 12))
 
 

@@ -18,7 +18,7 @@ def picture() -> Picture:
 
 
 def test_a_cluster_that_cannot_be_read_is_unknown(picture: Picture) -> None:
-    skipped = {"skipped": True, "results": [{"__router": "r1", "skipped": True, "skip_reason": "false"}]}
+    skipped = {"skipped": True, "skip_reason": "false"}
     failed = {"failed": True, "msg": "the Kubernetes API can't be reached"}
     found = registered(picture, cluster=failed, cilium={"skipped": True}, routes=skipped, policies=skipped)
     diagnosis = bgp_diagnosis(found, AT)
@@ -30,8 +30,8 @@ def test_agents_and_routers_that_cannot_be_asked_say_why(picture: Picture) -> No
     found = registered(picture, cilium={"failed": True, "msg": "no right to exec"})
     # Sessions that routers have up, and routes that they have, are proof enough.
     assert bgp_diagnosis(found, AT)["verdict"] == "pass"
-    found["routes"]["results"][1] = {"__router": "r2", **AWAY}
-    found["policies"]["results"][1] = {"__router": "r2", **AWAY}
+    found["routes"]["answers"]["r2"] = AWAY
+    found["policies"]["answers"]["r2"] = AWAY
     diagnosis = bgp_diagnosis(found, AT)
     assert diagnosis["verdict"] == "unknown"
     (said,) = [

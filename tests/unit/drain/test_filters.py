@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.filters import (
-    MIRROR_ANNOTATION,
     Permissions,
     daemonset_of,
     is_ready,
     judge,
     overdue_in,
     skips_budgets,
-    tolerates_cordon,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.pods import MIRROR_ANNOTATION, tolerates_cordon
 from hypothesis import given
 from hypothesis import strategies as st
 

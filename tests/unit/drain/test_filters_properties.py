@@ -18,8 +18,8 @@ from ansible_collections.hitless.nodes.plugins.module_utils.drain.filters import
     Permissions,
     daemonset_of,
     judge,
-    tolerates_cordon,
 )
+from ansible_collections.hitless.nodes.plugins.module_utils.kube.pods import tolerates_cordon
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

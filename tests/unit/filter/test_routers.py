@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,72 +90,6 @@ def test_router_problem_names_a_skipped_router() -> None:
 
 def test_router_problem_names_every_router_when_the_loop_did_not_run() -> None:
     assert routers.router_problem({"skipped": True}, ["tor-1"]) == "router tor-1 was not asked"
-
-
-def test_by_router_keeps_only_what_the_module_said() -> None:
-    answer = good("tor-1", routes=[], neighbors=[], frr_version="8.4.4")
-    assert routers.by_router({"results": [answer]}) == {
-        "tor-1": {"routes": [], "neighbors": [], "frr_version": "8.4.4"},
-    }
-
-
-def test_by_router_keeps_an_unreachable_router_as_such() -> None:
-    assert routers.by_router({"results": [UNREACHABLE]})["tor-1"]["unreachable"] is True
-
-
-SINCE = "2026-11-22T01:17:06.400000Z"
-
-
-def waited(router: str, asked_at: str, seconds: float) -> dict[str, Any]:
-    return good(router, seconds=seconds, asked_at=f"2026-11-22T01:17:{asked_at}Z", remaining=[])
-
-
-ONCE: dict[str, Any] = {"results": [waited("tor-1", "30.000", 0.0), waited("tor-2", "31.000", 0.0)]}
-
-
-def test_router_seconds_count_from_the_moment_when_the_router_was_asked() -> None:
-    loop = {"results": [waited("tor-1", "08.400", 20.44), waited("tor-2", "29.400", 1.5)]}
-    assert routers.router_seconds(loop, SINCE, ONCE) == {
-        "tor-1": {"seconds": 22.4, "at_most": False},
-        "tor-2": {"seconds": 24.5, "at_most": False},
-    }
-
-
-def test_router_seconds_of_a_later_router_are_a_bound_when_it_was_done_already() -> None:
-    loop = {"results": [waited("tor-1", "06.400", 20.4), waited("tor-2", "28.400", 0.0)]}
-    assert routers.router_seconds(loop, SINCE, ONCE)["tor-2"] == {"seconds": 22.0, "at_most": True}
-
-
-def test_router_seconds_of_a_router_that_lost_the_state_again_are_those_of_the_second_round() -> None:
-    loop = {"results": [waited("tor-1", "06.400", 0.5), waited("tor-2", "08.400", 0.0)]}
-    again = {"results": [waited("tor-1", "09.400", 7.0), waited("tor-2", "17.400", 0.0)]}
-    assert routers.router_seconds(loop, SINCE, again) == {
-        "tor-1": {"seconds": 10.0, "at_most": False},
-        "tor-2": {"seconds": 2.0, "at_most": True},
-    }
-
-
-def test_router_seconds_of_families_count_from_the_same_moment() -> None:
-    wait = waited("tor-1", "08.400", 20.44) | {"families": {"ipv4": 20.44, "ipv6": 20.2}}
-    found = routers.router_seconds({"results": [wait]}, SINCE, ONCE)
-    assert found["tor-1"]["families"] == {"ipv4": 22.4, "ipv6": 22.2}
-
-
-def test_router_seconds_without_a_wait_are_none() -> None:
-    assert routers.router_seconds({"results": [UNREACHABLE]}, SINCE, {}) == {}
-
-
-def test_held_seconds_are_those_since_the_wait_on_that_router_ended() -> None:
-    now = time.monotonic()
-    loop = {"results": [good("tor-1", remaining=[], ended_at=now - 30), good("tor-2", remaining=[], ended_at=now - 2)]}
-    shorter = routers.held_seconds(loop, "tor-2")
-    assert shorter >= 2
-    assert routers.held_seconds(loop, "tor-1") >= shorter + 28
-
-
-@pytest.mark.parametrize("answer", [UNREACHABLE, good("tor-1", remaining=[{"prefix": "10.0.0.0/24"}], ended_at=0.0)])
-def test_held_seconds_are_0_where_the_state_was_not_seen(answer: dict[str, Any]) -> None:
-    assert routers.held_seconds({"results": [answer]}, "tor-1") == 0.0
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, 240), (-100, 140), (-300, 0), (3600, 240)])

@@ -16,7 +16,7 @@ from ansible_collections.hitless.nodes.tests.unit.frr_samples import POD_CIDR, V
 
 
 def test_checked_sessions_when_one_has_no_address() -> None:
-    with pytest.raises(RouterError, match="is no session; give each with its address"):
+    with pytest.raises(RouterError, match="has no address; give each session with its address"):
         options.checked_sessions([{"vrf": "default"}])
     assert options.checked_sessions(None) is None
     given = [{"address": "2001:DB8::0:1", "state": "Established"}]

@@ -21,10 +21,10 @@ ADDRESS = Path(__file__).parents[1] / "fixtures" / "ip" / "6.1.0" / "address.jso
 
 @pytest.fixture(autouse=True)
 def ip(tmp_path, monkeypatch):
-    """An ip that answers "address show" as iproute2 did."""
+    """An ip that answers "address show" with details as iproute2 did."""
     program = tmp_path / "bin" / "ip"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\n[ "$*" = "-j address show" ] && read -r text <{ADDRESS} && echo "$text"\n')
+    program.write_text(f'#!/bin/sh\n[ "$*" = "-j -details address show" ] && read -r text <{ADDRESS} && echo "$text"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
 

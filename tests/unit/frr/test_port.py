@@ -11,6 +11,7 @@ import threading
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.net import AddressError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import RouterError
+from ansible_collections.hitless.nodes.plugins.module_utils.frr.place import Place
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.port import attempts
 
 
@@ -57,3 +58,13 @@ def test_a_vrf_that_is_not_there_is_no_answer():
 def test_input_that_cannot_be_right(hosts, number):
     with pytest.raises((RouterError, AddressError)):
         attempts(hosts, number, protocol="tcp", vrf="default", timeout=1.0)
+
+
+@pytest.mark.parametrize(("script", "words"), [("echo '[]'", "another network"), ("exit 1", "ip gave no answer by")])
+def test_a_port_of_another_network_is_unknown(tmp_path, script, words):
+    enter = tmp_path / "enter"
+    enter.write_text(f"#!/bin/sh\n{script}\n")
+    enter.chmod(0o755)
+    found = attempts(["127.0.0.1"], 9, protocol="tcp", vrf="default", timeout=1.0, place=Place(f"{enter} exec frr"))
+    assert found[0]["answers"] is None
+    assert words in found[0]["reason"]

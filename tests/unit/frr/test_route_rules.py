@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, route_rules
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, forwarding, route_rules
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 from ansible_collections.hitless.nodes.tests.unit.frr_samples import (
     NODE4,
@@ -22,6 +22,7 @@ both = pytest.mark.parametrize("version", samples.VERSIONS)
 OTHER4 = ["192.168.99.13", "192.168.99.14"]
 # What the kernel has in each state: prefix -> next hops.
 ALL = [route(VIP4, [NODE4, *OTHER4]), route(POD_CIDR, [NODE4]), route(VIP6, [NODE6, "fd99::13"])]
+NOTHING: dict[str, list[dict[str, Any]]] = {key: [] for key in samples.EMPTY}
 OTHERS_ONLY = [route(VIP4, OTHER4), route(VIP6, ["fd99::13"])]
 
 
@@ -120,10 +121,9 @@ def test_not_withdrawn_when_ipv4_is_gone_and_ipv6_is_left(version: str) -> None:
 def test_not_withdrawn_when_an_ipv4_prefix_has_the_nodes_ipv6_next_hop() -> None:
     paths = [{"next_hops": [NODE6], "from": NODE6, "stale": False, "valid": True, "bestpath": True, "multipath": False}]
     view = {
-        "neighbors": [],
+        **NOTHING,
         "routes": route_rules.over_node("default", POD_CIDR, paths, samples.ADDRESSES),
-        "fib": route_rules.forwarded([route(POD_CIDR, [NODE6])], samples.ADDRESSES),
-        "counts": [],
+        "fib": forwarding.forwarded([route(POD_CIDR, [NODE6])], samples.ADDRESSES),
     }
     assert judged(view) == [(POD_CIDR, "bgp", False, NODE6), (POD_CIDR, "fib", False, None)]
 
@@ -143,9 +143,8 @@ def test_not_withdrawn_when_a_shorter_route_forwards_to_the_node(version: str) -
 
 def test_not_withdrawn_looks_at_every_vrf() -> None:
     view = {
-        "neighbors": [],
-        "routes": [],
-        "fib": route_rules.forwarded([route(POD_CIDR, [NODE4], vrf="blue")], samples.ADDRESSES),
+        **NOTHING,
+        "fib": forwarding.forwarded([route(POD_CIDR, [NODE4], vrf="blue")], samples.ADDRESSES),
         "counts": [{"vrf": "red", "next_hop": NODE6, "paths": 3}],
     }
     entries = route_rules.not_withdrawn(view)
@@ -203,7 +202,7 @@ def test_not_present_when_only_a_shorter_route_forwards_to_the_node(version: str
 
 def test_not_present_when_the_path_is_not_valid() -> None:
     entry = {"vrf": "default", "prefix": POD_CIDR, "family": "ipv4", "next_hop": NODE4, "valid": False, "stale": False}
-    view: dict[str, list[dict[str, Any]]] = {"neighbors": [], "routes": [entry], "fib": [], "counts": []}
+    view: dict[str, list[dict[str, Any]]] = {**NOTHING, "routes": [entry]}
     assert [e["where"] for e in route_rules.not_present(view, {"default": [POD_CIDR]})] == ["bgp"]
 
 
@@ -257,10 +256,10 @@ def test_unused_when_only_prefixes_without_another_way_are_forwarded() -> None:
         *route_rules.over_others("default", "10.8.0.0/24", [*own, {**other, "valid": False}], {NODE4}),
     ]
     assert ways == [{"vrf": "default", "prefix": VIP4, "next_hops": ["192.168.99.13"]}]
-    fib = route_rules.forwarded([route(VIP4, [NODE4, "192.168.99.13"]), route(POD_CIDR, [NODE4])], {NODE4})
-    left = route_rules.not_unused({"fib": fib, "others": ways})
+    fib = forwarding.forwarded([route(VIP4, [NODE4, "192.168.99.13"]), route(POD_CIDR, [NODE4])], {NODE4})
+    left = route_rules.not_unused({**NOTHING, "fib": fib, "others": ways})
     assert [(e["prefix"], e["where"]) for e in left] == [(VIP4, "fib")]
-    assert route_rules.not_unused({"fib": fib[1:], "others": ways}) == []
+    assert route_rules.not_unused({**NOTHING, "fib": fib[1:], "others": ways}) == []
 
 
 @pytest.mark.parametrize("version", samples.VERSIONS)
@@ -275,25 +274,6 @@ def test_router_that_names_itself_as_next_hop_is_another_way_but_no_announcer() 
     assert route_rules.over_others("default", VIP4, [path], {NODE4}) == [
         {"vrf": "default", "prefix": VIP4, "next_hops": []}
     ]
-
-
-@pytest.mark.parametrize(
-    ("kernel", "zebra", "expected"),
-    [
-        # The kernel names the prefix: it decides, whatever zebra believes.
-        ([route(VIP6, ["fd99::13"])], [route(VIP6, [NODE6])], []),
-        ([route(VIP6, [NODE6])], [route(VIP6, [])], [NODE6]),
-        # It answers with a shorter route, or not at all: zebra decides.
-        ([route(VIP6, ["fd99::1"], matched="::/0")], [route(VIP6, [NODE6])], [NODE6]),
-        ([], [route(VIP6, [NODE6])], [NODE6]),
-        ([], [route(VIP6, [])], []),
-        # A shorter route to the node counts, too.
-        ([route(VIP6, [NODE6], matched="fd77::/64")], [route(VIP6, [])], [NODE6]),
-    ],
-)
-def test_decided(kernel: list[dict[str, Any]], zebra: list[dict[str, Any]], expected: list[str]) -> None:
-    found = route_rules.forwarded(route_rules.decided(kernel, zebra), samples.ADDRESSES)
-    assert [entry["next_hop"] for entry in found] == expected
 
 
 @both

@@ -13,12 +13,14 @@ from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import R
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 from ansible_collections.hitless.nodes.tests.unit.frr_samples import NODE4, POD_CIDR, VIP4, VIP6
 from ansible_collections.hitless.nodes.tests.unit.router_bench import (
+    NO_ROUTE,
     Bench,
     bgp_answers,
     both,
     ip_answers,
     kernel,
     recorded,
+    zebra,
 )
 
 
@@ -71,6 +73,7 @@ def test_wait_when_routes_come_back_while_settling_begins_anew(bench: Bench, ver
 def test_wait_keeps_since_when_each_family_is_gone_from_slice_to_slice(bench: Bench) -> None:
     gone6 = {f"show bgp ipv6 unicast {VIP6} json": (0, "{}", ""), "show bgp nexthop json": (0, "{}", "")}
     gone6[f"show bgp neighbors {NODE4} json"] = recorded("10.3", "expired.neighbor")
+    gone6[f"show ipv6 route vrf default {VIP6} json"] = zebra(VIP6, ["fd99::13"])
     bench.vtysh.answers(bgp_answers("10.3", "stale") | gone6)
     bench.ip.answers(ip_answers(node=True) | {"route get fibmatch fd77::128": kernel("fd77::128", ["fd99::13"])})
     with pytest.raises(Unfinished) as pause:
@@ -201,6 +204,8 @@ def test_wait_for_unused_when_traffic_moves(bench: Bench, version: str) -> None:
     with pytest.raises(HitlessError, match="1 of 1 prefixes are still forwarded to it by router tor-1 after 0 s"):
         wait.wait(Limits(timeout=0.0), settle=0, interval=1.0, clock=lambda: bench.now, sleep=bench.sleep)
     bench.ip.answers({"route get fibmatch 192.168.77.128": kernel("192.168.77.128", ["192.168.99.13"])})
+    moved = {f"show ip route vrf default {VIP4} json": zebra(VIP4, ["192.168.99.13"])}
+    bench.vtysh.answers(bgp_answers(version, "established") | moved)
     assert bench.waiting("unused", wanted).look()["remaining"] == []
 
 
@@ -217,5 +222,28 @@ def test_look_once_reports_without_waiting(bench: Bench, version: str) -> None:
 def test_wait_when_there_is_nothing_to_look_for_is_refused(
     bench: Bench, state: str, wanted: dict[str, list[str]]
 ) -> None:
-    with pytest.raises(RouterError, match=r"worker-3: no prefixes to look for in VRF .* would prove nothing"):
+    with pytest.raises(RouterError, match=r"worker-3: no prefixes to look for in VRF .* so nothing can be proven"):
         bench.waiting(state, wanted)
+
+
+@both
+def test_wait_when_kernel_and_zebra_do_not_agree_is_not_withdrawn(bench: Bench, version: str) -> None:
+    """BGP has lost the node. The kernel that was asked isn't FRR's: it has nothing of what other nodes announce."""
+    bench.state(version, "expired")
+    bench.ip.answers(dict.fromkeys(ip_answers(node=True), NO_ROUTE))
+    with pytest.raises(HitlessError) as error:
+        bench.wait(timeout=4.0)
+    assert f"{VIP4} (ipv4, zebra but not the kernel)" in str(error.value)
+    assert "see router_exec" in str(error.value)
+    assert {(entry["prefix"], entry["where"]) for entry in error.value.facts["remaining"]} == {
+        (VIP4, "zebra"),
+        (VIP6, "zebra"),
+    }
+
+
+def test_a_route_over_a_gateway_is_no_witness(bench: Bench) -> None:
+    """The kernel alone can't tell whether it is the node's, so it would always seem to have moved."""
+    bench.state("10.3", "established")
+    entry = {"vrf": "default", "family": "ipv4", "prefix": VIP4, "next_hop": NODE4, "where": "fib", "stale": False}
+    assert bench.waiting().witness([{**entry, "via": ["10.9.0.1"]}]) is None
+    assert bench.waiting().witness([entry]) == ("default", VIP4)

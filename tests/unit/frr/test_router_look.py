@@ -20,6 +20,7 @@ from ansible_collections.hitless.nodes.tests.unit.router_bench import (
     both,
     kernel,
     recorded,
+    zebra,
 )
 
 
@@ -46,6 +47,8 @@ def test_look_asks_in_each_vrf(bench: Bench) -> None:
             **{f"show bgp{vrf} neighbors {own} json": none for vrf in ("", " vrf blue") for own in (NODE4, NODE6)},
             f"show bgp ipv4 unicast {VIP4} json": absent,
             f"show bgp vrf blue ipv4 unicast {POD_CIDR} json": recorded("10.3", "established.podcidr"),
+            f"show ip route vrf default {VIP4} json": (0, "{}", ""),
+            f"show ip route vrf blue {POD_CIDR} json": zebra(POD_CIDR, [NODE4]),
             "show bgp nexthop json": (0, "{}", ""),
             "show bgp vrf blue nexthop json": recorded("10.3", "established.nexthop"),
         }
@@ -88,6 +91,7 @@ def test_look_when_the_vrf_has_no_instance_is_unknown(bench: Bench, version: str
             f"show bgp vrf blue neighbors {NODE4} json": (0, "{\n}\n", ""),
             f"show bgp vrf blue neighbors {NODE6} json": (0, "{\n}\n", ""),
             f"show bgp vrf blue ipv4 unicast {VIP4} json": unknown,
+            f"show ip route vrf blue {VIP4} json": (0, "% VRF blue not found\n", ""),
         }
     )
     with pytest.raises(UnknownError, match=r"no BGP instance in VRF blue \(it has: default\)"):

@@ -39,7 +39,12 @@ def failure(version: str, name: str, allowed: bool | None = None) -> Exception:
             ["alice may not talk to FRR", "usermod -aG frrvty alice", "become"],
         ),
         # Without a group frrvty on the router nothing is known of rights: both causes are named.
-        ("unprivileged.nobody", None, UnknownError, ["FRR isn't running", "alice lacks the rights", "become"]),
+        (
+            "unprivileged.nobody",
+            None,
+            UnknownError,
+            ["FRR isn't running", "use become if user alice isn't in group frrvty"],
+        ),
         # A member of the group with FRR down gets the same text from vtysh as somebody without rights.
         ("unprivileged.nobody", True, UnknownError, ["FRR isn't running"]),
     ],
@@ -77,7 +82,7 @@ def test_answers_when_two_commands_answer_one_after_another(version: str) -> Non
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.7, 0.99])
 def test_answers_when_cut_off_are_unknown(version: str, part: float) -> None:
     whole = samples.text(version, "established.vip").strip()
-    with pytest.raises(UnknownError, match="isn't whole JSON"):
+    with pytest.raises(UnknownError, match="isn't complete JSON"):
         vtysh_client.answers([LOOK_UP], whole[: int(len(whole) * part)])
 
 
@@ -111,7 +116,7 @@ def test_answers_when_a_warning_comes_with_rc_0_are_unknown(version: str, name: 
         ("{}{}", "2 answers to 1 commands"),
         ("[]", "is a list, not an object"),
         ("null", "is a NoneType, not an object"),
-        ("FRRouting 8.4.4", "isn't whole JSON"),
+        ("FRRouting 8.4.4", "isn't complete JSON"),
     ],
 )
 def test_answers_when_not_one_object_each_are_unknown(stdout: str, words: str) -> None:
@@ -180,7 +185,7 @@ def test_show_when_there_is_no_vtysh(tmp_path: Path) -> None:
 def test_show_when_vtysh_may_not_be_run(tmp_path: Path) -> None:
     program = tmp_path / "vtysh"
     program.write_text("#!/bin/sh\n")
-    with pytest.raises(RouterError, match="may not be run by this user"):
+    with pytest.raises(RouterError, match="this user may not run"):
         vtysh_client.Vtysh(str(program)).show(["a"])
 
 

@@ -51,6 +51,24 @@ def test_baseline_keeps_what_is_known_of_the_sessions():
     }
 
 
+def unseen(prefix, vrf="default"):
+    said = {"zebra": "installed over 192.0.2.13, resolved to 10.9.0.1", "kernel": "no route"}
+    return {"vrf": vrf, "family": "ipv4", "prefix": prefix, "next_hop": "192.0.2.13", **said}
+
+
+def test_baseline_is_refused_where_the_kernel_does_not_show_what_zebra_has_installed():
+    answers = {"tor-1": answer(VIP, uninstalled=[]), "tor-2": answer(VIP, uninstalled=[unseen(VIP[0], "blue")])}
+    (problem,) = baseline("worker-3", answers).problems
+    assert problem.startswith(
+        "router tor-2: zebra says that 198.51.100.10/32 in VRF blue is installed over 192.0.2.13, resolved to 10.9.0.1,"
+        " and the kernel that was asked says no route: it isn't the kernel that FRR uses"
+    )
+    assert "set router_exec" in problem
+    assert "evidence=cilium" in problem
+    many = {"tor-1": answer(VIP, uninstalled=[unseen("198.51.100.10/32"), unseen("198.51.100.20/32")])}
+    assert "says no route (1 more like it)" in baseline("worker-3", many).problems[0]
+
+
 def test_baseline_is_content_with_one_router_that_has_routes():
     answers = {"tor-1": answer(VIP), "tor-2": answer(established=False)}
     assert baseline("worker-3", answers).problems == []

@@ -18,7 +18,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.report.failure impor
         (
             "lost",
             "out",
-            "its record is gone, or another run has it, so nothing was put back: see what the node is like",
+            "its record is gone, or another run has it, so nothing was put back: check label and cordon of the node",
         ),
         (
             "stopped",

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.report import status
 
 AT = "2026-03-02T22:00:00Z"
-UNREACHABLE = {"__router": "tor-2", "unreachable": True, "msg": "Task failed: ssh: connect to host tor-2: refused"}
+UNREACHABLE = {"name": "tor-2", "unreachable": True, "msg": "Task failed: ssh: connect to host tor-2: refused"}
 
 
 def session(address: str, **more: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def route(prefix: str, sender: str, *, installed: bool = True, stale: bool = Fal
 
 
 def router(name: str, neighbors: list[dict[str, Any]], routes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"__router": name, "neighbors": neighbors, "routes": routes}
+    return {"name": name, "neighbors": neighbors, "routes": routes}
 
 
 def read_of(host: str = "worker-3", **more: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def read(*routers: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
     sessions = [{"established": True, "routes": [{"advertised": 2}]}, {"established": None, "routes": []}]
     cilium = {"nodes": [{"sessions": sessions, "node_config": True, "reason": None}]}
-    return read_of(info=info, cilium=cilium, routes={"results": list(routers)}) | more
+    return read_of(info=info, cilium=cilium, routes={"answers": {each["name"]: each for each in routers}}) | more
 
 
 TOR_1 = router(

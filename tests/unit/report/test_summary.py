@@ -43,12 +43,11 @@ def test_time_between_two_runs_is_shown_as_interrupted() -> None:
 def test_routers_have_both_ways() -> None:
     first, second = summary()["routers"]
     assert (first["withdrawn"]["seconds"], first["announced"]["seconds"]) == (20.4, 3.4)
-    assert second["withdrawn"]["at_most"] is True
     assert second["announced"] is None
 
 
 def test_routers_keep_their_first_measurement() -> None:
-    again = {**HISTORY[2], "at": "2026-11-22T01:17:33.400Z", "routers": {"tor-1": {"seconds": 0.1, "at_most": False}}}
+    again = {**HISTORY[2], "at": "2026-11-22T01:17:33.400Z", "routers": {"tor-1": {"seconds": 0.1}}}
     found = summary({"history": [*HISTORY[:3], {"phase": "drained", "at": again["at"]}, again]})
     assert found["routers"][0]["withdrawn"]["seconds"] == 20.4
 

@@ -132,6 +132,7 @@ WAIT = """
         router_vtysh: /nowhere/vtysh
         __bgp_record:
           before: {addresses: [192.0.2.13], routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: []}}}}
+        __bgp_flip: {flipped_at: "2026-03-02T22:00:00Z"}
         __bgp_state: withdrawn
         __bgp_asked: [tor-1]
         __bgp_timeout: 5

@@ -68,7 +68,8 @@ def test_a_restart_that_takes_longer_than_there_is_is_a_problem():
     assert found["needed"] == 20.6
     assert found["problems"] == [
         "its restart may take 20.6 s (16.5 s measured, and 25% more by agent_margin), but router tor-1, session "
-        "192.0.2.13, ipv4 keeps its routes for only 20 s: raise gracefulRestart.restartTimeSeconds in its CiliumBGPPeerConfig"
+        "192.0.2.13, ipv4 keeps its routes for only 20 s: raise gracefulRestart.restartTimeSeconds in its "
+        "CiliumBGPPeerConfig"
     ]
     assert budget({"tor-1": [neighbor(restart_time=20)]}, [QUICK], [16.5], margin=0.1)["problems"] == []
 

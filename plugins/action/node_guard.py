@@ -1,0 +1,13 @@
+# Copyright (c) 2026, hitless.nodes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.hitless.nodes.plugins.plugin_utils._sliced import SlicedAction
+
+
+class ActionModule(SlicedAction):
+    """Runs node_guard, and tells it who runs the playbook. It takes little time, so it needs no slices."""
+
+    WAITS = False
