@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .records import RANK
+from .form import RANK
 
 Record = dict[str, Any]
 ByVrf = dict[str, list[str]]
@@ -99,7 +99,7 @@ def why_not_off(name: str, record: Record, evidence: str) -> str:
 
 def addresses_on(record: Record, router: str) -> list[str]:
     """The node's addresses on one router: those at the claim, and those of its link-local sessions there."""
-    addresses = list(record["before"]["addresses"])
+    addresses = list(record["before"].get("addresses") or [])
     for session in _sessions(record, router):
         if session["address"] not in addresses:
             addresses.append(session["address"])
@@ -108,7 +108,7 @@ def addresses_on(record: Record, router: str) -> list[str]:
 
 def prefixes_on(record: Record, router: str) -> ByVrf:
     """VRF -> the prefixes that one router had of the node in BGP before the claim."""
-    vrfs = record["before"]["routes"].get(router) or {}
+    vrfs = _routes(record).get(router) or {}
     return {vrf: sorted(tables["bgp"]) for vrf, tables in sorted(vrfs.items()) if tables.get("bgp")}
 
 
@@ -118,7 +118,7 @@ def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
     What is gone has to be gone everywhere. In a VRF that never had the prefix, its absence is seen in the same way.
     """
     found: set[str] = set()
-    for router in record["before"]["routes"]:
+    for router in _routes(record):
         for prefixes in prefixes_on(record, router).values():
             found.update(prefixes)
     return {vrf: sorted(found) for vrf in vrfs}
@@ -126,7 +126,7 @@ def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
 
 def routers_before(record: Record) -> list[str]:
     """The routers that had a route of the node before the claim."""
-    return [router for router in record["before"].get("routes") or {} if prefixes_on(record, router)]
+    return [router for router in _routes(record) if prefixes_on(record, router)]
 
 
 def every_prefix(record: Record) -> list[str]:
@@ -165,7 +165,7 @@ def prefixes_back(record: Record, router: str) -> ByVrf:
 def forwarded_back(record: Record, router: str) -> ByVrf:
     """VRF -> the prefixes that one router's kernel must forward to the node again, by routes of their own."""
     left_out = not_awaited(record)
-    vrfs = record["before"]["routes"].get(router) or {}
+    vrfs = _routes(record).get(router) or {}
     return {vrf: sorted(set(tables.get("fib") or []) - left_out) for vrf, tables in sorted(vrfs.items())}
 
 
@@ -176,6 +176,10 @@ def sessions_back(record: Record, router: str) -> list[dict[str, str]]:
         for session in _sessions(record, router)
         if session["established"]
     ]
+
+
+def _routes(record: Record) -> dict[str, Any]:
+    return record["before"].get("routes") or {}
 
 
 def _sessions(record: Record, router: str) -> list[dict[str, Any]]:
