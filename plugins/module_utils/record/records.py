@@ -56,8 +56,8 @@ def parse(node: dict[str, Any]) -> dict[str, Any] | None:
     if record["version"] != VERSION:
         version, holder, since = (form.shown(record.get(key)) for key in ("version", "holder", "since"))
         raise RecordError(
-            f"{name}: the maintenance record has version {version}, this release of hitless.nodes reads {VERSION}; go on "
-            f"with the release that wrote it ({holder}, {since})"
+            f"{name}: the maintenance record has version {version}, this release of hitless.nodes reads {VERSION}; go "
+            f"on with the release that wrote it ({holder}, {since})"
         )
     found = record.pop(DIGEST, None)
     wrong = form.problem(record)
