@@ -205,7 +205,9 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
             record = records.taken_over(record, run, {}, now)
         new_phase = phase if records.advances(record, phase) else None
         if new_phase or note:
-            record = records.stamped(record, note, now, phase=new_phase)
+            # A node that comes back is told by another boot id than that of this moment.
+            went = {"boot_id": node_objects.facts(current)["boot_id"]} if phase == "off" else {}
+            record = records.stamped(record, {**note, **went}, now, phase=new_phase)
         new.update(record)
         return None if new == old else records.annotation(new)
 

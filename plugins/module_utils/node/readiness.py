@@ -48,7 +48,7 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
         rebooted = questions.was_off(record) or bool(params["boot_id"])
     if not rebooted:
         return Expected(None, addresses, params["agent"], None)
-    old_boot_id = params["boot_id"] or kept.get("boot_id")
+    old_boot_id = params["boot_id"] or (questions.boot_id_before(record) if record else None)
     if not old_boot_id:
         raise NotBack(
             f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "

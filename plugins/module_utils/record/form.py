@@ -142,7 +142,7 @@ def _first(found: Any) -> str:
 # --- a record -----------------------------------------------------------------------------------------------------
 
 _TEXTS = _list(_text)
-_MAYBE_TEXT = _or_none(_text)
+_MAYBE_TEXT = _or_none(lambda value, place: "" if value == "" else _text(value, place))
 
 _RUN = _keys(
     {"pid": _process},

@@ -38,8 +38,7 @@ def way(node: dict[str, Any], record: Record | None) -> str:
         return "out"
     if RANK[record["phase"]] >= RANK["on"]:
         return "in"
-    before = record["before"].get("boot_id")
-    if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != before:
+    if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != boot_id_before(record):
         return "in"
     return "out"
 
@@ -53,6 +52,21 @@ def order(record: Record) -> str:
     """
     before = record["before"]
     return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
+
+
+def boot_id_before(record: Record) -> str | None:
+    """The node's boot id when it was last to go off. If that wasn't noted, its boot id at the claim.
+
+    A node that is put back into service may be taken out again under the same record. Then the boot id of the claim is
+    long gone, and any boot since would look like the end of the last one.
+    """
+    noted = [entry["boot_id"] for entry in record.get("history") or [] if _goes_off(entry) and entry.get("boot_id")]
+    found: str | None = noted[-1] if noted else record["before"].get("boot_id")
+    return found
+
+
+def _goes_off(entry: dict[str, Any]) -> bool:
+    return bool(entry["phase"] == "off")
 
 
 def noted_way(record: Record) -> str:
@@ -73,9 +87,17 @@ def after_failure(node: dict[str, Any], record: Record | None, *, ours: bool) ->
     begun = noted_way(record)
     if begun == "restart":
         return "held"
-    if begun == "out" and record["phase"] in BEFORE_OFF and node.get("ready") is True:
+    if begun == "out" and record["phase"] in BEFORE_OFF and not _may_be_off(record) and node.get("ready") is True:
         return "put back"
     return "stopped"
+
+
+def _may_be_off(record: Record) -> bool:
+    """Whether the node was to go off, and hasn't been seen to be back."""
+    may_be = False
+    for entry in record.get("history") or []:
+        may_be = _goes_off(entry) or (may_be and entry["phase"] != "on")
+    return may_be
 
 
 def was_off(record: Record | None) -> bool:

@@ -25,6 +25,7 @@ RUN = {**RECORD["run"], "pid": 200, "started": 1}
 # What to call each question with. A question that isn't here fails the test that lists them.
 QUESTIONS: dict[str, Any] = {
     "way": lambda kept: questions.way(FACTS, kept),
+    "boot_id_before": questions.boot_id_before,
     "noted_way": questions.noted_way,
     "after_failure": lambda kept: questions.after_failure(FACTS, kept, ours=True),
     "was_off": questions.was_off,
