@@ -33,6 +33,7 @@ display = Display()
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["written", "redrawn", "writable"], "default": "written"},
     "node": {"type": "str"},
+    "host": {"type": "str", "default": ""},
     "direction": {"type": "str", "choices": ["maintenance", "out", "in", "probe", "upgrade"]},
     "sources": {"type": "list", "elements": "dict", "default": []},
     "failure": {"type": "dict", "default": {}},
@@ -64,7 +65,7 @@ class ActionModule(ActionBase):
         """{summary, files, line}; never changed, because a report changes nothing of what it reports."""
         super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC, required_if=REQUIRED_IF)
-        host = (task_vars or {}).get("inventory_hostname", options["node"])
+        host = options["host"] or (task_vars or {}).get("inventory_hostname", options["node"])
         line = ""
         try:
             if options["state"] == "writable":

@@ -60,6 +60,19 @@ attributes:
         between them what is still missing.
 """
 
+    # For modules that change a node after its claim.
+    CLAIMED = r"""
+options:
+  claimed:
+    description:
+      - Whether the node was claimed, so that it must have a record. V(true) refuses a node without one, because nothing
+        says any more what was before. The playbooks set it. In check mode it has no effect, because the claim has
+        written no record.
+      - By default a node that nobody has claimed is no reason to refuse.
+    type: bool
+    default: false
+"""
+
     # For modules that run on routers.
     ROUTER = r"""
 options: {}

@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.writer
   - hitless.nodes.attributes.sliced
   - hitless.nodes.attributes.held
+  - hitless.nodes.attributes.claimed
 options:
   name:
     description:
@@ -151,7 +152,12 @@ exceeded:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import (
+    CLAIMED_OPTIONS,
+    RUN_OPTIONS,
+    SLICE_OPTIONS,
+    run,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade.agent_restart import restart
@@ -168,6 +174,7 @@ def main() -> None:
         {
             **connection.argument_spec(),
             **RUN_OPTIONS,
+            **CLAIMED_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
             "cilium_namespace": {"type": "str", "default": "kube-system"},

@@ -30,6 +30,12 @@ options:
     description:
       - Name of the Node. Required with O(state=written).
     type: str
+  host:
+    description:
+      - Name of the node in the inventory. The last line of a run that failed has it in its command.
+      - By default the play's host.
+    type: str
+    default: ""
   direction:
     description:
       - What was done with the node. Required with O(state=written).

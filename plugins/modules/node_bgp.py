@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.writer
   - hitless.nodes.attributes.sliced
   - hitless.nodes.attributes.held
+  - hitless.nodes.attributes.claimed
 options:
   name:
     description:
@@ -205,7 +206,12 @@ hops:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import (
+    CLAIMED_OPTIONS,
+    RUN_OPTIONS,
+    SLICE_OPTIONS,
+    run,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import EVIDENCE
@@ -223,6 +229,7 @@ def main() -> None:
         {
             **connection.argument_spec(),
             **RUN_OPTIONS,
+            **CLAIMED_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["withdrawn", "announced"], "required": True},

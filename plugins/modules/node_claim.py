@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - hitless.nodes.attributes
   - hitless.nodes.attributes.writer
   - hitless.nodes.attributes.held
+  - hitless.nodes.attributes.claimed
 options:
   name:
     description:
@@ -245,6 +246,7 @@ record:
       sessions: {tor-1: [{address: 192.0.2.13, established: true, graceful_restart: {}, hold_time: 90, vrf: default}]}
       staying: []
       system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
+      uid: 2d5e1c8b-9a1d-4a3c-b5b6-7f6f0f5f1c11
       unschedulable: false
       waived: {peers: [], routers: []}
     heartbeat: "2026-03-02T22:00:14.120Z"
@@ -348,7 +350,7 @@ reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import CLAIMED_OPTIONS, RUN_OPTIONS, run
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
 from ansible_collections.hitless.nodes.plugins.module_utils.kube.client import connect
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import EVIDENCE, claim, release
@@ -367,6 +369,7 @@ def main() -> None:
         {
             **connection.argument_spec(),
             **RUN_OPTIONS,
+            **CLAIMED_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
             "phase": {"type": "str", "choices": list(RANK)},

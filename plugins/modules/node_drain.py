@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - hitless.nodes.attributes.writer
   - hitless.nodes.attributes.sliced
   - hitless.nodes.attributes.held
+  - hitless.nodes.attributes.claimed
 options:
   name:
     description:
@@ -327,7 +328,12 @@ refused:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import RUN_OPTIONS, SLICE_OPTIONS, run
+from ansible_collections.hitless.nodes.plugins.module_utils.base.adapter import (
+    CLAIMED_OPTIONS,
+    RUN_OPTIONS,
+    SLICE_OPTIONS,
+    run,
+)
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
 from ansible_collections.hitless.nodes.plugins.module_utils.kube import connection
@@ -340,7 +346,8 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     if module.params["state"] == "drained":
         return drain(client, module.params, check_mode=module.check_mode)
     act = cordon if module.params["state"] == "cordoned" else uncordon
-    return act(client, module.params["name"], run=module.params["_run"], check_mode=module.check_mode)
+    options = module.params
+    return act(client, options["name"], run=options["_run"], check_mode=module.check_mode, claimed=options["claimed"])
 
 
 def main() -> None:
@@ -349,6 +356,7 @@ def main() -> None:
         {
             **connection.argument_spec(),
             **RUN_OPTIONS,
+            **CLAIMED_OPTIONS,
             **SLICE_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["drained", "cordoned", "schedulable"], "default": "drained"},

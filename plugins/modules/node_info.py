@@ -252,6 +252,7 @@ record:
       routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: [198.51.100.10/32]}}}
       sessions: {tor-1: [{address: 192.0.2.13, established: true, graceful_restart: {}, hold_time: 90, vrf: default}]}
       system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
+      uid: 2d5e1c8b-9a1d-4a3c-b5b6-7f6f0f5f1c11
       unschedulable: false
     heartbeat: "2026-03-02T22:00:14.120Z"
     history:

@@ -83,7 +83,12 @@ def test_fault_31_a_vip_that_too_few_others_announce(cluster: Cluster) -> None:
 def test_fault_31_a_node_that_somebody_else_has_claimed_does_not_count(cluster: Cluster) -> None:
     _own, other, _third = cluster.lab.nodes.values()
     run = {"holder": "bob@laptop", "host": "laptop", "boot_id": "b", "pid_ns": "n", "pid": 1, "started": 1}
-    record = records.new(run, {"addresses": [other.address4, other.address6]}, {}, datetime.now(UTC))
+    before = {
+        "unschedulable": False,
+        "label": {"key": "enable-bgp", "value": "true"},
+        "addresses": [other.address4, other.address6],
+    }
+    record = records.new(run, before, {}, datetime.now(UTC))
     name = cluster.lab.settings.name
     try:
         cluster.patch_node(records.annotation(record), name=other.name)

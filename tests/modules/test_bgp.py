@@ -114,6 +114,7 @@ def test_claim_writes_what_was_before(api):
     assert (result["changed"], result["resumed"], result["record"]) == (True, False, record)
     assert (record["holder"], record["phase"]) == ("alice@bastion", "claimed")
     assert record["before"] == {
+        "uid": api.client.get(NODE)["metadata"]["uid"],
         "unschedulable": False,
         "label": {"key": "enable-bgp", "value": "true"},
         "boot_id": "boot-1",
@@ -229,7 +230,8 @@ def claimed_elsewhere(api, name, *, phase="claimed", text=None):
 
 def held(api, name, *, phase="claimed", text=None):
     """Has somebody else hold a node."""
-    record = records.new(OTHER, {"addresses": ["192.0.2.12"]}, {}, datetime.now(UTC)) | {"phase": phase}
+    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}, "addresses": ["192.0.2.12"]}
+    record = records.new(OTHER, before, {}, datetime.now(UTC)) | {"phase": phase}
     annotation = {"metadata": {"annotations": {records.ANNOTATION: text}}} if text else records.annotation(record)
     api.client.patch(f"/api/v1/nodes/{name}", annotation)
 
@@ -551,7 +553,7 @@ def test_claim_needs_to_know_who_claims(api):
 def test_claim_leaves_a_record_that_it_cannot_read(api, cilium):
     api.client.patch(NODE, {"metadata": {"annotations": {records.ANNOTATION: "{"}}})
     for act in (claim, release):
-        with pytest.raises(records.RecordError, match="set things right by hand"):
+        with pytest.raises(records.RecordError, match="set label and cordon of the node right by hand"):
             act(api.client, claim_params(), check_mode=False)
     assert cilium.operator
 

@@ -289,7 +289,8 @@ def test_without_routers_other_agents_are_counted_again(api, speaker):
 
 @pytest.mark.usefixtures("speaker")
 def test_fault_31_without_routers_a_node_that_somebody_else_has_claimed_does_not_count(api):
-    record = records.new(OTHER, {"addresses": ["192.0.2.14"]}, {}, datetime.now(UTC))
+    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}, "addresses": ["192.0.2.14"]}
+    record = records.new(OTHER, before, {}, datetime.now(UTC))
     api.client.patch("/api/v1/nodes/worker-4", records.annotation(record))
     words = "(others: 0 on Cilium's agents; claim_min_announcers=1; not counted: worker-4, claimed by bob@laptop)"
     refused(api, words, evidence="cilium")

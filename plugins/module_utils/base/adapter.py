@@ -19,6 +19,8 @@ from .polling import Unfinished
 
 # Only the action plugins set these options, so they begin with an underscore and aren't documented.
 RUN_OPTIONS: dict[str, Any] = {"_run": {"type": "dict"}}
+# For modules that change a node after its claim.
+CLAIMED_OPTIONS: dict[str, Any] = {"claimed": {"type": "bool", "default": False}}
 SLICE_OPTIONS: dict[str, Any] = {"_slice": {"type": "float"}, "_state": {"type": "dict"}}
 
 

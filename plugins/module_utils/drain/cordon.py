@@ -27,17 +27,18 @@ def set_unschedulable(
     phase: str | None,
     note: dict[str, Any] | None = None,
     check_mode: bool,
+    claimed: bool = False,
 ) -> tuple[dict[str, Any], bool]:
     """The Node cordoned or not, with its record's phase stamped in the same write, and whether anything was written.
 
     note: what to keep with the phase. It isn't written if the phase is no news. Raises HeldError if the record belongs
-    to another run.
+    to another run. claimed: raises GoneError if there is none.
     """
     name = node["metadata"]["name"]
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
         record = records.parse(current)
-        records.ensure_ours(name, record, run)
+        records.ensure_ours(name, record, run, claimed=claimed, check_mode=check_mode)
         flip = bool(current["spec"].get("unschedulable")) != value
         stamp = record is not None and records.advances(record, phase)
         if not flip and not stamp:
@@ -71,23 +72,29 @@ def result(node: dict[str, Any], *, changed: bool, before: bool, after: bool, **
     }
 
 
-def cordon(client: Client, name: str, *, run: dict[str, Any] | None, check_mode: bool) -> dict[str, Any]:
+def cordon(
+    client: Client, name: str, *, run: dict[str, Any] | None, check_mode: bool, claimed: bool = False
+) -> dict[str, Any]:
     """The result of state=cordoned."""
     node = node_objects.read(client, name)
     before = bool(node["spec"].get("unschedulable"))
-    node, changed = set_unschedulable(client, node, True, run=run, phase=None, check_mode=check_mode)
+    node, changed = set_unschedulable(client, node, True, run=run, phase=None, check_mode=check_mode, claimed=claimed)
     return result(node, changed=changed, before=before, after=True)
 
 
-def uncordon(client: Client, name: str, *, run: dict[str, Any] | None, check_mode: bool) -> dict[str, Any]:
+def uncordon(
+    client: Client, name: str, *, run: dict[str, Any] | None, check_mode: bool, claimed: bool = False
+) -> dict[str, Any]:
     """The result of state=schedulable. A node that was cordoned before it was claimed stays cordoned."""
     node = node_objects.read(client, name)
     record = records.parse(node)
     before = bool(node["spec"].get("unschedulable"))
     kept = record is not None and record["before"]["unschedulable"]
     if kept:
-        records.ensure_ours(name, record, run)
+        records.ensure_ours(name, record, run, check_mode=check_mode)
         # Somebody else may have uncordoned it by hand since then. We must not undo that.
         return result(node, changed=False, before=before, after=before, kept_cordoned=before)
-    node, changed = set_unschedulable(client, node, False, run=run, phase="schedulable", check_mode=check_mode)
+    node, changed = set_unschedulable(
+        client, node, False, run=run, phase="schedulable", check_mode=check_mode, claimed=claimed
+    )
     return result(node, changed=changed, before=before, after=False)

@@ -97,10 +97,13 @@ class Start:
     budgets_version: str | None
 
 
-def _look(client: Client, name: str, run: dict[str, Any] | None) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
+def _look(
+    client: Client, params: dict[str, Any], *, check_mode: bool = False
+) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
     """The Node, after a check that no other run holds it, its pods and the resourceVersion of their list."""
+    name = params["name"]
     node = node_objects.read(client, name)
-    records.ensure_ours(name, records.parse(node), run)
+    records.ensure_ours(name, records.parse(node), params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
     return node, *pods_of(client, name)
 
 
@@ -116,10 +119,10 @@ def _permissions(params: dict[str, Any]) -> Permissions:
     )
 
 
-def _first(client: Client, params: dict[str, Any]) -> Start:
+def _first(client: Client, params: dict[str, Any], *, check_mode: bool) -> Start:
     """Reads and judges everything before the first change; raises DrainError for pods that must not be evicted."""
     name = params["name"]
-    node, pods, version = _look(client, name, params["_run"])
+    node, pods, version = _look(client, params, check_mode=check_mode)
     decisions = decide(client, pods, _permissions(params))
     going = _with("evict", decisions)
     outlook = look_ahead(client, name, _concerned(decisions), budgets_count=not params["disable_eviction"])
@@ -158,7 +161,7 @@ def _next(client: Client, params: dict[str, Any]) -> Start:
     """Takes over from the previous slice."""
     name, earlier = params["name"], params["_state"]
     (node, pods, version), limits = patiently(
-        lambda: _look(client, name, params["_run"]),
+        lambda: _look(client, params),
         subject=name,
         limits=Limits.of(params),
         retry_on=TRANSIENT,
@@ -177,10 +180,12 @@ def _next(client: Client, params: dict[str, Any]) -> Start:
 # The drain
 
 
-def _cordon(client: Client, start: Start, run: dict[str, Any] | None, *, check_mode: bool) -> None:
+def _cordon(client: Client, start: Start, params: dict[str, Any], *, check_mode: bool) -> None:
     """The first change: no new pod comes to the node. Reports that the drain has begun."""
-    story = start.story
-    start.node, story.changed = set_unschedulable(client, start.node, True, run=run, phase=None, check_mode=check_mode)
+    story, run = start.story, params["_run"]
+    start.node, story.changed = set_unschedulable(
+        client, start.node, True, run=run, phase=None, check_mode=check_mode, claimed=bool(params.get("claimed"))
+    )
     story.cordoned = story.changed and not story.before
     if not check_mode and (story.cordoned or start.targets):
         who = f"{run['holder']}: " if run else ""
@@ -226,10 +231,11 @@ def _evictor(client: Client, params: dict[str, Any], start: Start) -> Evictor:
     )
 
 
-def _stamp(client: Client, start: Start, evictor: Evictor, run: dict[str, Any] | None) -> None:
+def _stamp(client: Client, start: Start, evictor: Evictor, params: dict[str, Any]) -> None:
     """Notes in the record, if there is one, that the node is drained, and which pods stay."""
     if records.parse(start.node) is None:
         return
+    run, claimed = params["_run"], bool(params.get("claimed"))
     # The guard before the power command tells pods that came later by this.
     stay = {row["uid"] for row in start.story.rows if row["action"] == "skip"}
     stay |= {target.uid for target in evictor.targets.values() if target.state == SKIPPED}
@@ -238,14 +244,16 @@ def _stamp(client: Client, start: Start, evictor: Evictor, run: dict[str, Any] |
     def stamp() -> tuple[dict[str, Any], bool]:
         # Read the Node again. A controller has since set the cordon's taint, so the write would be a conflict.
         node = node_objects.read(client, start.story.name)
-        return set_unschedulable(client, node, True, run=run, phase="drained", note=note, check_mode=False)
+        return set_unschedulable(
+            client, node, True, run=run, phase="drained", note=note, check_mode=False, claimed=claimed
+        )
 
     limits = replace(start.limits.after(evictor.now), slice=None)
     (start.node, stamped), _limits = patiently(stamp, subject=start.story.name, limits=limits, retry_on=TRANSIENT)
     start.story.changed = start.story.changed or stamped
 
 
-def _uncordon_ours(client: Client, story: Story, run: dict[str, Any] | None) -> str:
+def _uncordon_ours(client: Client, story: Story, params: dict[str, Any]) -> str:
     """Uncordons a node that was schedulable before this drain or its claim, and says in words how it is now."""
     try:
         node = node_objects.read(client, story.name)
@@ -253,7 +261,8 @@ def _uncordon_ours(client: Client, story: Story, run: dict[str, Any] | None) -> 
         ours = story.cordoned if record is None else not record["before"]["unschedulable"]
         if not ours:
             return "the node stays cordoned, as it was before"
-        set_unschedulable(client, node, False, run=run, phase=None, check_mode=False)
+        claimed = bool(params.get("claimed"))
+        set_unschedulable(client, node, False, run=params["_run"], phase=None, check_mode=False, claimed=claimed)
     except HitlessError as exc:
         return f"the node stays cordoned, uncordoning it failed: {exc.msg}"
     return "the node is schedulable again"
@@ -271,7 +280,7 @@ def _given_up(client: Client, story: Story, evictor: Evictor, params: dict[str, 
     left = f"{len(pending)} of {len(evictor.targets)} pods are still there {why}: {reasons(evictor)}"
     end = "the node stays cordoned"
     if params["on_timeout"] == "uncordon_and_fail":
-        end = _uncordon_ours(client, story, params["_run"])
+        end = _uncordon_ours(client, story, params)
     msg = "; ".join(part for part in (left, hint, end) if part)
     story.events.tell("DrainFailed", msg, warning=True)
     return DrainError(f"{story.name}: {msg}", **story.facts(evictor), pending=still_there(evictor))
@@ -279,12 +288,11 @@ def _given_up(client: Client, story: Story, evictor: Evictor, params: dict[str, 
 
 def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of state=drained; raises DrainError (refused, or not in time) or Unfinished (a slice is over)."""
-    run = params["_run"]
     if Limits.of(params).resumed:
         start = _next(client, params)
     else:
-        start = _first(client, params)
-        _cordon(client, start, run, check_mode=check_mode)
+        start = _first(client, params, check_mode=check_mode)
+        _cordon(client, start, params, check_mode=check_mode)
     story = start.story
     if check_mode:
         story.rows += [row_after(target, "pending") for target in start.targets]
@@ -298,7 +306,7 @@ def drain(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
         raise
     if evictor.pending:
         raise _not_done(client, params, start, evictor)
-    _stamp(client, start, evictor, run)
+    _stamp(client, start, evictor, params)
     if story.cordoned or start.targets:
         gone = sum(target.state != SKIPPED for target in evictor.targets.values())
         story.events.tell("DrainFinished", f"{gone} pods gone in {evictor.now:.0f} s")

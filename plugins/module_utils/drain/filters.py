@@ -16,6 +16,8 @@ from ..kube.labels import holds
 from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished
 from .pod_selector import Requirement
 
+DAEMONSET = ("apps/v1", "DaemonSet")
+
 
 @dataclass(frozen=True)
 class Permissions:
@@ -39,9 +41,13 @@ class Decision:
 
 
 def daemonset_of(pod: dict[str, Any]) -> tuple[str, str] | None:
-    """Namespace and name of the DaemonSet whose existence decides about this pod, None if none does."""
+    """Namespace and name of the DaemonSet whose existence decides about this pod, None if none does.
+
+    As in kubectl, only one of apps/v1 does (kubernetes/kubernetes#128779). Other API groups, such as OpenKruise's, have
+    kinds of the same name. Their pods are evicted like those of any other controller.
+    """
     owner = controller(pod)
-    if owner is None or owner.get("kind") != "DaemonSet" or is_finished(pod):
+    if owner is None or (owner.get("apiVersion"), owner.get("kind")) != DAEMONSET or is_finished(pod):
         return None
     return pod["metadata"]["namespace"], owner["name"]
 

@@ -163,7 +163,7 @@ def node_estimate(client: Client, params: dict[str, Any], *, check_mode: bool) -
     """The result of node_estimate."""
     name, given = params["name"], params["measured"]
     node = node_objects.read(client, name)
-    records.ensure_ours(name, records.parse(node), params["_run"])
+    records.ensure_ours(name, records.parse(node), params["_run"], check_mode=check_mode)
     api_version = objects.configs(client).api_version
     agents = Agents(client, params["cilium_namespace"], client.timeout)
     (seen,) = bgp_sessions.read(client, agents, [name], api_version=api_version)

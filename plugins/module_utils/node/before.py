@@ -203,6 +203,7 @@ def before(
     return {
         "unschedulable": bool(node["spec"].get("unschedulable")),
         "label": {"key": key, "value": (objects.labels(node) or {}).get(key)},
+        "uid": node["metadata"].get("uid"),
         "boot_id": info.get("bootID"),
         "system_uuid": info.get("systemUUID"),
         "addresses": picture.addresses,

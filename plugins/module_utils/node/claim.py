@@ -92,6 +92,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
         raise ClaimError(
             f"{name}: there is no record in which phase {params['phase']} could be noted: claim the node first"
         )
+    records.ensure_ours(name, None, run, claimed=params.get("claimed"), check_mode=check_mode)
     picture = node_picture.look(client, name, label=params["label"], cilium_namespace=params["cilium_namespace"])
     evidence = params["evidence"] or "router"
     asked = {**params, "evidence": evidence}
@@ -174,7 +175,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         now = datetime.now(UTC)
         record = records.parse(current)
         if record is None:
-            raise ClaimError(f"{name}: its record was removed while it was to be continued: run again")
+            raise records.gone(name)
         objection = records.objection(
             name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
         )
@@ -204,7 +205,9 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
             record = records.taken_over(record, run, {}, now)
         new_phase = phase if records.advances(record, phase) else None
         if new_phase or note:
-            record = records.stamped(record, note, now, phase=new_phase)
+            # A node that comes back is told by another boot id than that of this moment.
+            went = {"boot_id": node_objects.facts(current)["boot_id"]} if phase == "off" else {}
+            record = records.stamped(record, {**note, **went}, now, phase=new_phase)
         new.update(record)
         return None if new == old else records.annotation(new)
 
@@ -256,6 +259,7 @@ def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     name, run = params["name"], _run_of(params)
     node = node_objects.read(client, name)
     if records.parse(node) is None:
+        records.ensure_ours(name, None, run, claimed=params.get("claimed"), check_mode=check_mode)
         return _result(name, None, changed=False, diff=_diff(None, None))
     old: dict[str, Any] = {}
     now_true: dict[str, Any] = {}
@@ -264,6 +268,7 @@ def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         now = datetime.now(UTC)
         record = records.parse(current)
         if record is None:
+            records.ensure_ours(name, record, run, claimed=params.get("claimed"), check_mode=check_mode)
             return None
         objection = records.objection(
             name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]

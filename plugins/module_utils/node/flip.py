@@ -35,14 +35,14 @@ INTERVAL = 0.25
 
 
 def _flip(
-    client: Client, node: dict[str, Any], way: Way, run: dict[str, Any] | None, *, check_mode: bool
+    client: Client, node: dict[str, Any], way: Way, params: dict[str, Any], *, check_mode: bool
 ) -> tuple[dict[str, Any], bool]:
     """The Node with the wanted label, and whether that was (in check mode, would be) a change."""
     name, key = node["metadata"]["name"], way.key
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
         record = records.parse(current)
-        records.ensure_ours(name, record, run)
+        records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
         if key is None:
             return None
         is_there = (objects.labels(current) or {}).get(key)
@@ -213,7 +213,7 @@ def _passes(hop: int) -> Callable[[list[Hop]], bool]:
 
 def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of both states; raises SelectionError, HeldError, HopError or Unfinished."""
-    name, run, state = params["name"], params["_run"], params["state"]
+    name, state = params["name"], params["state"]
     earlier, limits = params["_state"] or {}, Limits.of(params)
     warnings: list[str] = earlier.get("warnings", [])
     flipped_at: str = earlier.get("flipped_at") or records.rfc3339(datetime.now(UTC))
@@ -222,7 +222,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         """The Node, after a check that no other run holds it, all that selects nodes, and the CiliumNode."""
         found = node_objects.read(client, name)
         record = records.parse(found)
-        records.ensure_ours(name, record, run)
+        records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
         _ensure_evidence(name, record, params["evidence"], check_mode=check_mode)
         return found, objects.configs(client), client.find(objects.node_path(name))
 
@@ -238,7 +238,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
             problem, warnings = _start_problems(client, way, node, params, check_mode=check_mode)
             if problem:
                 raise HopError(f"{name}: nothing was changed: {problem}", changed=False, label=way.label)
-        node, changed = _flip(client, node, way, run, check_mode=check_mode)
+        node, changed = _flip(client, node, way, params, check_mode=check_mode)
     look = _Look(client, way, configs, params, check_mode=check_mode)
     handed_over = {**earlier, "warnings": warnings, "flipped_at": flipped_at}
     seen = look() if check_mode else _follow(look, params, limits, handed_over, changed=changed)

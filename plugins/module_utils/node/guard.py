@@ -134,7 +134,9 @@ def guard(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
         if now is None or again:
             raise _refused(name, act, again, now)
         phase = None if act == "flush" or not records.advances(now, "off") else "off"
-        note = {**(params["note"] or {}), "guard": _note(params, evidence)}
+        # A node that comes back is told by another boot id than that of this moment.
+        boot_id = node_objects.facts(current)["boot_id"]
+        note = {**(params["note"] or {}), "boot_id": boot_id, "guard": _note(params, evidence)}
         return records.annotation(records.stamped(now, note, datetime.now(UTC), phase=phase))
 
     written, _patch = node_objects.write(client, node, change, check_mode=check_mode)

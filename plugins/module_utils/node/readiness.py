@@ -48,7 +48,7 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
         rebooted = questions.was_off(record) or bool(params["boot_id"])
     if not rebooted:
         return Expected(None, addresses, params["agent"], None)
-    old_boot_id = params["boot_id"] or kept.get("boot_id")
+    old_boot_id = params["boot_id"] or (questions.boot_id_before(record) if record else None)
     if not old_boot_id:
         raise NotBack(
             f"{params['name']}: a new boot can't be told from the old one: the node has no record with a boot id; "
@@ -85,7 +85,7 @@ def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, A
 
 def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of node_wait; raises NotBack or Unfinished. Notes the phase "on" in a record of this run."""
-    name, run, limits = params["name"], params["_run"], Limits.of(params)
+    name, limits = params["name"], Limits.of(params)
     if limits.resumed:
         node, limits = patiently(
             lambda: node_objects.read(client, name), subject=name, limits=limits, retry_on=TRANSIENT
@@ -93,7 +93,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
     else:
         node = node_objects.read(client, name)
     record = records.parse(node)
-    records.ensure_ours(name, record, run)
+    records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
     want = expected(record, params)
     agents_path = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods"
 
@@ -121,7 +121,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
     node, changed = met.seen[0], False
     if record is not None:
         (node, changed), _limits = patiently(
-            lambda: _stamp(client, node, run), subject=name, limits=limits.after(met.seconds), retry_on=TRANSIENT
+            lambda: _stamp(client, node, params), subject=name, limits=limits.after(met.seconds), retry_on=TRANSIENT
         )
     return _result(node, changed=changed, seconds=round(met.seconds, 3), waiting_for=[])
 
@@ -133,13 +133,13 @@ def _words(state: SliceOver | TimedOut) -> str:
     return ", ".join(state.seen[1])
 
 
-def _stamp(client: Client, node: dict[str, Any], run: dict[str, Any] | None) -> tuple[dict[str, Any], bool]:
+def _stamp(client: Client, node: dict[str, Any], params: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """The Node with phase "on" in its record."""
     name = node["metadata"]["name"]
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
         record = records.parse(current)
-        records.ensure_ours(name, record, run)
+        records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"))
         if record is None or not records.advances(record, "on"):
             return None
         boot_id = current.get("status", {}).get("nodeInfo", {}).get("bootID")

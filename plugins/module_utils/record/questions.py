@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..frr.link_local import is_link_local
-from .records import RANK
+from .form import RANK
 
 Record = dict[str, Any]
 ByVrf = dict[str, list[str]]
@@ -38,8 +38,7 @@ def way(node: dict[str, Any], record: Record | None) -> str:
         return "out"
     if RANK[record["phase"]] >= RANK["on"]:
         return "in"
-    before = record["before"].get("boot_id")
-    if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != before:
+    if record["phase"] == "off" and node.get("boot_id") and node["boot_id"] != boot_id_before(record):
         return "in"
     return "out"
 
@@ -53,6 +52,21 @@ def order(record: Record) -> str:
     """
     before = record["before"]
     return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
+
+
+def boot_id_before(record: Record) -> str | None:
+    """The node's boot id when it was last to go off. If that wasn't noted, its boot id at the claim.
+
+    A node that is put back into service may be taken out again under the same record. Then the boot id of the claim is
+    long gone, and any boot since would look like the end of the last one.
+    """
+    noted = [entry["boot_id"] for entry in record.get("history") or [] if _goes_off(entry) and entry.get("boot_id")]
+    found: str | None = noted[-1] if noted else record["before"].get("boot_id")
+    return found
+
+
+def _goes_off(entry: dict[str, Any]) -> bool:
+    return bool(entry["phase"] == "off")
 
 
 def noted_way(record: Record) -> str:
@@ -73,9 +87,17 @@ def after_failure(node: dict[str, Any], record: Record | None, *, ours: bool) ->
     begun = noted_way(record)
     if begun == "restart":
         return "held"
-    if begun == "out" and record["phase"] in BEFORE_OFF and node.get("ready") is True:
+    if begun == "out" and record["phase"] in BEFORE_OFF and not _may_be_off(record) and node.get("ready") is True:
         return "put back"
     return "stopped"
+
+
+def _may_be_off(record: Record) -> bool:
+    """Whether the node was to go off, and hasn't been seen to be back."""
+    may_be = False
+    for entry in record.get("history") or []:
+        may_be = _goes_off(entry) or (may_be and entry["phase"] != "on")
+    return may_be
 
 
 def was_off(record: Record | None) -> bool:
@@ -121,7 +143,7 @@ def addresses_on(record: Record, router: str) -> list[str]:
     ones are only known on their router: elsewhere another host may have the same.
     """
     before = record["before"]
-    addresses = [*before["addresses"], *(before.get("local_addresses") or [])]
+    addresses = [*(before.get("addresses") or []), *(before.get("local_addresses") or [])]
     addresses += [session["address"] for session in _sessions(record, router)]
     for other, hops in (before.get("next_hops") or {}).items():
         addresses += [hop for hop in hops if other == router or not is_link_local(hop)]
@@ -135,7 +157,7 @@ def staying(record: Record) -> list[str]:
 
 def prefixes_on(record: Record, router: str) -> ByVrf:
     """VRF -> the prefixes that one router had of the node in BGP before the claim, without those that stay."""
-    vrfs = record["before"]["routes"].get(router) or {}
+    vrfs = _routes(record).get(router) or {}
     found = {vrf: sorted(set(tables.get("bgp") or []) - set(staying(record))) for vrf, tables in sorted(vrfs.items())}
     return {vrf: prefixes for vrf, prefixes in found.items() if prefixes}
 
@@ -146,7 +168,7 @@ def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
     What is gone has to be gone everywhere. In a VRF that never had the prefix, its absence is seen in the same way.
     """
     found: set[str] = set()
-    for router in record["before"]["routes"]:
+    for router in _routes(record):
         for prefixes in prefixes_on(record, router).values():
             found.update(prefixes)
     return {vrf: sorted(found) for vrf in vrfs}
@@ -154,7 +176,7 @@ def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
 
 def routers_before(record: Record) -> list[str]:
     """The routers that had a route of the node before the claim."""
-    return [router for router in record["before"].get("routes") or {} if prefixes_on(record, router)]
+    return [router for router in _routes(record) if prefixes_on(record, router)]
 
 
 def every_prefix(record: Record) -> list[str]:
@@ -187,7 +209,7 @@ def prefixes_back(record: Record, router: str) -> ByVrf:
 def forwarded_back(record: Record, router: str) -> ByVrf:
     """VRF -> the prefixes that one router's kernel must forward to the node again, by routes of their own."""
     left_out = not_awaited(record) | set(staying(record))
-    vrfs = record["before"]["routes"].get(router) or {}
+    vrfs = _routes(record).get(router) or {}
     return {vrf: sorted(set(tables.get("fib") or []) - left_out) for vrf, tables in sorted(vrfs.items())}
 
 
@@ -198,6 +220,10 @@ def sessions_back(record: Record, router: str) -> list[dict[str, str]]:
         for session in _sessions(record, router)
         if session["established"]
     ]
+
+
+def _routes(record: Record) -> dict[str, Any]:
+    return record["before"].get("routes") or {}
 
 
 def _sessions(record: Record, router: str) -> list[dict[str, Any]]:

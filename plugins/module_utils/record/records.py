@@ -8,35 +8,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 from ..base.errors import HitlessError
-from . import runs
+from . import form, runs
 
 ANNOTATION = "hitless.nodes/record"
 VERSION = 1
-# Which phase comes after which. Drain and withdrawal come in either order. So do their ways back.
-RANK = {
-    "claimed": 0,
-    "drained": 1,
-    "withdrawn": 1,
-    "off": 2,
-    "on": 3,
-    "restarted": 4,
-    "announced": 5,
-    "schedulable": 5,
-    "released": 6,
-}
+RANK = form.RANK
+# The key of the annotation with which a change by hand is noticed. The record itself doesn't have it.
+DIGEST = "digest"
 
 
 class RecordError(HitlessError):
-    """There is a record, but it can't be read."""
+    """There is a record, but it can't be read, was changed by hand, or belongs to another Node."""
 
 
 class HeldError(HitlessError):
     """The node is held by another run."""
+
+
+class GoneError(HitlessError):
+    """The node was claimed, and its record is gone."""
 
 
 def rfc3339(now: datetime) -> str:
@@ -45,29 +41,61 @@ def rfc3339(now: datetime) -> str:
 
 
 def parse(node: dict[str, Any]) -> dict[str, Any] | None:
-    """The record on a Node, None if there is none."""
+    """The record on a Node, None if there is none; raises RecordError if it isn't as this collection wrote it there."""
     text = (node["metadata"].get("annotations") or {}).get(ANNOTATION)
     if text is None:
         return None
     name = node["metadata"]["name"]
-    remedy = f"look at annotation {ANNOTATION} of the Node, set things right by hand, and remove it"
+    remedy = f"set label and cordon of the node right by hand, and remove annotation {ANNOTATION} of the Node"
     try:
         record = json.loads(text)
-    except ValueError as exc:
-        raise RecordError(f"{name}: the maintenance record isn't JSON ({exc}); {remedy}") from exc
-    if not isinstance(record, dict) or not {"version", "holder", "run", "since", "phase", "before"} <= record.keys():
-        raise RecordError(f"{name}: the maintenance record lacks what a record has; {remedy}")
+    except (ValueError, RecursionError) as exc:
+        raise RecordError(f"{name}: the maintenance record isn't JSON ({exc}): {remedy}") from exc
+    if not isinstance(record, dict) or "version" not in record:
+        raise RecordError(f"{name}: the maintenance record isn't one, it has no version: {remedy}")
     if record["version"] != VERSION:
+        version, holder, since = (form.shown(record.get(key)) for key in ("version", "holder", "since"))
         raise RecordError(
-            f"{name}: the maintenance record has version {record['version']}, this release of hitless.nodes reads "
-            f"{VERSION}; go on with the release that wrote it ({record['holder']}, {record['since']})"
+            f"{name}: the maintenance record has version {version}, this release of hitless.nodes reads {VERSION}; go "
+            f"on with the release that wrote it ({holder}, {since})"
+        )
+    found = record.pop(DIGEST, None)
+    wrong = form.problem(record)
+    if wrong:
+        raise RecordError(f"{name}: the maintenance record can't be used: {wrong}: {remedy}")
+    if found != digest(record):
+        raise RecordError(
+            f"{name}: the maintenance record was changed by hand since hitless.nodes wrote it ({record['holder']}, "
+            f"{record.get('heartbeat') or record['since']}), so nothing is changed by it: put it back as it was, or "
+            f"{remedy}"
+        )
+    claimed, uid = record["before"].get("uid"), node["metadata"].get("uid")
+    if claimed and claimed != uid:
+        raise RecordError(
+            f"{name}: the maintenance record belongs to a Node with UID {claimed}, and this one has UID {uid}: it was "
+            f"deleted and made again since the claim, or the annotation was copied: {remedy}"
         )
     return record
 
 
+def digest(record: dict[str, Any]) -> str:
+    """A checksum of a record. It shows a change by hand, and protects against nothing else."""
+    text = json.dumps(record, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def annotation(record: dict[str, Any] | None) -> dict[str, Any]:
-    """The merge patch of a Node that writes its record (None: removes it)."""
-    text = None if record is None else json.dumps(record, separators=(",", ":"), sort_keys=True)
+    """The merge patch of a Node that writes its record (None: removes it); raises RecordError before a wrong one."""
+    text = None
+    if record is not None:
+        # As it will be read: JSON has no numbers as keys, and no tuples.
+        plain = json.loads(json.dumps(record))
+        wrong = form.problem(plain)
+        if wrong:
+            raise RecordError(
+                f"nothing was written, since nobody could read this record again: {wrong}; see option note"
+            )
+        text = json.dumps({**plain, DIGEST: digest(plain)}, separators=(",", ":"), sort_keys=True)
     return {"metadata": {"annotations": {ANNOTATION: text}}}
 
 
@@ -168,14 +196,37 @@ def objection(
     )
 
 
-def ensure_ours(name: str, record: dict[str, Any] | None, run: dict[str, Any] | None) -> None:
-    """Raises HeldError if the node has a record of another run. No record is no objection."""
+def ensure_ours(
+    name: str,
+    record: dict[str, Any] | None,
+    run: dict[str, Any] | None,
+    *,
+    claimed: bool | None = False,
+    check_mode: bool = False,
+) -> None:
+    """Raises HeldError if the node has a record of another run, GoneError if it has none and must have one (claimed).
+
+    In check mode the claim has written nothing: no record, and no takeover of an earlier run's. Then only a run that is
+    seen alive counts.
+    """
+    if check_mode and (record is None or not runs.process_lives(record["run"])):
+        return
+    if record is None and claimed:
+        raise gone(name)
     if record is not None and not runs.same(record["run"], run):
         raise HeldError(
             f"{name} is held by {record['holder']} since {record['since']} (phase {record['phase']}): nothing was "
             f"changed; go on in its place with node_claim first, or wait until it is released",
             record=record,
         )
+
+
+def gone(name: str) -> GoneError:
+    """The error for a node that was claimed and has no record any more."""
+    return GoneError(
+        f"{name}: its record is gone, so nothing says what was before, and nothing was changed: see who removed "
+        f"annotation {ANNOTATION} of the Node (or the whole Node), and set label and cordon right by hand"
+    )
 
 
 def restored(node: dict[str, Any], record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

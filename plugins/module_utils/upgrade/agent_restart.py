@@ -161,7 +161,8 @@ def restart(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     if "restart" in state:
         return _await(_Comeback(client, params, daemonset, Progress(**state["restart"]), limits), limits)
     node = node_objects.read(client, name)
-    records.ensure_ours(name, records.parse(node), params["_run"])
+    record = records.parse(node)
+    records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
     pod = _agent(client, params, daemonset)
     if made_of(pod, template) and pod_ready(pod) and not params["force"]:
         return _result(params, template, pod)
@@ -223,7 +224,7 @@ def _note_in_record(client: Client, params: dict[str, Any]) -> None:
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
         record = records.parse(current)
-        records.ensure_ours(name, record, params["_run"])
+        records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"))
         if record is None:
             return None
         return records.annotation(records.stamped(record, {"way": "restart"}, datetime.now(UTC)))

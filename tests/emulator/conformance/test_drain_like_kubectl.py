@@ -39,8 +39,9 @@ TIMEOUTS = [(9, 5.0), (120, 120.0)]
 AT_ONCE = 12
 FINALIZER = "lab.hitless.nodes/keep"
 MIRROR = "kubernetes.io/config.mirror"
-# Owners are of no kind that any cluster has, so that garbage collector and controllers leave their pods alone: kubectl
-# looks at nothing but the word DaemonSet. The emulator's collector goes by uid and wants one that exists.
+# Owners are of no kind that any cluster has, so that garbage collector and controllers leave their pods alone. Only a
+# DaemonSet is one of apps/v1: newer kubectls look at that, too. The emulator's collector goes by uid and wants one that
+# exists.
 GROUP = "lab.hitless.nodes/v1"
 
 
@@ -76,7 +77,8 @@ class Twins:
 
 def owner(kind: str, name: str, *, controller: bool = True) -> Json:
     """An owner reference; its uid comes when it is known."""
-    return {"apiVersion": GROUP, "kind": kind, "name": name, "controller": controller}
+    group = "apps/v1" if kind == "DaemonSet" else GROUP
+    return {"apiVersion": group, "kind": kind, "name": name, "controller": controller}
 
 
 def some_owners(dice: random.Random) -> tuple[str, list[Json]]:

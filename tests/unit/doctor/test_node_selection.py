@@ -6,30 +6,29 @@
 
 from __future__ import annotations
 
-import json
-
 from ansible_collections.hitless.nodes.tests.unit.doctor_picture import (
     fails,
 )
+from ansible_collections.hitless.nodes.tests.unit.record_samples import RECORD, node, record
 
 
 def test_nothing_selects(picture):
-    for node in (*picture.nodes, *picture.cilium_nodes.values()):
-        node["metadata"]["labels"] = {}
+    for each in (*picture.nodes, *picture.cilium_nodes.values()):
+        each["metadata"]["labels"] = {}
     picture.selected = []
     fails(picture, 4, "none of them is selected by CiliumBGPClusterConfig rack-1")
 
 
 def test_a_node_out_of_service_is_no_problem_unless_it_was_asked_for(picture):
-    for node in (picture.nodes[2], picture.cilium_nodes["n3"]):
-        node["metadata"]["labels"] = {}
+    for each in (picture.nodes[2], picture.cilium_nodes["n3"]):
+        each["metadata"]["labels"] = {}
     picture.selected.remove("n3")
     assert picture.diagnose()["verdict"] == "pass"
     assert "n3: not selected" in picture.found(4, "note")[0]
     picture.targets = ["n3"]
     fails(picture, 4, "node n3: no ClusterConfig selects it")
-    record = {"version": 1, "holder": "alice@bastion", "run": {}, "since": "today", "phase": "off", "before": {}}
-    picture.nodes[2]["metadata"]["annotations"] = {"hitless.nodes/record": json.dumps(record)}
+    before = {**RECORD["before"], "uid": None}
+    picture.nodes[2]["metadata"]["annotations"] = node(record(before=before))["metadata"]["annotations"]
     assert picture.diagnose()["verdict"] == "pass"
     assert "held by alice@bastion" in picture.found(4, "note")[0]
 
@@ -46,8 +45,8 @@ def test_selected_without_node_config_and_the_other_way_round(picture):
     picture.selected.remove("n2")
     fails(picture, 4, "node n2: it is selected by CiliumBGPClusterConfig rack-1, but has no CiliumBGPNodeConfig")
     picture.selected = ["n1", "n2", "n3"]
-    for node in (picture.nodes[1], picture.cilium_nodes["n2"]):
-        node["metadata"]["labels"] = {}
+    for each in (picture.nodes[1], picture.cilium_nodes["n2"]):
+        each["metadata"]["labels"] = {}
     assert "it still has a CiliumBGPNodeConfig" in picture.found(4, "defect")[0]
 
 

@@ -19,11 +19,22 @@ from ansible_collections.hitless.nodes.plugins.module_utils.kube.pods import MIR
 from hypothesis import given
 from hypothesis import strategies as st
 
+# It has a kind DaemonSet of its own: https://openkruise.io/docs/user-manuals/advanceddaemonset
+KRUISE = "apps.kruise.io/v1alpha1"
 ALL = Permissions(ignore_daemonsets=True, delete_emptydir_data=True, force=True)
 
 
-def pod(*, kind="ReplicaSet", phase="Running", emptydir=False, mirror=False, tolerations=(), is_controller=True):
-    owners = [{"kind": kind, "name": "owner", "controller": is_controller}] if kind else []
+def pod(
+    *,
+    kind="ReplicaSet",
+    api="apps/v1",
+    phase="Running",
+    emptydir=False,
+    mirror=False,
+    tolerations=(),
+    is_controller=True,
+):
+    owners = [{"apiVersion": api, "kind": kind, "name": "owner", "controller": is_controller}] if kind else []
     return {
         "metadata": {
             "namespace": "shop",
@@ -51,6 +62,9 @@ def pod(*, kind="ReplicaSet", phase="Running", emptydir=False, mirror=False, tol
         (pod(kind="DaemonSet"), Permissions(ignore_daemonsets=True), "skip", "managed by a DaemonSet"),
         (pod(kind="DaemonSet", emptydir=True), Permissions(ignore_daemonsets=True), "skip", "managed by a DaemonSet"),
         (pod(kind="DaemonSet", phase="Failed"), Permissions(), "evict", "finished"),
+        (pod(kind="DaemonSet", api=KRUISE), Permissions(), "evict", "evictable"),
+        (pod(kind="DaemonSet", api=KRUISE), Permissions(ignore_daemonsets=True), "evict", "evictable"),
+        (pod(kind="DaemonSet", api=KRUISE, emptydir=True), Permissions(ignore_daemonsets=True), "refuse", "emptyDir"),
         (pod(kind="Node", mirror=True), Permissions(), "skip", "static pod"),
         (pod(kind=None, mirror=True, emptydir=True), Permissions(), "skip", "static pod"),
         (pod(emptydir=True), Permissions(), "refuse", "delete_emptydir_data"),
@@ -116,6 +130,14 @@ def test_daemonset_of():
     assert daemonset_of(pod(kind="DaemonSet")) == ("shop", "owner")
     assert daemonset_of(pod(kind="DaemonSet", phase="Succeeded")) is None
     assert daemonset_of(pod(kind="ReplicaSet")) is None
+    assert daemonset_of(pod(kind="DaemonSet", api=KRUISE)) is None
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_foreign_kind_is_never_a_daemonset_that_is_gone(force):
+    made = pod(kind="DaemonSet", api=KRUISE)
+    found = judge(made, Permissions(ignore_daemonsets=True, force=force), daemonset_exists=False)
+    assert (found.action, found.reason) == ("evict", "evictable")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def daemon_set_filter(pod, flags):
         if candidate.get("controller") is True:
             reference = candidate
             break
-    if reference is None or reference["kind"] != "DaemonSet":
+    if reference is None or reference["apiVersion"] != "apps/v1" or reference["kind"] != "DaemonSet":
         return GO
     if pod["status"].get("phase") == "Succeeded" or pod["status"].get("phase") == "Failed":
         return GO
@@ -97,8 +97,8 @@ values = st.sampled_from(["web", "db", "a-b.c", ""])
 labels = st.dictionaries(keys, values, max_size=3)
 
 
-def owner(kind, name="some", **controller):
-    return {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": f"{kind} {name}", **controller}
+def owner(kind, name="some", api="apps/v1", **controller):
+    return {"apiVersion": api, "kind": kind, "name": name, "uid": f"{kind} {name}", **controller}
 
 
 # An API server lets in one controller at most. A false one may be left out.
@@ -110,6 +110,7 @@ CONTROLLERS = [
     owner("daemonset", controller=True),
     owner("DaemonSet", "cilium", controller=True),
     owner("DaemonSet", "gone", controller=True),
+    owner("DaemonSet", "cilium", api="apps.kruise.io/v1alpha1", controller=True),
 ]
 OTHERS = [
     [],

@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.record import questions
+from ansible_collections.hitless.nodes.plugins.module_utils.record import questions, records
+from ansible_collections.hitless.nodes.tests.unit.record_samples import RECORD as WHOLE
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+NOW = datetime(2026, 3, 2, 22, 0, 1, 3000, tzinfo=UTC)
 RECORD = {
     "before": {
         "routes": {
@@ -249,3 +254,74 @@ def test_no_power_command_before_the_withdrawal_was_verified(phase: str, by: str
     assert (reason == "") is allowed
     if not allowed:
         assert f"its record says phase {phase}, proven by {by or 'nobody'}, and evidence={asked}" in reason
+
+
+PHASES = list(records.RANK)
+HISTORIES = [("out",), ("in",), ("restart",), ("out", "in"), ("out", "in", "out"), ("in", "out"), ("out", "restart")]
+
+
+@pytest.mark.parametrize("boot_id", ["old", "new", "", None])
+@pytest.mark.parametrize("ready", [True, False, None])
+@pytest.mark.parametrize("ways", HISTORIES)
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_node_that_may_be_off_is_never_put_back(
+    phase: str, ways: tuple[str, ...], ready: bool | None, boot_id: str | None
+) -> None:
+    kept = begun(phase, *ways)
+    found = questions.after_failure({"ready": ready, "boot_id": boot_id}, kept, ours=True)
+    may_be_put_back = ways[-1] == "out" and phase in ("claimed", "drained", "withdrawn") and ready is True
+    assert (found == "put back") is may_be_put_back
+    # The kubelet's last word stays for a while when the node is already off. Only a new boot shows that it is back.
+    if phase == "off":
+        is_back = boot_id == "new"
+        assert questions.way({"ready": ready, "boot_id": boot_id}, kept) == ("in" if is_back else "out")
+
+
+class Run:
+    """A maintenance by the record: what its steps note, and whether the machine may be off."""
+
+    def __init__(self) -> None:
+        self.boot, self.may_be_off = 1, False
+        self.record = records.new(WHOLE["run"], {**WHOLE["before"], "boot_id": "1"}, {"way": "out"}, NOW)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The Node. Its status is the last that the kubelet wrote, and says Ready for some time when it is off."""
+        return {"ready": True, "boot_id": str(self.boot)}
+
+    def note(self, phase: str | None, **note: Any) -> None:
+        reached = phase if records.advances(self.record, phase) else None
+        if reached or note:
+            self.record = records.stamped(self.record, note, NOW, phase=reached)
+
+    def step(self, name: str) -> None:
+        if name == "off" and questions.why_not_off("worker-3", self.record, "router") == "":
+            self.note("off", power="os", boot_id=str(self.boot))
+            self.may_be_off = True
+        elif name == "boots":
+            self.boot, self.may_be_off = self.boot + 1, False
+        elif name == "on" and str(self.boot) != questions.boot_id_before(self.record):
+            self.note("on", boot_id=str(self.boot))
+        elif name in ("out", "in"):
+            self.note(None, way=name)
+        elif name in ("drained", "withdrawn", "announced", "schedulable"):
+            self.note(name, evidence="router")
+
+
+STEPS = ["out", "in", "drained", "withdrawn", "off", "boots", "on", "announced", "schedulable"]
+ROUND = ["out", "drained", "withdrawn", "off", "boots", "in", "on", "announced"]
+
+
+@given(steps=st.lists(st.sampled_from(STEPS), max_size=20))
+@example(steps=[*ROUND, "out", "drained", "withdrawn", "off"])
+@example(steps=["out", "drained", "withdrawn", "off", "out", "drained", "withdrawn"])
+def test_no_order_of_steps_and_kills_puts_a_node_back_that_may_be_off(steps: list[str]) -> None:
+    run = Run()
+    for step in steps:
+        run.step(step)
+        if run.may_be_off and run.record["phase"] == "off":
+            assert questions.after_failure(run.facts, run.record, ours=True) == "stopped", steps
+            assert questions.way(run.facts, run.record) == "out", steps
+            assert str(run.boot) == questions.boot_id_before(run.record), steps
+        if run.may_be_off:
+            assert questions.after_failure(run.facts, run.record, ours=True) != "put back", steps

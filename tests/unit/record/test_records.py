@@ -51,8 +51,8 @@ def test_annotation_removes():
     [
         ("", "isn't JSON"),
         ("{", "isn't JSON"),
-        ("[]", "lacks what a record has"),
-        ("{}", "lacks what a record has"),
+        ("[]", "has no version"),
+        ("{}", "has no version"),
         (json.dumps(record(version=2)), "has version 2, this release of hitless.nodes reads 1"),
     ],
 )
