@@ -14,5 +14,6 @@ class ActionModule(RouterAction):
     """Runs frr_bgp_info on a router, which it reaches as the inventory says."""
 
     def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
-        """Every prefix that any router had of the node is looked up."""
-        return super().from_record(record, router, vrfs) | {"prefixes": questions.every_prefix(record)}
+        """Every prefix that any router had of the node is looked up, except those that stay."""
+        wanted = {"prefixes": questions.every_prefix(record), "staying": questions.staying(record)}
+        return super().from_record(record, router, vrfs) | wanted

@@ -33,7 +33,11 @@ class ActionModule(RouterAction):
         """On the way out, what any router had must be gone. On the way back, what this router had must be there."""
         addresses = questions.addresses_on(record, router)
         if self._task.args.get("state") in ("withdrawn", "unused"):
-            return {"addresses": addresses, "prefixes": questions.prefixes_anywhere(record, vrfs)}
+            return {
+                "addresses": addresses,
+                "prefixes": questions.prefixes_anywhere(record, vrfs),
+                "staying": questions.staying(record),
+            }
         return {
             "addresses": addresses,
             "prefixes": questions.prefixes_back(record, router),

@@ -21,6 +21,7 @@ ARGUMENT_SPEC = {
     "act": {"type": "str", "choices": list(ACTS), "required": True},
     "routers": {"type": "list", "elements": "str", "required": True},
     "evidence": {"type": "str", "choices": ["router", "cilium", "estimate"]},
+    "min_announcers": {"type": "int", "default": 1},
     "cilium_namespace": {"type": "str", "default": "kube-system"},
     "note": {"type": "dict", "default": {}},
     "command": {"type": "str"},
@@ -92,6 +93,7 @@ class ActionModule(ActionBase):
                 "routes": answers,
                 "routers": options["routers"],
                 "age": round(age, 3),
+                "min_announcers": options["min_announcers"],
                 "note": options["note"],
             }
             if options["evidence"]:

@@ -28,8 +28,8 @@ extends_documentation_fragment:
 options:
   record:
     description:
-      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses) and O(prefixes) by what
-        any router had of the node before the claim.
+      - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses), O(prefixes) and
+        O(staying) by what any router had of the node before the claim.
     type: dict
   addresses:
     description:
@@ -67,6 +67,9 @@ options:
       local_asn:
         description: The AS number of the node in that instance.
         type: int
+      peer_config:
+        description: The name of its CiliumBGPPeerConfig. It doesn't matter here.
+        type: str
   router_ids:
     description:
       - The node's BGP identifiers, as RV(hitless.nodes.node_info#module:bgp.router_ids) has them. The identifier in a
@@ -81,6 +84,12 @@ options:
       - More prefixes to look up, besides those that the router has from its sessions with the node.
       - By default only those of the sessions are looked up. Give the prefixes that other routers have of the node, to
         see whether they arrive here too.
+    type: list
+    elements: str
+    default: []
+  staying:
+    description:
+      - Prefixes that the node goes on announcing by other means than Cilium's BGP. They are only in RV(staying).
     type: list
     elements: str
     default: []
@@ -311,8 +320,8 @@ fib:
       sample: 192.0.2.13
     via:
       description:
-        - The next hops that the kernel has for it, if these aren't the node, because the router reaches the node over a
-          gateway. Zebra then tells that the route is the node's. Empty otherwise.
+        - The next hops that the kernel has for it, if it was zebra that told that the route is the node's. They are the
+          gateways over which the router reaches the node. Empty if the kernel itself names the node.
       type: list
       elements: str
       sample: []
@@ -350,8 +359,10 @@ uninstalled:
       sample: no route
 others:
   description:
-    - Who else announces the prefixes that were looked up. Only fresh and valid paths count.
-    - A prefix that only the node announces isn't in the list.
+    - The other ways to the prefixes that were looked up. Only paths count that are valid and fresh, whose next hop is
+      reachable, and isn't the node.
+    - A prefix to which only the node leads isn't in the list.
+    - M(hitless.nodes.node_claim) finds out who is behind them, such as another node, or another router.
   type: list
   elements: dict
   returned: success
@@ -364,22 +375,35 @@ others:
       description: The prefix.
       type: str
       sample: 198.51.100.10/32
-    next_hops:
-      description: The next hops, each once. The node's own are left out.
+    paths:
+      description: The paths.
       type: list
-      elements: str
-      sample: [192.0.2.11, 192.0.2.12]
+      elements: dict
+      contains:
+        next_hops:
+          description: The addresses of the next hop. Over IPv6 a global one, and perhaps a link-local one after it.
+          type: list
+          elements: str
+          sample: [192.0.2.11]
+        from:
+          description: The neighbour that sent the path.
+          type: str
+          sample: 192.0.2.11
+        internal:
+          description: Whether that neighbour is in the router's own AS (iBGP).
+          type: bool
+          sample: false
 left:
   description:
     - What M(hitless.nodes.frr_bgp_wait) with O(hitless.nodes.frr_bgp_wait#module:state=withdrawn) would still wait for.
-      Empty means that the router has nothing of the node.
-    - Where it has no path to the prefixes that were looked up, FRR's own counters show whether there are paths to others.
-      Such an entry has the prefix C(*), and C(paths).
+      Empty means that the router has nothing of the node, but for O(staying).
+    - Where it has no path to the prefixes that were looked up, FRR's own counters show whether there are paths to
+      others. Such an entry has the prefix C(*), and C(paths).
   type: list
   elements: dict
   returned: success
   sample:
-    - {"vrf": "default", "family": ipv4, "prefix": 198.51.100.10/32, "next_hop": 192.0.2.13, "where": bgp, "stale": true}
+    - {"vrf": "default", "family": ipv4, "prefix": 198.51.100.10/32, "next_hop": 192.0.2.13, "where": bgp}
 speakers:
   description: Every BGP session of the router in the VRFs that were asked, whoever is at its other end.
   type: list
@@ -455,6 +479,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.net import prefix
 from ansible_collections.hitless.nodes.plugins.module_utils.frr import route_rules
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.node_sessions import Identity, of_sessions
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
@@ -476,6 +501,7 @@ PEER: dict[str, Any] = {
     "asn": {"type": "int"},
     "local_address": {"type": "str"},
     "local_asn": {"type": "int"},
+    "peer_config": {"type": "str"},
 }
 ARGUMENTS: dict[str, Any] = {
     "record": {"type": "dict"},
@@ -483,6 +509,7 @@ ARGUMENTS: dict[str, Any] = {
     "peers": {"type": "list", "elements": "dict", "options": PEER, "default": []},
     "router_ids": {"type": "list", "elements": "str", "default": []},
     "prefixes": {"type": "list", "elements": "str", "default": []},
+    "staying": {"type": "list", "elements": "str", "default": []},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
     **PROGRAMS,
 }
@@ -517,7 +544,11 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     own_addresses = router.fib.addresses()
     sessions = router.identify(every, who, own_addresses)
     announced = router.announced(vrfs)
-    view = settled(router, {vrf: list(dict.fromkeys([*announced[vrf], *asked[vrf]])) for vrf in vrfs})
+    router.staying = [prefix(each) for each in params["staying"]]
+    wanted = {}
+    for vrf in vrfs:
+        wanted[vrf] = [each for each in dict.fromkeys([*announced[vrf], *asked[vrf]]) if each not in router.staying]
+    view = settled(router, wanted)
     return {
         "changed": False,
         "router": socket.gethostname(),

@@ -39,7 +39,7 @@ options:
   record:
     description:
       - The node's record, as M(hitless.nodes.node_claim) returns it. It replaces O(addresses), O(prefixes),
-        O(forwarded) and O(sessions).
+        O(forwarded), O(sessions) and O(staying).
       - The action plugin takes them from it for the router that the task is delegated to. Use the record as it is now,
         because the routes to expect change during a maintenance.
     type: dict
@@ -88,6 +88,13 @@ options:
     type: list
     elements: str
     default: [default]
+  staying:
+    description:
+      - Prefixes that the node goes on announcing by other means than Cilium's BGP. With O(state=withdrawn) the counters
+        of the node's paths may count them.
+    type: list
+    elements: str
+    default: []
   timeout:
     description:
       - Seconds after which the wait fails.
@@ -229,7 +236,7 @@ remaining:
       type: str
       sample: bgp
     via:
-      description: The kernel's next hops, if these aren't the node but gateways to it.
+      description: The kernel's next hops, if it was zebra that told that the route is the node's, as over a gateway.
       type: list
       elements: str
       sample: [10.9.0.1]
@@ -270,6 +277,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.hitless.nodes.plugins.module_utils.base import adapter
+from ansible_collections.hitless.nodes.plugins.module_utils.base.net import prefix
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Limits
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.options import (
     checked_addresses,
@@ -292,6 +300,7 @@ ARGUMENTS: dict[str, Any] = {
     "forwarded": {"type": "raw"},
     "sessions": {"type": "list", "elements": "dict"},
     "vrfs": {"type": "list", "elements": "str", "default": ["default"]},
+    "staying": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "float", "default": 300.0},
     "begin": {"type": "float", "default": 120.0},
     "settle": {"type": "float", "default": 2.0},
@@ -309,6 +318,7 @@ def work(module: AnsibleModule) -> dict[str, Any]:
     wanted = checked_prefixes(params["prefixes"], params["vrfs"])
     names = params["_names"] or {}
     router = Router(*programs(params), checked_addresses(params["addresses"]))
+    router.staying = [prefix(each) for each in params["staying"]]
     router.link_locals.update((params["_state"] or {}).get("link_locals", []))
     wait = RouteWait(
         router,

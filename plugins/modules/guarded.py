@@ -53,6 +53,13 @@ options:
       - The weakest proof of the withdrawal that is accepted. By default the evidence of the claim.
     type: str
     choices: [router, cilium, estimate]
+  min_announcers:
+    description:
+      - How many others must announce each VIP of the node now. A record keeps the number of its claim, so only V(0) is
+        taken. Then nobody is counted.
+      - Not used for V(flush).
+    type: int
+    default: 1
   cilium_namespace:
     description:
       - Namespace of Cilium's agents and its operator.

@@ -19,6 +19,8 @@ description:
   - The first claim is refused before anything is written, with all reasons at once. It is refused if the node is
     unknown, if Cilium's objects don't select it, or if no single label takes it out. It is also refused if a router's
     answer is missing, if no router has an established session with it, or if no router has a route to it.
+  - With O(evidence=router) it is also refused if no router has the session of a peer that Cilium names for the node, or
+    if a router has no session with it, see O(unseen_peers) and O(transit_routers).
   - It is also refused if too few others announce one of its VIPs, or if O(evidence) uses an estimate that has no bound.
 extends_documentation_fragment:
   - hitless.nodes.client
@@ -53,8 +55,20 @@ options:
     description:
       - What each router has of the node. Each key is the name of a router, and each value its result of
         M(hitless.nodes.frr_bgp_info).
-      - Required for the first claim. Ignored if there is a record, because that has them from before the first change.
+      - Required for the first claim. A record keeps them, as they were before the first change.
+      - If there is a record, the others that announce the node's VIPs are counted in them once more (O(recount)).
     type: dict
+  recount:
+    description:
+      - Whether to count once more who else announces the node's VIPs, when a record is continued. By then the node's
+        own routes may be gone, so its VIPs, and the routers that had them, are those of the record. A VIP that is no
+        longer an address of a Service isn't counted.
+      - If there are fewer than the record says, nothing is noted, and the module fails. The message names the VIP, its
+        Services, the routers, who was counted, and the paths that count for nobody.
+      - With evidence of routers this needs O(routes), and is done whenever O(routes) are given. Otherwise the agents of
+        other nodes are asked.
+    type: bool
+    default: false
   evidence:
     description:
       - What will prove that the node's routes are gone and back. This decides what a first claim has to keep.
@@ -78,12 +92,40 @@ options:
     description:
       - How many others must announce each VIP that the node announces. They are counted on the routers, or with
         O(evidence=cilium) by the agents of other nodes. A VIP is a prefix that holds an address of a Service.
+      - Others are other Nodes, each once. A path over a router counts for the nodes from which that router has the
+        prefix itself, if it is one of O(routes). A path that belongs to no Node counts for nobody.
       - Other nodes that are claimed don't count until their agent has been restarted or they are announced again.
       - If a VIP would have fewer, or if their number is unknown, the claim is refused, and the message names its
         Services.
       - With V(0) nothing is counted.
+      - A record keeps the number of its claim, which is also the one of O(recount). Only V(0) is taken then.
     type: int
     default: 1
+  unseen_peers:
+    description:
+      - Names or addresses of the node's peers that none of the routers in O(routes) has. With O(evidence=router) the
+        claim is refused if there is such a peer, because it might go on sending to a node that is off.
+      - The record and the report name those that are waived here.
+    type: list
+    elements: str
+    default: []
+  transit_routers:
+    description:
+      - Routers in O(routes) that have no session with any node, such as spines. For all others the claim is refused if
+        they have no session with the node in any VRF that was asked.
+    type: list
+    elements: str
+    default: []
+  staying_prefixes:
+    description:
+      - Prefixes that the node goes on announcing when Cilium has closed its sessions, such as the loopback of a routing
+        daemon on the host. Nobody waits until they are gone.
+      - A prefix that is neither a Service's nor of pods, and that the node's agent doesn't announce, is found by
+        itself, if the agent can be asked.
+      - A Service's VIP and a network of pods are refused here.
+    type: list
+    elements: str
+    default: []
   label:
     description:
       - Name of the label that will be flipped.
@@ -122,6 +164,8 @@ EXAMPLES = r"""
 - name: Read what each router has of it
   hitless.nodes.frr_bgp_info:
     addresses: "{{ info.node.addresses }}"
+    peers: "{{ info.bgp.peers }}"
+    router_ids: "{{ info.bgp.router_ids }}"
   delegate_to: "{{ item }}"
   loop: "{{ groups['routers'] }}"
   register: answers
@@ -196,11 +240,15 @@ record:
       boot_id: 5b2f6a52-6f2c-4e6f-9b0e-0d3bd02ff52e
       evidence: router
       label: {key: enable-bgp, value: "true"}
+      local_addresses: []
+      next_hops: {tor-1: [192.0.2.13]}
       routes: {tor-1: {default: {bgp: [198.51.100.10/32], fib: [198.51.100.10/32]}}}
       sessions: {tor-1: [{address: 192.0.2.13, established: true, graceful_restart: {}, hold_time: 90, vrf: default}]}
+      staying: []
       system_uuid: 4c4c4544-0042-3510-8051-b7c04f4d3132
       uid: 2d5e1c8b-9a1d-4a3c-b5b6-7f6f0f5f1c11
       unschedulable: false
+      waived: {peers: [], routers: []}
     heartbeat: "2026-03-02T22:00:14.120Z"
     history:
       - {at: "2026-03-02T22:00:01.003Z", phase: claimed}
@@ -273,6 +321,14 @@ before:
   type: dict
   returned: success
   sample: {label: {key: enable-bgp, value: "true"}, unschedulable: false}
+order:
+  description:
+    - What comes first on the way out unless the user says it, C(drain_first) or C(withdraw_first). V(null) for a node
+      without a record.
+    - C(withdraw_first) if the node announces VIPs of Services with traffic policy V(Local), and no network of pods.
+  type: str
+  returned: success
+  sample: drain_first
 history:
   description: What happened, each entry with phase and time. When released, the whole history.
   type: list
@@ -288,7 +344,7 @@ reasons:
   description: Every reason against the claim.
   type: list
   elements: str
-  returned: when a first claim is refused
+  returned: when a first claim is refused, or too few others announce a VIP
 """
 
 from typing import Any
@@ -318,9 +374,13 @@ def main() -> None:
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
             "phase": {"type": "str", "choices": list(RANK)},
             "routes": {"type": "dict"},
+            "recount": {"type": "bool", "default": False},
             "evidence": {"type": "str", "choices": list(EVIDENCE)},
             "estimate_override": {"type": "int", "default": 0},
             "min_announcers": {"type": "int", "default": 1},
+            "unseen_peers": {"type": "list", "elements": "str", "default": []},
+            "transit_routers": {"type": "list", "elements": "str", "default": []},
+            "staying_prefixes": {"type": "list", "elements": "str", "default": []},
             "label": {"type": "str"},
             "takeover": {"type": "bool", "default": False},
             "note": {"type": "dict"},

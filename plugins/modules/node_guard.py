@@ -14,7 +14,8 @@ description:
     proof doesn't count.
   - The record must be this run's, and of this Node (by its UID). The label must be as this maintenance set it. Cilium
     must not select the node, and its CiliumBGPNodeConfig must be gone. Every router must be without the node's routes,
-    in BGP and in its kernel. The withdrawal must have been proven, the node still be cordoned, and no new pod be on it.
+    in BGP and in its kernel. Enough others must announce its VIPs. The withdrawal must have been proven, the node still
+    be cordoned, and no new pod be on it.
   - If nothing speaks against it, the record gets a note, and the phase V(off).
   - M(hitless.nodes.guarded) runs this, with answers of the routers that it has just got, and then the command. Use that
     one in playbooks.
@@ -60,6 +61,13 @@ options:
       - Seconds since the routers were asked. It is noted in the record.
     type: float
     default: 0
+  min_announcers:
+    description:
+      - How many others must announce each VIP of the node now. A record keeps the number of its claim, so only V(0) is
+        taken. Then nobody is counted.
+      - Not used for V(flush).
+    type: int
+    default: 1
   cilium_namespace:
     description:
       - Namespace of Cilium's agents and its operator.
@@ -143,6 +151,7 @@ def main() -> None:
             "routes": {"type": "dict", "default": {}},
             "routers": {"type": "list", "elements": "str", "default": []},
             "evidence": {"type": "str", "choices": list(EVIDENCE)},
+            "min_announcers": {"type": "int", "default": 1},
             "age": {"type": "float", "default": 0},
             "note": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},

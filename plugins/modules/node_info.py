@@ -131,9 +131,40 @@ bgp:
       description: Whether the operator has made a CiliumBGPNodeConfig for it.
       type: bool
     peers:
-      description: The peers in the CiliumBGPNodeConfig.
+      description:
+        - The peers in the CiliumBGPNodeConfig, with what a CiliumBGPNodeConfigOverride adds, or those of the legacy
+          policy that selects the node.
+        - The address of a peer that Cilium discovers is V(null) until the agent has reported it.
       type: list
       elements: dict
+      contains:
+        instance:
+          description: The BGP instance that has the peer.
+          type: str
+        name:
+          description: The peer's name.
+          type: str
+        address:
+          description: Its address.
+          type: str
+        asn:
+          description: Its AS number.
+          type: int
+        peer_config:
+          description: The name of its CiliumBGPPeerConfig.
+          type: str
+        local_address:
+          description: The address that the node uses for the session, if one is set. It is in RV(node.addresses), too.
+          type: str
+        local_asn:
+          description: The AS number of the node in this instance.
+          type: int
+    router_ids:
+      description:
+        - The node's BGP identifiers, by its CiliumBGPNodeConfig, its override, or the annotation of a legacy policy.
+          Where none is set, they are its IPv4 addresses.
+      type: list
+      elements: str
     conditions:
       description:
         - The conditions of the CiliumBGPClusterConfigs that select the node, of the CiliumBGPPeerConfigs of its peers
@@ -175,8 +206,11 @@ bgp:
     conditions: []
     label: {deselect_value: "false", key: enable-bgp, selected_value: "true", value: "true"}
     node_config: true
-    peers: [{address: 192.0.2.1, asn: 62112, instance: main, name: tor-1, peer_config: tor}]
+    peers:
+      - {address: 192.0.2.1, asn: 62112, instance: main, local_address: null, local_asn: 65432, name: tor-1,
+         peer_config: tor}
     problems: []
+    router_ids: [192.0.2.13]
     selected: true
 record:
   description:

@@ -22,6 +22,8 @@ import pytest
 import yaml
 from kubernetes import config, dynamic
 from lab import cli, lifecycle, network, rights
+from lab import settings as s
+from lab.cluster import ADVERTISE
 from lab.settings import LabSettings
 from lab.state import Lab
 
@@ -192,14 +194,18 @@ class Cluster:
             with contextlib.suppress(dynamic.exceptions.ConflictError):
                 resource.create(body=body, namespace=namespace)
 
-    def inventory_without_routers(self, folder: Path) -> Path:
-        """The lab's inventory for somebody who can't log in to its routers."""
+    def changed_inventory(self, folder: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+        """A copy of the lab's inventory in which something was changed."""
         content = yaml.safe_load((self.lab.dir / "inventory.yml").read_text())
-        del content["routers"]
-        path = folder / "inventory-without-routers.yml"
+        change(content)
+        path = folder / "inventory.yml"
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(content))
         return path
+
+    def inventory_without_routers(self, folder: Path) -> Path:
+        """The lab's inventory for somebody who can't log in to its routers."""
+        return self.changed_inventory(folder, lambda content: content.pop("routers"))
 
     def last_request(self) -> int:
         """The number of the latest request in the emulator's log."""
@@ -218,11 +224,23 @@ class Cluster:
         """Turns a knob of the stand-ins."""
         assert cli.main(["knob", "--name", self.lab.settings.name, setting]) == 0
 
+    def announce_pods(self, announced: bool) -> None:
+        """Has the nodes announce their PodCIDRs, or not; returns when the routers have followed."""
+        name = self.lab.settings.name
+        # By this label the lab's CiliumBGPPeerConfigs find an advertisement.
+        labels = {ADVERTISE: name if announced else None}
+        self._client.resources.get(api_version="cilium.io/v2", kind="CiliumBGPAdvertisement").patch(
+            body={"metadata": {"labels": labels}}, name=f"{name}-pods", content_type="application/merge-patch+json"
+        )
+        cidrs = [cidr for i, _unused in enumerate(s.NODES, 1) for cidr in s.pod_cidrs(i)]
+        deadline = time.monotonic() + HANGS
+        while any(bool(network.next_hops(router, cidr)) != announced for router in self.lab.routers for cidr in cidrs):
+            assert time.monotonic() < deadline, f"it was never so that PodCIDRs are announced: {announced}"
+            time.sleep(0.1)
+
     def routers_send_to_node(self) -> bool:
         """Whether any router's kernel still has the node as a next hop."""
-        machine = self.lab.machines[self.node]
-        hops = {machine.address4, machine.address6}
-        return any(hops & set(network.all_next_hops(router)) for router in self.lab.routers)
+        return bool(lifecycle.routers_sending_to(self.lab, self.node))
 
 
 IN_SERVICE = {"label": "true", "unschedulable": False, "record": None}

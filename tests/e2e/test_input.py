@@ -29,22 +29,12 @@ def refused(cluster: Cluster, *said: str, inventory: Path | None = None, **varia
     assert cluster.state() == IN_SERVICE
 
 
-def changed_inventory(cluster: Cluster, tmp_path: Path, change: Any) -> Path:
-    """A copy of the lab's inventory with something changed."""
-    content = yaml.safe_load((cluster.lab.dir / "inventory.yml").read_text())
-    change(content)
-    path = tmp_path / "inventory.yml"
-    path.write_text(yaml.safe_dump(content))
-    path.chmod(0o600)
-    return path
-
-
 def test_a_host_that_is_no_node_of_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
     def rename(content: dict[str, Any]) -> None:
         hosts = content["nodes"]["hosts"]
         hosts[f"{cluster.node}.example.com"] = hosts.pop(cluster.node)
 
-    inventory = changed_inventory(cluster, tmp_path, rename)
+    inventory = cluster.changed_inventory(tmp_path, rename)
     refused(
         cluster,
         f"{cluster.node}.example.com",
@@ -55,7 +45,7 @@ def test_a_host_that_is_no_node_of_the_cluster(cluster: Cluster, tmp_path: Path)
 
 
 def test_no_group_of_routers(cluster: Cluster, tmp_path: Path) -> None:
-    refused(cluster, "routers", inventory=changed_inventory(cluster, tmp_path, lambda content: content.pop("routers")))
+    refused(cluster, "routers", inventory=cluster.changed_inventory(tmp_path, lambda content: content.pop("routers")))
 
 
 def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None:
@@ -64,7 +54,21 @@ def test_a_router_that_does_not_answer(cluster: Cluster, tmp_path: Path) -> None
     def move(content: dict[str, Any]) -> None:
         content["routers"]["hosts"][router] = {"ansible_host": "10.62.0.99", "ansible_ssh_timeout": 3}
 
-    refused(cluster, router, "nreachable", inventory=changed_inventory(cluster, tmp_path, move))
+    refused(cluster, router, "nreachable", inventory=cluster.changed_inventory(tmp_path, move))
+
+
+def test_a_router_that_is_left_out_of_the_inventory(cluster: Cluster, tmp_path: Path) -> None:
+    """Its session with the node would stay open, and it would go on sending to a node that is off."""
+    kept, left_out = cluster.lab.routers
+    role = left_out.removeprefix(f"{cluster.lab.settings.name}-")
+
+    def leave_out(content: dict[str, Any]) -> None:
+        content["routers"]["hosts"].pop(left_out)
+
+    inventory = cluster.changed_inventory(tmp_path, leave_out)
+    for peer in (f"{role}-ipv4", f"{role}-ipv6"):
+        said = f"no listed router has the session of {cluster.node}'s peer {peer}"
+        refused(cluster, said, f"{kept} has none (router_vrfs: default", "claim_unseen_peers", inventory=inventory)
 
 
 @both_versions
@@ -99,7 +103,7 @@ def test_a_router_user_who_may_not_ask_frr(cluster: Cluster, tmp_path: Path) -> 
     def demote(content: dict[str, Any]) -> None:
         content["routers"]["vars"]["ansible_user"] = "guest"
 
-    refused(cluster, "frrvty", "guest", inventory=changed_inventory(cluster, tmp_path, demote))
+    refused(cluster, "frrvty", "guest", inventory=cluster.changed_inventory(tmp_path, demote))
 
 
 def test_an_api_server_that_is_not_there(cluster: Cluster, tmp_path: Path) -> None:

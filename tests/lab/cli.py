@@ -20,6 +20,7 @@ from lab import lifecycle, probing, speaker, state
 from lab import settings as s
 from lab.settings import LabError, LabSettings
 from lab.state import Lab
+from lab.topologies import TOPOLOGIES
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--form", choices=s.FORMS, default=defaults.form, help="machines with systemd, or plain ones")
     command.add_argument("--scenario", choices=s.SCENARIOS, default=defaults.scenario, help="graceful restart of nodes")
     command.add_argument("--frr", choices=tuple(s.FRR_SUITES), default=defaults.frr, help="version of the routers")
+    command.add_argument("--topology", choices=tuple(TOPOLOGIES), default=defaults.topology, help=_topologies())
     command.add_argument("--network-only", action="store_true", help="machines and Redfish, no Kubernetes API")
     command.add_argument("--announce", action="store_true", help="with --network-only: start the speakers and wait")
     command = add("status", _status, "machines, sessions and routes")
@@ -70,9 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _topologies() -> str:
+    return "; ".join(f"{name}: {topology.about}" for name, topology in TOPOLOGIES.items())
+
+
 def _up(options: argparse.Namespace) -> None:
     started = time.monotonic()
-    settings = LabSettings(options.name, options.form, options.scenario, options.frr)
+    settings = LabSettings(options.name, options.form, options.scenario, options.frr, topology=options.topology)
     lab = lifecycle.up(settings, network_only=options.network_only, announce=options.announce)
     print(f"lab {lab.settings.name} is up after {time.monotonic() - started:.1f} s, in {lab.dir}")
 

@@ -17,7 +17,8 @@ from emulator.client import TRANSIENT, ApiError, AsyncApi, Object
 from emulator.images import digest_of
 
 from lab import settings as s
-from lab.settings import LabError
+from lab import wiring
+from lab.settings import LabError, LabSettings
 from lab.standins.control_plane import missing
 from lab.standins.kubelets import START
 from lab.standins.world import CILIUM, served_version
@@ -29,6 +30,7 @@ LAB = "lab.hitless.nodes/lab"  # label of everything that belongs to a lab; its 
 LABEL = "enable-bgp"  # the label that the ClusterConfig selects nodes by
 ADVERTISE = "lab.hitless.nodes/advertise"  # label by which PeerConfigs find Advertisements, and those find Services
 SECRET = "bgp-auth"
+INSTANCE = "default"  # name of the one BGP instance
 IMAGE = "registry.invalid/lab/{}:1"
 CILIUM_IMAGE = "registry.invalid/lab/cilium:v{}"
 CILIUM_VERSION = "1.18.4"
@@ -144,36 +146,77 @@ def cilium_nodes(lab: Lab) -> list[Object]:
     ]
 
 
+def peers(settings: LabSettings) -> list[Object]:
+    """The peers of the ClusterConfig. They are the same for every node: what isn't comes from the overrides."""
+    found = []
+    for session in wiring.sessions(settings, s.NODES[0]):
+        where: Object = {"peerAddress": session.peer}
+        if session.interface:
+            where = {"autoDiscovery": {"mode": "Unnumbered", "unnumbered": {"interface": session.interface}}}
+        reference = {"name": _peer_config_name(settings, session)}
+        found.append({"name": session.name, "peerASN": session.asn, **where, "peerConfigRef": reference})
+    return found
+
+
+def peer_configs(settings: LabSettings) -> dict[str, Object]:
+    """Name -> spec of the PeerConfigs."""
+    name = settings.name
+    restart: Object = {"enabled": settings.graceful_restart is not None}
+    if settings.graceful_restart is not None:
+        restart["restartTimeSeconds"] = settings.graceful_restart
+    timers = {
+        "holdTimeSeconds": settings.hold_time,
+        "keepAliveTimeSeconds": settings.keepalive,
+        "connectRetryTimeSeconds": settings.connect_retry,
+    }
+    advertised = {"safi": "unicast", "advertisements": {"matchLabels": {ADVERTISE: name}}}
+    return {
+        _peer_config_name(settings, session): {
+            **({} if session.interface else {"authSecretRef": SECRET}),
+            **({"ebgpMultihop": session.hops} if session.hops > 1 else {}),
+            "timers": timers,
+            "gracefulRestart": restart,
+            "families": [{"afi": f"ipv{family}", **advertised} for family in session.families],
+        }
+        for session in wiring.sessions(settings, s.NODES[0])
+    }
+
+
+def _peer_config_name(settings: LabSettings, session: wiring.Session) -> str:
+    """Sessions that differ in nothing but their router share one."""
+    if session.interface:
+        return f"{settings.name}-unnumbered"
+    return f"{settings.name}-ipv{session.families[0]}{'-multihop' if session.hops > 1 else ''}"
+
+
+def overrides(settings: LabSettings) -> dict[str, Object]:
+    """Node -> its part of the instance in a CiliumBGPNodeConfigOverride, if it needs one."""
+    found = {}
+    for node in s.NODES:
+        own: Object = {}
+        if settings.network.own_router_ids:
+            own["routerID"] = wiring.router_id(settings, node)
+        sessions = wiring.sessions(settings, node)
+        if local := [{"name": one.name, "localAddress": one.local} for one in sessions if one.local]:
+            own["peers"] = local
+        if own:
+            found[settings.machine(node)] = {"name": INSTANCE, **own}
+    return found
+
+
 def bgp_objects(lab: Lab, version: str) -> list[tuple[str, Object]]:
-    """ClusterConfig, PeerConfigs (one for each address family), Advertisements and the pool of the VIPs."""
+    """ClusterConfig, overrides, PeerConfigs, Advertisements and the pool of the VIPs."""
     name, api_version = lab.settings.name, f"cilium.io/{version}"
     cluster = f"{name}-bgp"
-    peers, configs = [], []
-    for v, afi in enumerate(("ipv4", "ipv6")):
-        for i, role in enumerate(s.ROUTERS, 1):
-            peers.append(
-                {
-                    "name": f"{role}-{afi}",
-                    "peerASN": s.ROUTER_ASN,
-                    "peerAddress": s.router_addresses(i)[v],
-                    "peerConfigRef": {"name": f"{name}-{afi}"},
-                }
-            )
-        restart: Object = {"enabled": lab.settings.graceful_restart is not None}
-        if lab.settings.graceful_restart is not None:
-            restart["restartTimeSeconds"] = lab.settings.graceful_restart
-        spec = {
-            "authSecretRef": SECRET,
-            "timers": {
-                "holdTimeSeconds": lab.settings.hold_time,
-                "keepAliveTimeSeconds": lab.settings.keepalive,
-                "connectRetryTimeSeconds": lab.settings.connect_retry,
-            },
-            "gracefulRestart": restart,
-            "families": [{"afi": afi, "safi": "unicast", "advertisements": {"matchLabels": {ADVERTISE: name}}}],
-        }
-        configs.append(_object(api_version, "CiliumBGPPeerConfig", f"{name}-{afi}", spec=spec))
-    instance = {"name": "default", "localASN": s.NODE_ASN, "peers": peers}
+    configs = [
+        _object(api_version, "CiliumBGPPeerConfig", config, spec=spec)
+        for config, spec in peer_configs(lab.settings).items()
+    ]
+    own = [
+        _object(api_version, "CiliumBGPNodeConfigOverride", node, spec={"bgpInstances": [override]})
+        for node, override in overrides(lab.settings).items()
+    ]
+    instance = {"name": INSTANCE, "localASN": s.NODE_ASN, "peers": peers(lab.settings)}
     selector = {"matchLabels": {LABEL: "true"}}
     config_spec = {"nodeSelector": selector, "bgpInstances": [instance]}
     service = {
@@ -187,6 +230,7 @@ def bgp_objects(lab: Lab, version: str) -> list[tuple[str, Object]]:
     return [
         ("ciliumbgpclusterconfigs", _object(api_version, "CiliumBGPClusterConfig", cluster, spec=config_spec)),
         *(("ciliumbgppeerconfigs", config) for config in configs),
+        *(("ciliumbgpnodeconfigoverrides", override) for override in own),
         (
             "ciliumbgpadvertisements",
             _object(api_version, "CiliumBGPAdvertisement", f"{name}-vips", labels, {"advertisements": [service]}),

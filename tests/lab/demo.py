@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab import lifecycle, network, rights
+from lab import lifecycle, rights
 from lab import settings as s
 from lab.probing import Probing
 from lab.settings import LabError, LabSettings
 from lab.state import Lab
+from lab.topologies import DEFAULT, TOPOLOGIES
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
@@ -31,10 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__)
     parser.add_argument("--scenario", choices=s.SCENARIOS, default="stale", help="graceful restart of the nodes")
     parser.add_argument("--frr", choices=tuple(s.FRR_SUITES), default="8.4", help="version of the routers")
+    parser.add_argument("--topology", choices=tuple(TOPOLOGIES), default=DEFAULT, help="network between them")
     parser.add_argument("--name", default="demo", help="name of the lab")
     options = parser.parse_args(argv)
     try:
-        return demo(LabSettings(options.name, scenario=options.scenario, frr=options.frr))
+        settings = LabSettings(options.name, scenario=options.scenario, frr=options.frr, topology=options.topology)
+        return demo(settings)
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -44,7 +47,8 @@ def demo(settings: LabSettings, build: Path = BUILD) -> int:
     """Runs both, prints and writes demo.json and the report into that folder, removes the lab."""
     started = time.monotonic()
     lab = lifecycle.up(settings)
-    print(f"-- lab up after {time.monotonic() - started:.0f} s: scenario {settings.scenario}, FRR {settings.frr}")
+    what = f"topology {settings.topology}, scenario {settings.scenario}, FRR {settings.frr}"
+    print(f"-- lab up after {time.monotonic() - started:.0f} s: {what}")
     try:
         node = next(iter(lab.nodes))
         result: dict[str, Any] = {
@@ -53,6 +57,7 @@ def demo(settings: LabSettings, build: Path = BUILD) -> int:
             "speaker": f"GoBGP {_version(lab, node, 'gobgpd')}",
             "frr": _version(lab, next(iter(lab.routers)), "frr"),
             "graceful_restart": settings.scenario,
+            "topology": settings.topology,
         }
     finally:
         lifecycle.down(settings.name)
@@ -87,14 +92,13 @@ def maintenance(lab: Lab, node: str, build: Path) -> dict[str, Any]:
 def control(lab: Lab, node: str, build: Path) -> dict[str, Any]:
     """What the prober counted when the same node's power was cut at once, until no router sent to it any more."""
     print("-- control: the same node switched off at once, without flip and wait", flush=True)
-    hops = lab.machines[node].address4, lab.machines[node].address6
     limit = lab.settings.hold_time + (lab.settings.graceful_restart or 0) + 10
     with Probing(lab, build / "demo-control-probe.json") as probe:
         probe.wait(seconds=2)
         if playbook(lab, "tests/lab/files/force-off.yml", {"target": node}):
             raise LabError("the control could not switch the node off; the playbook's output is above")
         deadline = time.monotonic() + limit
-        while any(hop in hops for router in lab.routers for vip in s.VIPS for hop in network.next_hops(router, vip)):
+        while lifecycle.routers_sending_to(lab, node):
             if time.monotonic() > deadline:
                 raise LabError(f"{limit} s after the power cut a router still sends to {node}")
             time.sleep(0.5)
@@ -111,7 +115,8 @@ def playbook(lab: Lab, path: str, variables: dict[str, Any]) -> int:
 
 def table(result: dict[str, Any]) -> str:
     """Both counts, for people."""
-    head = f"\n{result['speaker']}, FRR {result['frr']}, graceful restart: {result['graceful_restart']}\n"
+    head = f"\n{result['speaker']}, FRR {result['frr']}, graceful restart: {result['graceful_restart']}, "
+    head += f"topology: {result['topology']}\n"
     rows = [["", "UDP sent", "UDP lost", "UDP late", "new TCP", "TCP failed", "TCP late", "TCP moved", "seconds"]]
     for name in ("maintenance", "control"):
         counts = result[name]

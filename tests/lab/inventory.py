@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from lab import wiring
+from lab.machines import Machine
 from lab.state import Lab
 
 
@@ -39,5 +41,18 @@ def content(lab: Lab) -> dict[str, Any]:
     }
     return {
         "nodes": {"hosts": nodes, "vars": common | {"ansible_user": "root", "cilium_namespace": lab.settings.name}},
-        "routers": {"hosts": {name: {} for name in lab.routers}, "vars": common | {"ansible_user": "hitless"}},
+        "routers": {
+            "hosts": {name: _router(machine) for name, machine in lab.routers.items()},
+            "vars": common | {"ansible_user": "hitless"},
+        },
     }
+
+
+def _router(machine: Machine) -> dict[str, str]:
+    """What has to be said of one router."""
+    space = wiring.space(machine.settings, machine.role)
+    if not space:
+        return {}
+    # Only root may enter another network namespace.
+    commands = {"router_exec": f"ip netns exec {space}", "router_vtysh": f"vtysh -N {space}"}
+    return {"ansible_user": "root", **commands}

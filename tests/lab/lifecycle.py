@@ -14,14 +14,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from emulator.client import Api
 
-from lab import cluster, frr, inotify, inventory, machines, network, power, rootfs, speaker, ssh, state
+from lab import cluster, frr, inotify, inventory, machines, network, power, rootfs, speaker, ssh, state, wiring
 from lab import settings as s
 from lab.settings import LabError, LabSettings
 from lab.state import Lab
@@ -116,17 +116,41 @@ def start_speakers(lab: Lab) -> None:
 def missing_routes(lab: Lab) -> list[str]:
     """Prefixes that some router's kernel does not send to all nodes announcing them, in words; [] = all there."""
     missing = []
+    for name, router in lab.routers.items():
+        for prefix, hops in expected_routes(lab, router.role).items():
+            if set(network.next_hops(name, prefix)) != hops:
+                missing.append(f"{prefix} on {name}")
+    return missing
+
+
+def expected_routes(lab: Lab, router: str) -> dict[str, set[str]]:
+    """Prefix -> next hops that a router's kernel has while all nodes are in service."""
     expected: dict[str, set[str]] = {}
-    for i, _unused in enumerate(s.NODES, 1):
+    for i, node in enumerate(s.NODES, 1):
         for v in (0, 1):
+            hops = wiring.next_hops(lab.settings, router, node, v)
             # Without a Kubernetes API there are no pods.
             for prefix in (*s.prefixes(i)[v], *(s.local_vips(i)[v] if lab.api else ())):
-                expected.setdefault(prefix, set()).add(s.node_addresses(i)[v])
-    for router in lab.routers:
-        for prefix, hops in expected.items():
-            if set(network.next_hops(router, prefix)) != hops:
-                missing.append(f"{prefix} on {router}")
-    return missing
+                expected.setdefault(prefix, set()).update(hops)
+    return expected
+
+
+def routers_sending_to(lab: Lab, node: str) -> list[str]:
+    """Routers whose kernel has a next hop that is this node and no other one.
+
+    A router that has nodes over another router has the same next hop for all of them: the other one tells.
+    """
+    role = lab.machines[node].role
+    found = []
+    for name, router in lab.routers.items():
+        hops = _hops(lab, router.role, [role]) - _hops(lab, router.role, [each for each in s.NODES if each != role])
+        if hops & set(network.all_next_hops(name)):
+            found.append(name)
+    return found
+
+
+def _hops(lab: Lab, router: str, nodes: Sequence[str]) -> set[str]:
+    return {hop for node in nodes for v in (0, 1) for hop in wiring.next_hops(lab.settings, router, node, v)}
 
 
 def wait_for_routes(lab: Lab, *, timeout: float = 60) -> None:
@@ -195,14 +219,21 @@ def _start_machine(machine: machines.Machine) -> None:
     if machine.role in s.ROUTERS:
         kind = "router"
         files |= frr.files(machine.settings, machine.role)
-        links[f"{units}/multi-user.target.wants/frr.service"] = "/lib/systemd/system/frr.service"
+        space = wiring.space(machine.settings, machine.role)
+        unit, template = (f"frr@{space}.service", "frr@.service") if space else ("frr.service", "frr.service")
+        links[f"{units}/multi-user.target.wants/{unit}"] = f"/lib/systemd/system/{template}"
     elif machine.role in s.NODES:
         kind = "node"
-        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS)]
+        gateways = s.pod_gateways(s.NODES.index(machine.role) + 1)
+        addresses = [prefix.partition("/")[0] for prefix in (*s.VIPS, *s.LOCAL_VIPS, *gateways)]
         files["/etc/hitless/echo"] = "\n".join([str(s.ECHO_PORT), *addresses, ""])
-        for unit in ("hitless-echo.service", "hitless-speaker.service"):
+        started = ["hitless-echo.service"]
+        if unnumbered := wiring.unnumbered(machine.settings):
+            files["/etc/hitless/advertise"] = "\n".join([*unnumbered, ""])
+            started.append("hitless-advertise.service")
+        for unit in (*started, "hitless-speaker.service"):
             files[f"{units}/{unit}"] = (machines.FILES / unit).read_text()
-        links[f"{units}/multi-user.target.wants/hitless-echo.service"] = f"{units}/hitless-echo.service"
+        links |= {f"{units}/multi-user.target.wants/{unit}": f"{units}/{unit}" for unit in started}
     machine.prepare(files | {"/etc/hitless/role": f"{kind}\n"}, links)
     machine.start()
 

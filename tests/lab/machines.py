@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import network, rootfs
+from lab import network, rootfs, wiring
 from lab import settings as s
 from lab.settings import LabError, LabSettings
 
@@ -58,18 +58,18 @@ class Machine:
 
     @property
     def netns(self) -> str:
-        """Name of the network namespace."""
+        """Name of the network namespace that sends and forwards."""
         return self.name
 
     @property
     def address4(self) -> str:
-        """IPv4 address on the fabric; the client's on the access network."""
-        return s.addresses(self.role)[0]
+        """IPv4 address by which the machine is known, see wiring.addresses."""
+        return wiring.addresses(self.settings, self.role)[0]
 
     @property
     def address6(self) -> str:
-        """IPv6 address on the fabric; the client's on the access network."""
-        return s.addresses(self.role)[1]
+        """IPv6 address by which the machine is known, see wiring.addresses."""
+        return wiring.addresses(self.settings, self.role)[1]
 
     @property
     def uuid(self) -> str:
@@ -89,7 +89,7 @@ class Machine:
         """PID, on the host, of the machine's PID 1; None when it is off."""
         with contextlib.suppress(OSError, ValueError):
             runner = int((self.dir / "pid").read_text())
-            ours = (network.NETNS / self.netns).stat().st_ino
+            ours = (network.NETNS / network.login_netns(self.settings, self.role)).stat().st_ino
             for child in Path(f"/proc/{runner}/task/{runner}/children").read_text().split():
                 # The namespace tells our process from one that got the same number later.
                 if Path(f"/proc/{child}/ns/net").stat().st_ino == ours and _is_init(child):
@@ -149,6 +149,10 @@ class Machine:
         """Has the machine answer some VIPs and not the others, until it boots again."""
         network.set_vips(self.netns, answered, others)
 
+    def router_on(self, interface: str) -> str | None:
+        """The link-local address of the router that has said on this interface that it is one; None = none has."""
+        return network.router_on(self.netns, interface)
+
     def start(self, *, wait: float = 10) -> None:
         """Switches the machine on if it is off; returns when its PID 1 is there, after at most `wait` seconds."""
         if self.running():
@@ -196,7 +200,10 @@ class Machine:
     def prepare(self, files: Mapping[str, str], links: Mapping[str, str]) -> None:
         """Writes the machine's own files into its overlay (path -> content; path -> target), before the first start."""
         root = rootfs.path(self.settings.suite(self.role))
-        library = {"service": f"service-{self.settings.form}", "echo.py": "echo.py", "init.py": "init.py"}
+        library = {
+            "service": f"service-{self.settings.form}",
+            **{name: name for name in ("echo.py", "init.py", "advertise.py")},
+        }
         files = {
             "/etc/hostname": f"{self.name}\n",
             "/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n{self.address4} {self.name}\n",
@@ -222,12 +229,14 @@ class Machine:
             "UUID": self.uuid,
             "ROOTFS": str(root),
             "SWITCH": self.settings.switch,
+            "NETNS": network.login_netns(self.settings, self.role),
+            "SPACE": wiring.space(self.settings, self.role),
             "CGROUP": f"{group}/{self.role}" if (group := cgroup(self.settings.name)) and self._nspawn else "",
         }
         text = "".join(f"{key}={shlex.quote(value)}\n" for key, value in environment.items())
         (self.dir / "machine.env").write_text(text)
         (self.dir / "network.sh").write_text(network.boot_script(self.settings, self.role))
-        (self.dir / "ports-down").write_text(network.ports_down_batch(self.role))
+        (self.dir / "ports-down").write_text(network.ports_down_batch(self.settings, self.role))
         # Copies, so that a change of the checkout cannot hit a script that a shell is reading.
         for name in ("machine.sh", "boot.sh"):
             shutil.copyfile(FILES / name, self.dir / name)

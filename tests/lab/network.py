@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import settings as s
+from lab import wiring
 from lab.settings import LabError, LabSettings
 
 NETNS = Path("/run/netns")
@@ -34,15 +35,23 @@ _SYSCTLS = {
 _ROUTER_SYSCTLS = {"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1, "net/ipv6/conf/default/forwarding": 1}
 
 
-def port(role: str, network: str) -> str:
-    """Name of the switch's end of a machine's link."""
-    return f"{role}.{network[0]}"
+def port(role: str, bridge: str) -> str:
+    """Name of the switch's end of a machine's link: no more than the 15 characters that Linux allows."""
+    return f"{role}.{bridge}"
 
 
-def links(role: str) -> dict[str, tuple[str, str]]:
-    """Interface name (also the bridge's name) -> IPv4 and IPv6 address, of one machine."""
-    found = {"fabric": s.fabric_addresses(role), "access": s.access_addresses(role)}
-    return {network: pair for network, pair in found.items() if pair}
+def login_netns(settings: LabSettings, role: str) -> str:
+    """The network namespace in which a machine boots: that of its name, unless another one inside of it forwards."""
+    name = settings.machine(role)
+    return f"{name}.login" if wiring.space(settings, role) else name
+
+
+def _netns_of_links(settings: LabSettings, role: str) -> list[tuple[str, list[wiring.Link]]]:
+    """A machine's network namespaces, that which forwards first, and their links."""
+    found = [(settings.machine(role), wiring.links(settings, role))]
+    if login_links := wiring.login_links(settings, role):
+        found.append((login_netns(settings, role), login_links))
+    return found
 
 
 def ip(arguments: list[str], *, stdin: str | None = None, check: bool = True) -> str:
@@ -71,60 +80,89 @@ def udp_sent(netns: str) -> int:
 
 
 def namespaces(name: str) -> list[str]:
-    """Network namespaces that belong to a lab, existing ones only."""
+    """Network namespaces that belong to a lab, whatever its topology, existing ones only."""
     settings = LabSettings(name)
-    return [netns for netns in (settings.switch, *map(settings.machine, s.ROLES)) if (NETNS / netns).exists()]
+    own = [settings.machine(role) for role in s.ROLES]
+    return [netns for netns in (settings.switch, *own, *(f"{each}.login" for each in own)) if (NETNS / netns).exists()]
 
 
 def create(settings: LabSettings) -> None:
     """Makes the namespaces, bridges and links; machines' addresses come with their start (boot_script)."""
     switch = settings.switch
-    ip(["-batch", "-"], stdin="\n".join(f"netns add {name}" for name in (switch, *map(settings.machine, s.ROLES))))
+    machines = [(role, *each) for role in s.ROLES for each in _netns_of_links(settings, role)]
+    ip(["-batch", "-"], stdin="\n".join(f"netns add {name}" for name in (switch, *(each[1] for each in machines))))
     _set_sysctls(switch, _SYSCTLS)
-    for role in s.ROLES:
-        _set_sysctls(settings.machine(role), _SYSCTLS | (_ROUTER_SYSCTLS if role in s.ROUTERS else {}))
+    for role, netns, _unused in machines:
+        _set_sysctls(netns, _SYSCTLS | (_ROUTER_SYSCTLS if role in s.ROUTERS else {}))
     batch = ["link set lo up"]
-    for network, (address4, address6) in (("fabric", s.SWITCH_FABRIC), ("access", s.SWITCH_ACCESS)):
-        batch += [f"link add name {network} type bridge forward_delay 0 mcast_snooping 0"]
-        batch += [f"address add {address4}/24 dev {network}", f"address add {address6}/64 dev {network} nodad"]
-        batch += [f"link set {network} up"]
-    for role in s.ROLES:
-        for network in links(role):
-            peer = port(role, network)
-            batch += [f"link add name {peer} type veth peer name {network} netns {settings.machine(role)}"]
-            batch += [f"link set {peer} master {network}"]
+    for bridge in wiring.bridges(settings):
+        batch += [f"link add name {bridge} type bridge forward_delay 0 mcast_snooping 0"]
+        batch += [f"address add {_address(address)} dev {bridge}" for address in wiring.switch_addresses(bridge)]
+        batch += [f"link set {bridge} up"]
+    for role, netns, links in machines:
+        for link in links:
+            peer = port(role, link.bridge)
+            batch += [f"link add name {peer} type veth peer name {link.name} netns {netns}"]
+            batch += [f"link set {peer} master {link.bridge}"]
     ip(["-n", switch, "-batch", "-"], stdin="\n".join(batch))
 
 
 def boot_script(settings: LabSettings, role: str) -> str:
     """Shell commands that give a machine the network it has at power-on: addresses, routes, links up."""
-    name = settings.machine(role)
-    batch = ["link set lo up", "address flush dev lo scope global", "route flush table main"]
-    for network, (address4, address6) in links(role).items():
-        # Down and up again: all that zebra or a person left on the link in the last boot goes.
-        batch += [f"address flush dev {network} scope global", f"link set {network} down", f"link set {network} up"]
-        batch += [f"address replace {address4}/24 dev {network}", f"address replace {address6}/64 dev {network} nodad"]
-    if role not in s.ROUTERS:
-        network = next(iter(links(role)))
-        pick = s.fabric_addresses if network == "fabric" else s.access_addresses
-        for v, default in ((0, "0.0.0.0/0"), (1, "::/0")):
-            hops = " ".join(f"nexthop via {pair[v]} dev {network}" for pair in map(pick, s.ROUTERS) if pair)
-            batch += [f"route replace {default} {hops}"]
-    if role in s.NODES:
-        i = s.NODES.index(role) + 1
-        cidr4, cidr6 = s.pod_cidrs(i)
-        own = (*s.VIPS, cidr4.replace(".0/24", ".1/32"), cidr6.replace("::/64", "::1/128"))
-        batch += [f"address replace {address} dev lo{' nodad' if ':' in address else ''}" for address in own]
-    up = "".join(f"link set {port(role, network)} up\n" for network in links(role))
-    return f"""\
+    spaces = _netns_of_links(settings, role)
+    ended = "".join(f"nsenter --net={NETNS / netns} ss -K >/dev/null 2>&1 || true\n" for netns, _unused in spaces)
+    up = "".join(f"link set {each} up\n" for each in _ports(settings, role))
+    script = f"""\
 # Sockets of the last boot are gone without a word, as they are when another kernel boots.
-nsenter --net={NETNS / name} ss -K >/dev/null 2>&1 || true
-ip -n {settings.switch} -batch - <<'END'
+{ended}ip -n {settings.switch} -batch - <<'END'
 {up}END
-ip -n {name} -batch - <<'END'
-{chr(10).join(batch)}
-END
 """
+    for netns, links in spaces:
+        batch = _boot_batch(links)
+        if netns == settings.machine(role):
+            batch += _routes_batch(settings, role)
+        script += "\n".join([f"ip -n {netns} -batch - <<'END'", *batch, "END", ""])
+    return script
+
+
+def _boot_batch(links: Collection[wiring.Link]) -> list[str]:
+    batch = ["link set lo up", "address flush dev lo scope global", "route flush table main"]
+    for link in links:
+        # Down and up again: all that zebra or a person left on the link in the last boot goes.
+        batch += [f"address flush dev {link.name} scope global", f"link set {link.name} down"]
+        if all(address.startswith("fe80:") for address in link.addresses):
+            # The only link-local address is to be the one that the topology says.
+            batch += [f"link set {link.name} addrgenmode none"]
+        batch += [f"link set {link.name} up"]
+        batch += [f"address replace {_address(address)} dev {link.name}" for address in link.addresses]
+    return batch
+
+
+def _routes_batch(settings: LabSettings, role: str) -> list[str]:
+    """Default routes of all but the routers, and a node's own addresses."""
+    batch = []
+    if role not in s.ROUTERS:
+        for routes in wiring.default_routes(settings, role):
+            hops = " ".join(f"nexthop via {_via(route)} dev {route.interface}" for route in routes)
+            batch += [f"route replace {routes[0].to} {hops}"]
+    if role in s.NODES:
+        own = (*s.VIPS, *s.pod_gateways(s.NODES.index(role) + 1))
+        batch += [f"address replace {_address(address)} dev lo" for address in own]
+    return batch
+
+
+def _address(address: str) -> str:
+    """An address for `ip address`, usable at once."""
+    return f"{address} nodad" if ":" in address else address
+
+
+def _via(route: wiring.Route) -> str:
+    """A gateway for `ip route`, which wants to be told that it is of the other family."""
+    return route.via if s.family(route.via) == s.family(route.to) else f"inet6 {route.via}"
+
+
+def _ports(settings: LabSettings, role: str) -> list[str]:
+    return [port(role, link.bridge) for _unused, links in _netns_of_links(settings, role) for link in links]
 
 
 def set_vips(netns: str, answered: Collection[str], others: Collection[str]) -> None:
@@ -138,14 +176,14 @@ def set_vips(netns: str, answered: Collection[str], others: Collection[str]) -> 
     ip(["-n", netns, "-force", "-batch", "-"], stdin="\n".join(batch), check=False)
 
 
-def ports_down_batch(role: str) -> str:
+def ports_down_batch(settings: LabSettings, role: str) -> str:
     """Input of `ip -batch` that takes a machine's links away at the switch."""
-    return "".join(f"link set {port(role, network)} down\n" for network in links(role))
+    return "".join(f"link set {each} down\n" for each in _ports(settings, role))
 
 
 def ports_down(settings: LabSettings, role: str) -> None:
     """Takes the machine's links away at the switch; the machine is told nothing."""
-    ip(["-n", settings.switch, "-force", "-batch", "-"], stdin=ports_down_batch(role), check=False)
+    ip(["-n", settings.switch, "-force", "-batch", "-"], stdin=ports_down_batch(settings, role), check=False)
 
 
 def remove(name: str) -> None:
@@ -164,6 +202,12 @@ def next_hops(netns: str, prefix: str) -> list[str]:
 def all_next_hops(netns: str) -> list[str]:
     """Next hops of all routes that the kernel of a namespace has, IPv4 and IPv6, sorted."""
     return _gateways([route for family in ("-4", "-6") for route in ip_json(netns, family, "route", "show")])
+
+
+def router_on(netns: str, interface: str) -> str | None:
+    """The link-local address of a router that the kernel has heard on an interface; None = of none."""
+    found = ip_json(netns, "-6", "neighbour", "show", "dev", interface)
+    return next((each["dst"] for each in found if each["dst"].startswith("fe80:") and "router" in each), None)
 
 
 def _gateways(routes: list[dict[str, Any]]) -> list[str]:

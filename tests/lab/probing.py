@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,20 +23,21 @@ from lab.state import Lab
 UDP_PER_SECOND = 200  # in each of the two families
 
 
-def arguments(lab: Lab) -> list[str]:
-    """Command of a prober for all VIPs of the lab, without where its result goes."""
-    argv = [sys.executable, "-m", "lab.prober", "--targets", *(vip.partition("/")[0] for vip in s.VIPS)]
-    argv += ["--port", str(s.ECHO_PORT), "--udp-rate", str(UDP_PER_SECOND), "--tcp-rate", "10"]
+def arguments(lab: Lab, prefixes: Iterable[str] = s.VIPS, rate: int = UDP_PER_SECOND) -> list[str]:
+    """Command of a prober without where its result goes; by default for the VIPs that every node has."""
+    argv = [sys.executable, "-m", "lab.prober", "--targets", *(prefix.partition("/")[0] for prefix in prefixes)]
+    argv += ["--port", str(s.ECHO_PORT), "--udp-rate", str(rate), "--tcp-rate", "10"]
     return [*argv, "--routers", *lab.routers]
 
 
 class Probing:
     """`with Probing(lab, out) as probe:` sends requests to all VIPs; afterwards probe.result says what was lost."""
 
-    def __init__(self, lab: Lab, out: Path) -> None:
-        """lab: a lab that is up; out: the file for the prober's JSON, written at the end."""
+    def __init__(self, lab: Lab, out: Path, prefixes: Iterable[str] = s.VIPS, *, rate: int = UDP_PER_SECOND) -> None:
+        """lab: a lab that is up; out: the file for the prober's JSON, written at the end; prefixes: what is asked."""
         self.lab = lab
         self.out = out
+        self._arguments = arguments(lab, prefixes, rate)
         self.result: dict[str, Any] = {}
         self._sent = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,7 +45,7 @@ class Probing:
     def __enter__(self) -> Probing:
         self.out.parent.mkdir(parents=True, exist_ok=True)
         self.out.unlink(missing_ok=True)
-        argv = [*arguments(self.lab), "--out", str(self.out)]
+        argv = [*self._arguments, "--out", str(self.out)]
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
         self._sent = network.udp_sent(self.lab.client.netns)
         self._process = subprocess.Popen(self.lab.client.in_netns(argv), stdout=subprocess.DEVNULL, env=environment)

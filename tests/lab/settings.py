@@ -13,6 +13,8 @@ from ipaddress import ip_address, ip_network
 from itertools import compress
 from pathlib import Path
 
+from lab.topologies import DEFAULT, TOPOLOGIES, UPLINKS, Topology
+
 BASE = Path("/run/hitless-lab")
 CACHE = Path(os.environ.get("LAB_CACHE", "/var/cache/hitless-lab"))
 
@@ -28,12 +30,14 @@ NODES = ("worker-1", "worker-2", "worker-3")
 CLIENT = "client"
 ROLES = (*ROUTERS, *NODES, CLIENT)
 
-ROUTER_ASN = 62112
+ROUTER_ASN = TOPOLOGIES[DEFAULT].asns[0]
 NODE_ASN = 65432
 PASSWORD = "hitless-lab"  # of TCP MD5, inside the lab's own namespaces
 
 FABRIC4, FABRIC6 = ip_network("10.62.0.0/24"), ip_network("fd62:0:0::/64")
 ACCESS4, ACCESS6 = ip_network("10.62.1.0/24"), ip_network("fd62:0:1::/64")
+SECOND4, SECOND6 = ip_network("10.62.2.0/24"), ip_network("fd62:0:2::/64")
+MANAGE4, MANAGE6 = ip_network("10.62.3.0/24"), ip_network("fd62:0:3::/64")
 VIPS4 = ("198.51.100.10/32", "198.51.100.20/32")
 VIPS6 = ("2001:db8:100::10/128", "2001:db8:100::20/128")
 VIPS = (*VIPS4, *VIPS6)
@@ -64,6 +68,7 @@ class LabSettings:
     hold_time: int = 9
     keepalive: int = 3
     connect_retry: int = 5
+    topology: str = DEFAULT
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]{0,5}", self.name):
@@ -72,14 +77,23 @@ class LabSettings:
             ("form", self.form, FORMS),
             ("scenario", self.scenario, SCENARIOS),
             ("frr", self.frr, tuple(FRR_SUITES)),
+            ("topology", self.topology, tuple(TOPOLOGIES)),
         ):
             if value not in allowed:
                 raise LabError(f"{what} {value!r}: one of {', '.join(allowed)}")
+        if self.scenario == "hard-reset" and any(router.network == UPLINKS for router in self.network.routers):
+            # GoBGP 3.36 announces :: as next hop over link-local sessions, and FRR drops such a route.
+            raise LabError(f"topology {self.topology} has no scenario hard-reset: one of off, stale")
 
     @property
     def directory(self) -> Path:
         """Where everything of this lab lives; `down` removes it."""
         return BASE / self.name
+
+    @property
+    def network(self) -> Topology:
+        """The network of this lab."""
+        return TOPOLOGIES[self.topology]
 
     @property
     def node_suite(self) -> str:
@@ -119,7 +133,7 @@ def _fabric(host4: int, host6: int) -> tuple[str, str]:
 
 
 def node_addresses(i: int) -> tuple[str, str]:
-    """IPv4 and IPv6 address of worker-i (i from 1)."""
+    """IPv4 and IPv6 address of worker-i (i from 1): those of its Node."""
     return _fabric(10 + i, 0x10 + i)
 
 
@@ -148,19 +162,21 @@ def fabric_addresses(role: str) -> tuple[str, str] | None:
 
 
 def addresses(role: str) -> tuple[str, str]:
-    """IPv4 and IPv6 address by which a machine is known."""
+    """IPv4 and IPv6 address by which a machine is known in the simplest topology."""
     found = fabric_addresses(role) or access_addresses(role)
     assert found
     return found
 
 
-SWITCH_FABRIC = _fabric(254, 0x254)
-SWITCH_ACCESS = str(ACCESS4[254]), str(ACCESS6[0x254])
-
-
 def pod_cidrs(i: int) -> tuple[str, str]:
     """IPv4 and IPv6 PodCIDR of worker-i (i from 1)."""
     return f"10.62.10{i}.0/24", f"fd62:0:10{i}::/64"
+
+
+def pod_gateways(i: int) -> tuple[str, str]:
+    """IPv4 and IPv6 address of worker-i in its PodCIDRs: reached by the way that leads to its pods."""
+    cidr4, cidr6 = pod_cidrs(i)
+    return cidr4.replace(".0/24", ".1/32"), cidr6.replace("::/64", "::1/128")
 
 
 def prefixes(i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -176,5 +192,5 @@ def local_vips(i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def family(address: str) -> int:
-    """4 or 6, of an address or a prefix."""
-    return ip_address(address.split("/")[0]).version
+    """4 or 6, of an address (also one with %interface) or a prefix."""
+    return ip_address(address.split("/")[0].split("%")[0]).version

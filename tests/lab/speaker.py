@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lab import settings as s
+from lab import wiring
 from lab.machines import Machine
 from lab.settings import LabError, LabSettings
 
@@ -28,7 +29,9 @@ _STATES = ("unknown", "idle", "connect", "active", "open_sent", "open_confirm", 
 class Peer:
     """A router as the node sees it; times in seconds, gr_restart_time None = no graceful restart.
 
-    gr_notification: the N bit (RFC 8538), which Cilium always sets.
+    address: a link-local one has %interface. gr_notification: the N bit (RFC 8538), which Cilium always sets. families:
+    whose routes it carries, () = those of its address. local_address: the node's own one, None = that of its Node.
+    hops: how far away the router may be.
     """
 
     address: str
@@ -39,11 +42,19 @@ class Peer:
     connect_retry: int = 120
     gr_restart_time: int | None = None
     gr_notification: bool = True
+    families: tuple[int, ...] = ()
+    local_address: str | None = None
+    hops: int = 1
+
+    @property
+    def carried(self) -> tuple[int, ...]:
+        """The families whose routes it carries."""
+        return self.families or (s.family(self.address),)
 
 
 @dataclass(frozen=True)
 class SpeakerConfig:
-    """What a node announces, and to whom; a peer carries the routes of its own address family."""
+    """What a node announces, and to whom."""
 
     asn: int
     router_id: str
@@ -62,23 +73,25 @@ class SpeakerConfig:
 
 def default_config(settings: LabSettings, role: str) -> SpeakerConfig:
     """What a node of the lab announces when it is in service."""
-    i = s.NODES.index(role) + 1
-    routers = [s.router_addresses(k + 1) for k in range(len(s.ROUTERS))]
-    prefixes4, prefixes6 = s.prefixes(i)
-    peers = tuple(
-        Peer(
-            address=pair[v],
-            asn=s.ROUTER_ASN,
-            password=s.PASSWORD,
-            hold_time=settings.hold_time,
-            keepalive=settings.keepalive,
-            connect_retry=settings.connect_retry,
-            gr_restart_time=settings.graceful_restart,
-        )
-        for v in (0, 1)
-        for pair in routers
+    prefixes4, prefixes6 = s.prefixes(s.NODES.index(role) + 1)
+    peers = tuple(_peer(settings, role, session) for session in wiring.sessions(settings, role))
+    return SpeakerConfig(s.NODE_ASN, wiring.router_id(settings, role), peers, prefixes4, prefixes6)
+
+
+def _peer(settings: LabSettings, role: str, session: wiring.Session) -> Peer:
+    found = f"{wiring.link_local(session.router, role, node_side=False)}%{session.interface}"
+    return Peer(
+        address=session.peer or found,
+        asn=session.asn,
+        password=None if session.interface else s.PASSWORD,
+        hold_time=settings.hold_time,
+        keepalive=settings.keepalive,
+        connect_retry=settings.connect_retry,
+        gr_restart_time=settings.graceful_restart,
+        families=session.families,
+        local_address=session.local or None,
+        hops=session.hops,
     )
-    return SpeakerConfig(s.NODE_ASN, s.node_addresses(i)[0], peers, prefixes4, prefixes6)
 
 
 def apply(machine: Machine, config: SpeakerConfig) -> None:
@@ -155,7 +168,7 @@ def applied(machine: Machine) -> SpeakerConfig | None:
     if text is None or not running(machine):
         return None
     data = json.loads(text)
-    data["peers"] = [Peer(**peer) for peer in data["peers"]]
+    data["peers"] = [Peer(**{**peer, "families": tuple(peer["families"])}) for peer in data["peers"]]
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     return SpeakerConfig(**fields)
 
@@ -248,31 +261,33 @@ def _toml(machine: Machine, config: SpeakerConfig, *, admin_down: bool = False) 
     lines = ["[global.config]", f"as = {config.asn}", f'router-id = "{config.router_id}"']
     lines.append(f"port = {config.local_port}")
     for peer in config.peers:
-        v6 = s.family(peer.address) == 6
-        lines += ["[[neighbors]]", "[neighbors.config]"]
-        lines += [f'neighbor-address = "{peer.address}"', f"peer-as = {peer.asn}"]
-        lines += [f"admin-down = {str(admin_down).lower()}"]
-        if peer.password is not None:
-            lines.append(f'auth-password = "{peer.password}"')
-        lines += [
-            "[neighbors.timers.config]",
-            f"hold-time = {peer.hold_time}",
-            f"keepalive-interval = {peer.keepalive}",
-        ]
-        lines += [f"connect-retry = {peer.connect_retry}", "idle-hold-time-after-reset = 1"]
-        lines += ["[neighbors.transport.config]", f'local-address = "{machine.address6 if v6 else machine.address4}"']
-        restart = peer.gr_restart_time
-        if restart is not None:
-            lines += ["[neighbors.graceful-restart.config]", "enabled = true", f"restart-time = {restart}"]
-            lines += [f"notification-enabled = {str(peer.gr_notification).lower()}"]
-        lines += [
-            "[[neighbors.afi-safis]]",
-            "[neighbors.afi-safis.config]",
-            f'afi-safi-name = "{_FAMILIES[6 if v6 else 4]}"',
-        ]
+        lines += _neighbor_toml(machine, peer, admin_down=admin_down)
+    return "\n".join([*lines, ""])
+
+
+def _neighbor_toml(machine: Machine, peer: Peer, *, admin_down: bool) -> list[str]:
+    lines = ["[[neighbors]]", "[neighbors.config]"]
+    lines += [f'neighbor-address = "{peer.address}"', f"peer-as = {peer.asn}"]
+    lines += [f"admin-down = {str(admin_down).lower()}"]
+    if peer.password is not None:
+        lines.append(f'auth-password = "{peer.password}"')
+    lines += ["[neighbors.timers.config]", f"hold-time = {peer.hold_time}", f"keepalive-interval = {peer.keepalive}"]
+    lines += [f"connect-retry = {peer.connect_retry}", "idle-hold-time-after-reset = 1"]
+    # GoBGP itself finds its own link-local address.
+    if "%" not in peer.address:
+        own = peer.local_address or (machine.address6 if s.family(peer.address) == 6 else machine.address4)
+        lines += ["[neighbors.transport.config]", f'local-address = "{own}"']
+    if peer.hops > 1:
+        lines += ["[neighbors.ebgp-multihop.config]", "enabled = true", f"multihop-ttl = {peer.hops}"]
+    restart = peer.gr_restart_time
+    if restart is not None:
+        lines += ["[neighbors.graceful-restart.config]", "enabled = true", f"restart-time = {restart}"]
+        lines += [f"notification-enabled = {str(peer.gr_notification).lower()}"]
+    for family in peer.carried:
+        lines += ["[[neighbors.afi-safis]]", "[neighbors.afi-safis.config]", f'afi-safi-name = "{_FAMILIES[family]}"']
         if restart is not None:
             lines += ["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled = true"]
-    return "\n".join([*lines, ""])
+    return lines
 
 
 def _signal(machine: Machine, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from lab import network
+from lab import network, wiring
 from lab import settings as s
 from lab.settings import LabError, LabSettings
 
@@ -37,7 +37,7 @@ def files(settings: LabSettings) -> dict[str, str]:
 def write_config(settings: LabSettings) -> Path:
     """Writes ssh_config and known_hosts; returns the former's path."""
     directory = settings.directory
-    hosts = {settings.machine(role): s.addresses(role)[0] for role in s.ROLES}
+    hosts = {settings.machine(role): wiring.login_address(settings, role) for role in s.ROLES}
     (directory / "known_hosts").write_text(f"{','.join(hosts)} {_read(settings, 'host_ed25519.pub')}")
     lines = []
     for name, address in hosts.items():

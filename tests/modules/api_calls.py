@@ -21,7 +21,17 @@ RUN = {"holder": "alice@bastion", "host": "bastion", "boot_id": "b", "pid_ns": "
 OTHER = {**RUN, "holder": "bob@laptop", "host": "laptop", "boot_id": "c"}
 ROUTES = {
     "tor-1": {
-        "neighbors": [{"vrf": "default", "address": "192.0.2.13", "established": True, "hold_time": 90}],
+        "neighbors": [
+            {
+                "vrf": "default",
+                "address": "192.0.2.13",
+                "local_address": "192.0.2.1",
+                "remote_as": 65432,
+                "next_hops": ["192.0.2.13"],
+                "established": True,
+                "hold_time": 90,
+            }
+        ],
         "routes": [{"vrf": "default", "prefix": "198.51.100.10/32", "installed": True}],
         "fib": [{"vrf": "default", "prefix": "198.51.100.10/32"}],
     }
@@ -75,7 +85,8 @@ def bgp_late(client, state, words, **changes):
 
 def claim_params(**changes):
     params = {"name": "worker-3", "phase": None, "routes": ROUTES, "label": None, "takeover": False, "note": None}
-    params |= {"evidence": None, "estimate_override": 0, "min_announcers": 1}
+    params |= {"evidence": None, "estimate_override": 0, "min_announcers": 1, "recount": False}
+    params |= {"unseen_peers": [], "transit_routers": [], "staying_prefixes": []}
     return {**params, "cilium_namespace": "kube-system", "_run": RUN, **changes}
 
 

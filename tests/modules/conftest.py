@@ -317,6 +317,9 @@ class AgentProcess:
     def ready(self):
         return self.starts and self.kubelet.agent_pod is not None
 
+    async def pod_ended(self):
+        """There are no VIPs."""
+
 
 def _conditions(status):
     return {condition["type"]: condition["status"] for condition in status["conditions"]}

@@ -51,7 +51,18 @@ def test_info(api):
         "label": {"key": "enable-bgp", "value": "true", "selected_value": "true", "deselect_value": "false"},
         "selected": True,
         "node_config": True,
-        "peers": [{"instance": "main", "name": "tor-1", "address": "192.0.2.1", "asn": 62112, "peer_config": "p"}],
+        "peers": [
+            {
+                "instance": "main",
+                "name": "tor-1",
+                "address": "192.0.2.1",
+                "asn": 62112,
+                "peer_config": "p",
+                "local_address": None,
+                "local_asn": 65432,
+            }
+        ],
+        "router_ids": ["192.0.2.13"],
         "conditions": [],
         "problems": [],
     }
@@ -109,6 +120,7 @@ def test_claim_writes_what_was_before(api):
         "boot_id": "boot-1",
         "system_uuid": "uuid-3",
         "addresses": ["192.0.2.13", "2001:db8::13"],
+        "local_addresses": [],
         "evidence": "router",
         "routes": {"tor-1": {"default": {"bgp": ["198.51.100.10/32"], "fib": ["198.51.100.10/32"]}}},
         "sessions": {
@@ -122,7 +134,12 @@ def test_claim_writes_what_was_before(api):
                 }
             ]
         },
+        "next_hops": {"tor-1": ["192.0.2.13"]},
         "local": [],
+        "pod_networks": [],
+        "waived": {"peers": [], "routers": []},
+        "staying": [],
+        "min_announcers": 1,
     }
     assert node_info(api.client, "worker-3")["prefixes"] == ["198.51.100.10/32"]
 
@@ -172,8 +189,16 @@ def test_fault_29_claim_refuses_long_lived_graceful_restart_unless_it_is_overrid
 
 
 # As ROUTES, and another node that announces the VIP.
-OTHER_HOP = {"vrf": "default", "prefix": "198.51.100.10/32", "next_hops": ["192.0.2.12"]}
+OTHER_WAY = {"next_hops": ["192.0.2.12"], "from": "192.0.2.12", "internal": False}
+OTHER_HOP = {"vrf": "default", "prefix": "198.51.100.10/32", "paths": [OTHER_WAY]}
 WITH_OTHER = {"tor-1": {**ROUTES["tor-1"], "others": [OTHER_HOP]}}
+
+
+def other_node(api, name="worker-2", address="192.0.2.12"):
+    """The Node that OTHER_HOP leads to."""
+    api.node(name)
+    status = {"addresses": [{"type": "InternalIP", "address": address}]}
+    api.client.patch(f"/api/v1/nodes/{name}/status", {"status": status})
 
 
 def vip_of_a_service(api, **spec):
@@ -187,15 +212,24 @@ def test_fault_31_claim_refuses_the_last_announcer_of_a_vip(api):
     vip_of_a_service(api)
     with pytest.raises(ClaimError, match=r"VIP 198.51.100.10/32 of Service shop/web: its last announcer is this node"):
         claimed(api)
+    stranger = r"\(others: 0 on tor-1 \(1 path over 192.0.2.12, which is no Node's address\); claim_min_announcers=1"
+    with pytest.raises(ClaimError, match=stranger):
+        claimed(api, routes=WITH_OTHER)
     assert writes(api) == []
-    with pytest.raises(ClaimError, match="too few others announce it"):
+    other_node(api)
+    with pytest.raises(ClaimError, match=r"too few others announce it \(others: 1 on tor-1 \(worker-2\);"):
         claimed(api, routes=WITH_OTHER, min_announcers=2)
     assert claimed(api, routes=WITH_OTHER)["changed"]
 
 
 def claimed_elsewhere(api, name, *, phase="claimed", text=None):
     """Another node, held by somebody else."""
-    api.node(name)
+    other_node(api, name)
+    held(api, name, phase=phase, text=text)
+
+
+def held(api, name, *, phase="claimed", text=None):
+    """Has somebody else hold a node."""
     before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}, "addresses": ["192.0.2.12"]}
     record = records.new(OTHER, before, {}, datetime.now(UTC)) | {"phase": phase}
     annotation = {"metadata": {"annotations": {records.ANNOTATION: text}}} if text else records.annotation(record)
@@ -241,11 +275,13 @@ def claimed_meanwhile(api, meanwhile, **changes):
 @pytest.mark.usefixtures("cilium")
 def test_fault_31_of_two_claims_at_once_the_later_one_steps_back(api):
     vip_of_a_service(api)
-    refused = claimed_meanwhile(api, lambda: claimed_elsewhere(api, "worker-2"), routes=WITH_OTHER)
+    other_node(api)
+    refused = claimed_meanwhile(api, lambda: held(api, "worker-2"), routes=WITH_OTHER)
     assert "its record was removed again: VIP 198.51.100.10/32 of Service shop/web: its last announcer" in refused.msg
     assert "not counted: worker-2, claimed by bob@laptop" in refused.msg
     assert records.parse(api.client.get(NODE)) is None
     api.client.delete("/api/v1/nodes/worker-2", {})
+    other_node(api)
     denied = {"method": "GET", "path": "/nodes$", "status": 403}
     refused = claimed_meanwhile(api, lambda: api.fault(rules=[denied]), routes=WITH_OTHER)
     assert "is unknown, since Nodes can't be listed" in refused.msg
@@ -254,6 +290,97 @@ def test_fault_31_of_two_claims_at_once_the_later_one_steps_back(api):
     refused = claimed_meanwhile(api, lambda: api.fault(rules=[broken]), routes=WITH_OTHER)
     assert "its record was removed again: who else announces its VIPs is unknown: " in refused.msg
     assert records.parse(api.client.get(NODE)) is None
+
+
+WITHOUT_NODE = {"neighbors": [], "routes": [], "fib": []}
+GONE = {"tor-1": {**WITHOUT_NODE, "others": []}}
+
+
+@pytest.mark.usefixtures("cilium")
+def test_others_that_are_gone_after_the_claim_are_noticed_by_the_record_alone(api):
+    vip_of_a_service(api)
+    other_node(api)
+    claimed(api, routes=WITH_OTHER)
+    still = {"tor-1": {**WITHOUT_NODE, "others": [OTHER_HOP]}}
+    assert claimed(api, routes=still, phase="drained")["changed"]
+    before = records.parse(api.client.get(NODE))
+    # The node's own routes are gone by now, so routers don't say which VIPs it had.
+    with pytest.raises(ClaimError, match="mustn't be taken out now") as caught:
+        claimed(api, routes=GONE, phase="withdrawn")
+    for words in ("VIP 198.51.100.10/32 of Service shop/web", "0 on tor-1", "claim_min_announcers=0"):
+        assert words in caught.value.msg
+    assert records.parse(api.client.get(NODE)) == before
+    assert claimed(api, routes=GONE, phase="withdrawn", min_announcers=0)["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize("answers", [{}, {"tor-1": {"unreachable": True}}, None])
+def test_a_router_that_says_nothing_when_others_are_counted_again(api, answers):
+    vip_of_a_service(api)
+    other_node(api)
+    claimed(api, routes=WITH_OTHER)
+    with pytest.raises(ClaimError, match=r"who else announces its VIPs on router tor-1 is unknown \((no answer|unre)"):
+        claimed(api, routes=answers, recount=True)
+
+
+@pytest.mark.usefixtures("cilium")
+def test_a_vip_whose_service_is_gone_is_not_counted_again(api):
+    vip_of_a_service(api)
+    other_node(api)
+    claimed(api, routes=WITH_OTHER)
+    api.client.delete("/api/v1/namespaces/shop/services/web", {})
+    assert claimed(api, routes=GONE, phase="drained")["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+def test_later_counts_want_as_many_others_as_the_claim(api):
+    vip_of_a_service(api)
+    other_node(api)
+    other_node(api, "worker-1", "192.0.2.11")
+    path = {"next_hops": ["192.0.2.11"], "from": "192.0.2.11", "internal": False}
+    both = {**OTHER_HOP, "paths": [OTHER_WAY, path]}
+    claimed(api, routes={"tor-1": {**ROUTES["tor-1"], "others": [both]}}, min_announcers=2)
+    with pytest.raises(ClaimError, match=r"others: 1 on tor-1 \(worker-2\); claim_min_announcers=2"):
+        claimed(api, routes=WITH_OTHER, min_announcers=1)
+
+
+@pytest.mark.usefixtures("cilium")
+def test_another_node_is_known_by_the_addresses_of_its_sessions(api, cilium):
+    """localAddress of the NodeConfig, and of its Override; one node that is known twice counts once."""
+    vip_of_a_service(api)
+    other_node(api)
+    api.client.patch("/api/v1/nodes/worker-2", {"metadata": {"labels": {"enable-bgp": "true"}}})
+    path = f"{cilium.bgp}/ciliumbgpnodeconfigs/worker-2"
+    api.until(lambda: api.client.find(path))
+    (instance,) = api.client.get(path)["spec"]["bgpInstances"]
+    peers = [{**instance["peers"][0], "localAddress": "192.0.2.112"}]
+    api.client.patch(path, {"spec": {"bgpInstances": [{**instance, "peers": peers}]}})
+    ways = [{**OTHER_WAY, "next_hops": [each], "from": each} for each in ("192.0.2.12", "192.0.2.112")]
+    answers = {"tor-1": {**ROUTES["tor-1"], "others": [{**OTHER_HOP, "paths": ways}]}}
+    with pytest.raises(ClaimError, match=r"others: 1 on tor-1 \(worker-2\); claim_min_announcers=2"):
+        claimed(api, routes=answers, min_announcers=2)
+    answers["tor-1"]["others"][0]["paths"] = ways[1:]
+    assert claimed(api, routes=answers)["changed"]
+
+
+@pytest.mark.usefixtures("cilium")
+def test_what_cilium_does_not_let_read_leaves_what_the_nodes_say(api):
+    vip_of_a_service(api)
+    other_node(api)
+    rules = [
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "patch"]},
+        {"apiGroups": [""], "resources": ["pods", "services"], "verbs": ["get", "list"]},
+        {"apiGroups": ["cilium.io"], "resources": ["*"], "verbs": ["get"]},
+        {"apiGroups": ["cilium.io"], "resources": ["ciliumbgpclusterconfigs"], "verbs": ["list"]},
+        {"apiGroups": ["cilium.io"], "resources": ["ciliumbgppeeringpolicies"], "verbs": ["list"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["*"], "verbs": ["get", "list"]},
+    ]
+    user = api.user("older", rules)
+    way = {**OTHER_WAY, "next_hops": ["192.0.2.112"], "from": "192.0.2.112"}
+    answers = {"tor-1": {**ROUTES["tor-1"], "others": [{**OTHER_HOP, "paths": [way]}]}}
+    with pytest.raises(ClaimError, match=r"over 192.0.2.112, which is no Node's address \(.*ciliumnodes.*configs"):
+        claim(user, claim_params(routes=answers), check_mode=False)
+    assert claim(user, claim_params(routes=WITH_OTHER), check_mode=False)["changed"]
 
 
 @pytest.mark.usefixtures("cilium")
@@ -276,6 +403,19 @@ def test_vips_that_come_back_with_their_pods_are_noted(api):
     result = claimed(api, min_announcers=0)
     assert result["record"]["before"]["local"] == ["198.51.100.10/32"]
     assert "198.51.100.10/32 belong to Services with traffic policy Local" in result["warnings"][-1]
+    assert result["record"]["before"]["pod_networks"] == []
+    assert result["order"] == "withdraw_first"
+
+
+@pytest.mark.usefixtures("cilium")
+def test_where_the_way_to_pods_is_announced_as_well_the_pods_go_first(api):
+    vip_of_a_service(api, type="LoadBalancer", externalTrafficPolicy="Local")
+    pods = {"vrf": "default", "prefix": "10.1.3.0/24", "installed": True}
+    routes = {"tor-1": {**ROUTES["tor-1"], "routes": [*ROUTES["tor-1"]["routes"], pods]}}
+    result = claimed(api, routes=routes, min_announcers=0)
+    assert result["record"]["before"]["pod_networks"] == ["10.1.3.0/24"]
+    assert result["order"] == "drain_first"
+    assert "their pods go first (maintenance_order=auto)" in result["warnings"][-1]
 
 
 @pytest.mark.usefixtures("cilium")
@@ -478,6 +618,7 @@ def test_bgp_there_and_back(api):
 @pytest.mark.usefixtures("cilium")
 def test_what_the_way_back_waits_for_is_in_the_record_as_it_is_then(api, order):
     vip_of_a_service(api, externalTrafficPolicy="Local", type="LoadBalancer")
+    other_node(api)
     at_claim = claimed(api, routes=WITH_OTHER)["record"]
     for step in order:
         step(api)

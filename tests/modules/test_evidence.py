@@ -268,13 +268,23 @@ def test_an_annotation_that_cannot_be_used_leaves_the_worst_case(api, text):
 def test_fault_31_without_routers_other_agents_are_counted(api, speaker):
     assert claimed(api, routes=None, evidence="cilium")["changed"]
     api.client.patch(NODE, {"metadata": {"annotations": {records.ANNOTATION: None}}})
-    refused(api, "(others: 1 on Cilium's agents; claim_min_announcers=2)", evidence="cilium", min_announcers=2)
+    refused(
+        api, "(others: 1 on Cilium's agents (worker-4); claim_min_announcers=2)", evidence="cilium", min_announcers=2
+    )
     for nothing in ([], None):
         speaker.announced["worker-4"] = nothing
         words = f"VIP {VIP} of Service shop/web: its last announcer is this node"
         refused(api, words, "(others: 0 on Cilium's agents; claim_min_announcers=1)", evidence="cilium")
     assert claimed(api, routes=None, evidence="cilium", min_announcers=0)["changed"]
     assert labels(api)["enable-bgp"] == "true"
+
+
+def test_without_routers_other_agents_are_counted_again(api, speaker):
+    claimed(api, routes=None, evidence="cilium")
+    assert claimed(api, routes=None, phase="drained", recount=True)["changed"]
+    speaker.announced["worker-3"] = speaker.announced["worker-4"] = []
+    with pytest.raises(ClaimError, match=r"mustn't be taken out now .* \(others: 0 on Cilium's agents;"):
+        claimed(api, routes=None, phase="withdrawn", recount=True)
 
 
 @pytest.mark.usefixtures("speaker")

@@ -21,7 +21,7 @@ ADDRESSES = {NODE4, NODE6}
 VIP4, VIP6, POD_CIDR = "192.168.77.128/32", "fd77::128/128", "10.244.1.0/24"
 
 # The lists of a view.
-EMPTY = ("neighbors", "routes", "fib", "uninstalled", "differences", "counts", "others", "carried")
+EMPTY = ("neighbors", "routes", "fib", "uninstalled", "differences", "counts", "others", "carried", "staying")
 
 _PROGRAM = f"""#!{sys.executable} -IS
 import json, pathlib, sys
@@ -95,7 +95,7 @@ class Replay:
     """A program in a folder of its own that answers commands from a table, and remembers what it was asked."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.path = folder / name
         self.path.write_text(_PROGRAM)

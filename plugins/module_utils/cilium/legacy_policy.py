@@ -95,17 +95,23 @@ def node_config(policies: list[Facts], labels: Labels, annotations: dict[str, st
             "asn": neighbor.get("peerASN"),
             "peer_config": f"{name}/{_address(neighbor)}",
             "local_asn": router.get("localASN"),
-            "local_port": _local_port(annotations.get(f"{_ANNOTATION}{router.get('localASN')}", "")),
+            "local_port": _local_port(settings),
+            "router_id": settings.get("router-id") or None,
         }
         for name, router in _routers(chosen[0])
+        for settings in [_settings(annotations.get(f"{_ANNOTATION}{router.get('localASN')}", ""))]
         for neighbor in router.get("neighbors") or []
     ]
     return {"conditions": [], "peers": peers}
 
 
-def _local_port(annotation: str) -> int | None:
+def _settings(annotation: str) -> dict[str, str]:
+    """What a node's annotation sets for a virtual router."""
+    return dict(part.strip().partition("=")[::2] for part in annotation.split(","))
+
+
+def _local_port(settings: dict[str, str]) -> int | None:
     """The port on which the agent listens, None if it doesn't."""
-    settings = dict(part.strip().partition("=")[::2] for part in annotation.split(","))
     port = settings.get("local-port", "")
     return int(port) if port.isdecimal() else None
 

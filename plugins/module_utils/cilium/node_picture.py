@@ -17,14 +17,17 @@ from ..kube.api_errors import Forbidden
 from ..kube.client import Client
 from ..record import questions, records, runs
 from ..record.baseline import prefixes
-from . import bgp_sessions, objects, operator_lease
+from . import bgp_sessions, identity, legacy_policy, objects, operator_lease
 from .agents import Agents, in_parallel
 from .selection import Selection, judge
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A node as it was just read. addresses: those of Node and CiliumNode."""
+    """A node as it was just read. addresses: those of Node and CiliumNode.
+
+    peers, router_ids: who it is for the routers, see identity.py.
+    """
 
     node: dict[str, Any]
     record: dict[str, Any] | None
@@ -35,11 +38,19 @@ class Picture:
     conditions: list[dict[str, Any]]
     problems: list[str]
     warnings: list[str]
+    peers: list[dict[str, Any]]
+    router_ids: list[str]
+    pod_cidrs: list[str]
+
+    @property
+    def local_addresses(self) -> list[str]:
+        """The addresses that only its peers know it by."""
+        return [each for each in identity.local_addresses(self.peers) if each not in self.addresses]
 
     @property
     def facts(self) -> dict[str, Any]:
         """RV(node) of the modules."""
-        return node_objects.facts(self.node) | {"addresses": self.addresses}
+        return node_objects.facts(self.node) | {"addresses": [*self.addresses, *self.local_addresses]}
 
     @property
     def bgp(self) -> dict[str, Any]:
@@ -58,7 +69,8 @@ class Picture:
             "label": label,
             "selected": self.selection.selected,
             "node_config": self.node_config is not None,
-            "peers": objects.peers(self.node_config),
+            "peers": self.peers,
+            "router_ids": self.router_ids,
             "conditions": self.conditions,
             "problems": self.problems,
         }
@@ -185,10 +197,18 @@ def look(client: Client, name: str, *, label: str | None = None, cilium_namespac
         conditions += _named(config.kind, config.name, of_config)
     conditions += peer_configs.conditions
     conditions += _named("CiliumBGPNodeConfig", name, objects.conditions(node_config))
+    override, unread = _override(client, configs.api_version, name)
+    # Where both select a node, the policy wins.
+    annotations = node["metadata"].get("annotations") or {}
+    known = objects.labels(cilium_node)
+    legacy = legacy_policy.node_config(
+        list(configs.policies), (objects.labels(node) or {}) if known is None else known, annotations
+    )
+    addresses = objects.addresses(node, cilium_node)
     return Picture(
         node=node,
         record=record,
-        addresses=objects.addresses(node, cilium_node),
+        addresses=addresses,
         selection=selection,
         api_version=f"cilium.io/{configs.api_version}" if configs.api_version else None,
         node_config=node_config,
@@ -199,8 +219,19 @@ def look(client: Client, name: str, *, label: str | None = None, cilium_namespac
             *_node_config_problems(selection, node_config),
             *peer_configs.problems,
         ],
-        warnings=[*([operator.warning] if operator.warning else []), *peer_configs.warnings],
+        warnings=[*([operator.warning] if operator.warning else []), *peer_configs.warnings, *unread],
+        peers=identity.of_policy(legacy) if legacy else identity.peers(node_config, override),
+        router_ids=identity.router_ids(node_config, override, legacy, addresses),
+        pod_cidrs=objects.pod_cidrs(node, cilium_node),
     )
+
+
+def _override(client: Client, api_version: str | None, name: str) -> tuple[dict[str, Any] | None, list[str]]:
+    """The node's override, and a warning if it may not be read. The NodeConfig has what the operator took from it."""
+    try:
+        return objects.override(client, api_version, name), []
+    except Forbidden as exc:
+        return None, [f"the CiliumBGPNodeConfigOverride of {name} wasn't read: {exc.msg}"]
 
 
 def node_info(

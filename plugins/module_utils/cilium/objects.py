@@ -36,13 +36,17 @@ def node_config_path(api_version: str, name: str) -> str:
 
 @dataclass(frozen=True)
 class Configs:
-    """All that selects nodes, and the version in which the cluster serves ClusterConfigs (None: not at all)."""
+    """All that selects nodes, and the version in which the cluster serves ClusterConfigs (None: not at all).
+
+    policies: the legacy PeeringPolicies as they are.
+    """
 
     api_version: str | None
     items: list[Config]
+    policies: tuple[dict[str, Any], ...] = ()
 
 
-def _list(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
+def all_of(client: Client, api_version: str, plural: str) -> list[dict[str, Any]] | None:
     """All objects of a kind, None if the cluster doesn't serve it (404 for a list means exactly that)."""
     try:
         return client.list_all(f"{GROUP}/{api_version}/{plural}")[0]
@@ -61,24 +65,29 @@ def configs(client: Client) -> Configs:
     found: list[Config] = []
     # The lists themselves are the discovery. 1.16 and 1.17 serve group version v2, but not with these kinds.
     for api_version in ("v2", "v2alpha1"):
-        items = _list(client, api_version, "ciliumbgpclusterconfigs")
+        items = all_of(client, api_version, "ciliumbgpclusterconfigs")
         if items is not None:
             served = api_version
             found += [_config("CiliumBGPClusterConfig", item) for item in items]
             break
-    policies = _list(client, "v2alpha1", "ciliumbgppeeringpolicies")
+    policies = all_of(client, "v2alpha1", "ciliumbgppeeringpolicies")
     if served is None and policies is None:
         raise NoCiliumBGP(
             f"the cluster {client.url} serves neither CiliumBGPClusterConfig nor CiliumBGPPeeringPolicy: is Cilium "
             f"installed there, with bgpControlPlane.enabled=true?"
         )
     found += [_config("CiliumBGPPeeringPolicy", item) for item in policies or []]
-    return Configs(served, found)
+    return Configs(served, found, tuple(policies or ()))
 
 
 def node_config(client: Client, api_version: str | None, name: str) -> dict[str, Any] | None:
     """A node's CiliumBGPNodeConfig, None if there is none."""
     return client.find(node_config_path(api_version, name)) if api_version else None
+
+
+def override(client: Client, api_version: str | None, name: str) -> dict[str, Any] | None:
+    """A node's CiliumBGPNodeConfigOverride, None if there is none."""
+    return client.find(f"{GROUP}/{api_version}/ciliumbgpnodeconfigoverrides/{segment(name)}") if api_version else None
 
 
 def labels(obj: dict[str, Any] | None) -> dict[str, str] | None:
@@ -94,10 +103,20 @@ def addresses(node: dict[str, Any], cilium_node: dict[str, Any] | None) -> list[
     return node_objects.addresses(own, theirs)
 
 
+def pod_cidrs(node: dict[str, Any], cilium_node: dict[str, Any] | None) -> list[str]:
+    """The networks of a node's pods, by its Node and its CiliumNode, pools included."""
+    spec = node.get("spec") or {}
+    ipam = ((cilium_node or {}).get("spec") or {}).get("ipam") or {}
+    found = [spec.get("podCIDR"), *(spec.get("podCIDRs") or []), *(ipam.get("podCIDRs") or [])]
+    for pool in (ipam.get("pools") or {}).get("allocated") or []:
+        found += pool.get("cidrs") or []
+    return list(dict.fromkeys(each for each in found if each))
+
+
 def peers(config: dict[str, Any] | None) -> list[dict[str, Any]]:
     """The peers that a NodeConfig asks for."""
     found = []
-    for instance in _instances((config or {}).get("spec") or {}):
+    for instance in instances(config):
         for peer in instance.get("peers") or []:
             found.append(
                 {
@@ -106,6 +125,8 @@ def peers(config: dict[str, Any] | None) -> list[dict[str, Any]]:
                     "address": peer.get("peerAddress"),
                     "asn": peer.get("peerASN"),
                     "peer_config": (peer.get("peerConfigRef") or {}).get("name"),
+                    "local_address": peer.get("localAddress"),
+                    "local_asn": instance.get("localASN"),
                 }
             )
     return found
@@ -138,23 +159,18 @@ def sessions(config: dict[str, Any] | None) -> list[dict[str, Any]]:
     """
     config = config or {}
     reported = _reported(config.get("status") or {})
-    local_asns = {instance.get("name"): instance.get("localASN") for instance in _instances(config.get("spec") or {})}
-    found = []
-    for peer in peers(config):
-        seen = reported.get((peer["instance"], peer["name"]), {})
-        found.append({**_session(peer, seen), "local_asn": local_asns.get(peer["instance"])})
-    return found
+    return [_session(peer, reported.get((peer["instance"], peer["name"]), {})) for peer in peers(config)]
 
 
-def _instances(part: dict[str, Any]) -> list[dict[str, Any]]:
-    """The BGP instances in the spec or in the status of a NodeConfig."""
-    return part.get("bgpInstances") or []
+def instances(config: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The BGP instances in the spec of a NodeConfig or of an override."""
+    return ((config or {}).get("spec") or {}).get("bgpInstances") or []
 
 
 def _reported(status: dict[str, Any]) -> dict[tuple[Any, Any], dict[str, Any]]:
     """(instance, peer) -> what the agent wrote of it."""
     found = {}
-    for instance in _instances(status):
+    for instance in status.get("bgpInstances") or []:
         for peer in instance.get("peers") or []:
             found[instance.get("name"), peer.get("name")] = peer
     return found
@@ -175,6 +191,7 @@ def _session(peer: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
         "hold_time": (seen.get("timers") or {}).get("appliedHoldTimeSeconds"),
         "graceful_restart": None,
         "peer_config": peer["peer_config"],
+        "local_asn": peer["local_asn"],
         "routes": [
             {key: count.get(key) for key in ("afi", "safi", "advertised", "received")}
             for count in seen.get("routeCount") or []

@@ -47,13 +47,35 @@ def paths(document: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
     {} means that BGP doesn't know the prefix, but only if the instance exists. FRR answers {} in other cases too, so
     the caller has to check instances() first. FRR writes most flags only when they are true.
     """
+    return [_path(path, wanted) for path in _listed(document, wanted) if not _is_history(path)]
+
+
+def history(document: dict[str, Any], wanted: str) -> list[list[str]]:
+    """The next hops of each history entry of the same answer. FRR keeps them to remember how often a path flapped.
+
+    With "bgp dampening" a withdrawn path becomes such an entry. Nothing is forwarded by it.
+    """
+    return [_path(path, wanted)["next_hops"] for path in _listed(document, wanted) if _is_history(path)]
+
+
+def _listed(document: dict[str, Any], wanted: str) -> list[Any]:
     if not document:
         return []
     found = document.get("paths")
     shown = document.get("prefix")
     if not isinstance(found, list) or not isinstance(shown, str) or prefix(shown) != wanted:
         raise strange(f"the look-up of {wanted}", document)
-    return [_path(path, wanted) for path in found]
+    return found
+
+
+def _is_history(path: Any) -> bool:
+    """Whether dampening only remembers a path. The first key is that of a look-up, the second one that of a table."""
+    return isinstance(path, dict) and bool(path.get("dampeningHistoryEntry") or path.get("history"))
+
+
+def _is_suppressed(path: dict[str, Any]) -> bool:
+    """Whether dampening keeps a path that is there from being used."""
+    return bool(path.get("dampeningSuppressed") or path.get("damped"))
 
 
 def _path(path: Any, wanted: str) -> dict[str, Any]:
@@ -64,10 +86,12 @@ def _path(path: Any, wanted: str) -> dict[str, Any]:
         return {
             # All addresses of the next hop. An IPv6 next hop has a global one, and may have a link-local one.
             "next_hops": [address(hop) for hop in hops],
+            # Each half of a next hop has a flag of its own.
+            "reachable": not any(hop.get("accessible") is False for hop in path["nexthops"]),
             "from": peer.get("peerId"),
             "internal": peer.get("type") == "internal",
             "stale": bool(path.get("stale", False)),
-            "valid": bool(path.get("valid", False)),
+            "valid": bool(path.get("valid", False)) and not _is_suppressed(path),
             # This answer has an object, {"overall": true}. Tables have true.
             "bestpath": bool(best.get("overall", False)) if isinstance(best, dict) else bool(best),
             "multipath": bool(path.get("multipath", False)),
@@ -84,7 +108,11 @@ def announced(document: dict[str, Any]) -> list[str]:
     routes = document.get("routes")
     if not isinstance(routes, dict):
         raise strange("a neighbour's routes", document)
-    return [prefix(route) for route in routes]
+    return [prefix(route) for route, found in routes.items() if not _all_history(found)]
+
+
+def _all_history(found: Any) -> bool:
+    return isinstance(found, list) and bool(found) and all(_is_history(path) for path in found)
 
 
 def path_counts(document: dict[str, Any]) -> dict[str, int]:

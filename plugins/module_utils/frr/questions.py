@@ -53,19 +53,28 @@ class Answers:
     """A router's answers.
 
     neighbors: its sessions, each with its VRF. paths: (VRF, prefix, its paths in BGP). zebra: {vrf, prefix, hops,
-    table} of each prefix, as rib_json.installed() has them.
+    table} of each prefix, as rib_json.installed() has them. history: {vrf, next_hops} of each path that only dampening
+    remembers. staying: as paths, of the prefixes that may stay.
     """
 
     neighbors: list[dict[str, Any]]
     paths: list[tuple[str, str, list[dict[str, Any]]]]
     zebra: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    staying: list[tuple[str, str, list[dict[str, Any]]]]
 
 
 class Questions:
-    """What a look asks. sessions: (VRF, address) of each that may exist. wanted: VRF -> prefixes."""
+    """What a look asks. sessions: (VRF, address) of each that may exist. wanted: VRF -> prefixes.
 
-    def __init__(self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]]) -> None:
+    staying: prefixes that may stay, of which only BGP's paths are asked, in the same VRFs.
+    """
+
+    def __init__(
+        self, sessions: list[tuple[str, str]], wanted: dict[str, list[str]], staying: Iterable[str] = ()
+    ) -> None:
         self.sessions = sessions
+        self.staying = [(vrf, pre) for vrf in wanted for pre in staying]
         self.prefixes = pairs(wanted)
 
     @property
@@ -76,6 +85,7 @@ class Questions:
             *(neighbor_command(vrf, own) for vrf, own in self.sessions),
             *(prefix_command(vrf, pre) for vrf, pre in self.prefixes),
             *(rib_command(vrf, pre) for vrf, pre in self.prefixes),
+            *(prefix_command(vrf, pre) for vrf, pre in self.staying),
         ]
 
     def read(self, documents: Iterable[dict[str, Any]]) -> Answers:
@@ -87,9 +97,14 @@ class Questions:
             neighbor = neighbor_json.neighbor(next(rest), own)
             if neighbor:
                 neighbors.append({"vrf": vrf, **neighbor})
-        paths = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.prefixes]
+        paths, history = [], []
+        for vrf, pre in self.prefixes:
+            document = next(rest)
+            paths.append((vrf, pre, bgp_json.paths(document, pre)))
+            history += [{"vrf": vrf, "next_hops": hops} for hops in bgp_json.history(document, pre)]
         zebra = [_of_zebra(vrf, pre, next(rest)) for vrf, pre in self.prefixes]
-        return Answers(neighbors, paths, zebra)
+        staying = [(vrf, pre, bgp_json.paths(next(rest), pre)) for vrf, pre in self.staying]
+        return Answers(neighbors, paths, zebra, history, staying)
 
 
 def _of_zebra(vrf: str, pre: str, document: dict[str, Any]) -> dict[str, Any]:

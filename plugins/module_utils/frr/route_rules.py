@@ -13,7 +13,8 @@ A look ("view") is a dict of lists. frr/router_look.py makes it. It holds only w
   uninstalled  {vrf, family, prefix, next_hop, zebra, kernel}: what zebra has installed and the kernel doesn't show
   differences  the same, of any next hop, with where: which of the two (zebra, kernel) has the next hop
   counts     {vrf, next_hop, paths}: BGP paths over the node, of any prefix
-  others     {vrf, prefix, next_hops}: prefixes with fresh and valid paths over other next hops, and these next hops
+  others     {vrf, prefix, paths}: prefixes with usable paths over other next hops, each {next_hops, from, internal}
+  staying    {vrf, family, from, next_hops}: a path of a prefix that may stay
   carried    {vrf, from, next_hops}: a path from the node's session with that address, and its next hops
 """
 
@@ -91,6 +92,12 @@ def carried(vrf: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[
     ]
 
 
+def staying_paths(vrf: str, wanted: str, paths: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The paths of a prefix that may stay, as counters count them."""
+    own = {"vrf": vrf, "family": family(wanted)}
+    return [{**own, "from": path["from"], "next_hops": path["next_hops"]} for path in paths]
+
+
 def _entry(source: dict[str, Any], where: str, **more: Any) -> dict[str, Any]:
     entry = {key: source.get(key) for key in ("vrf", "family", "prefix", "next_hop")}
     return {**entry, "where": where, "stale": bool(source.get("stale", False)), **more}
@@ -117,6 +124,11 @@ def not_withdrawn(view: View) -> list[dict[str, Any]]:
     return left
 
 
+def _staying(view: View) -> Entries:
+    """The paths that may stay. A look that didn't ask for any has none."""
+    return view.get("staying") or []
+
+
 def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the neighbours' counters count, in families of which left has no entry."""
     found = []
@@ -124,8 +136,10 @@ def _accepted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, 
     for neighbor in view["neighbors"]:
         for kind, count in neighbor["accepted"].items():
             # The counter includes stale paths, which "neighbors X routes" of FRR 8.4 leaves out.
-            if count and (neighbor["vrf"], kind) not in seen:
-                found.append(_others(neighbor["vrf"], kind, neighbor["address"], count))
+            own = {"vrf": neighbor["vrf"], "family": kind, "from": neighbor["address"]}
+            more = (count or 0) - sum(own.items() <= path.items() for path in _staying(view))
+            if more > 0 and (neighbor["vrf"], kind) not in seen:
+                found.append(_others(neighbor["vrf"], kind, neighbor["address"], more))
                 seen.add((neighbor["vrf"], kind))
     return found
 
@@ -136,9 +150,11 @@ def _counted_besides(view: View, left: list[dict[str, Any]]) -> list[dict[str, A
     # A next hop can have another family than its prefixes (RFC 8950), so an entry of either family explains the count.
     seen = {entry["vrf"] for entry in left}
     for count in view["counts"]:
-        if count["paths"] and count["vrf"] not in seen:
-            found.append(_others(count["vrf"], family(count["next_hop"]), count["next_hop"], count["paths"]))
-            seen.add(count["vrf"])
+        vrf, hop = count["vrf"], count["next_hop"]
+        more = count["paths"] - sum(path["vrf"] == vrf and hop in path["next_hops"] for path in _staying(view))
+        if more > 0 and vrf not in seen:
+            found.append(_others(vrf, family(hop), hop, more))
+            seen.add(vrf)
     return found
 
 
@@ -147,16 +163,17 @@ def _others(vrf: str, kind: str, hop: str, count: int) -> dict[str, Any]:
 
 
 def over_others(vrf: str, wanted: str, paths: list[dict[str, Any]], addresses: set[str]) -> list[dict[str, Any]]:
-    """One entry with the other next hops if the prefix has usable paths besides the node. [] if it has none."""
+    """The prefix, if traffic to it has another way than the node, with the paths that are this other way.
+
+    Who is behind such a path isn't decided here: it may be a router, and behind that the node itself.
+    """
     usable = [
-        path
+        {key: path[key] for key in ("next_hops", "from", "internal")}
         for path in paths
-        if path["valid"] and not path["stale"] and path["next_hops"] and not addresses & set(path["next_hops"])
+        if path["valid"] and path["reachable"] and not path["stale"] and path["next_hops"]
     ]
-    # A path from another router names the same node by its global address, which is the first one. A router with
-    # next-hop-self names itself. That path is usable, but it may lead to this node, so its next hop isn't returned.
-    hops = {path["next_hops"][0] for path in usable if not (path["internal"] and path["from"] in path["next_hops"])}
-    return [{"vrf": vrf, "prefix": wanted, "next_hops": sorted(hops)}] if usable else []
+    others = [path for path in usable if not addresses.intersection(path["next_hops"])]
+    return [{"vrf": vrf, "prefix": wanted, "paths": others}] if others else []
 
 
 def not_unused(view: View) -> list[dict[str, Any]]:

@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import bgp_json, forwarding, link_local, neighbor_json, nexthop_text, node_sessions, route_rules, speakers
+from . import (
+    bgp_json,
+    forwarding,
+    link_local,
+    neighbor_json,
+    nexthop_text,
+    no_neighbors,
+    node_sessions,
+    route_rules,
+    speakers,
+)
 from .answers import RouterError, UnknownError
 from .iproute import Fib
 from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_command
@@ -27,9 +37,15 @@ def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
     )
 
 
-def _counted(vrf: str, counts: dict[str, int], own: set[str]) -> list[dict[str, Any]]:
-    """The counts of a view: how many paths lead over each of the node's addresses."""
-    return [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+def _counted(vrf: str, counts: dict[str, int], own: set[str], history: Entries) -> list[dict[str, Any]]:
+    """The counts of a view: how many paths lead over each of the node's addresses.
+
+    FRR counts the history entries of dampening, too. They are left out if they are all that it counts.
+    """
+    found = [{"vrf": vrf, "next_hop": hop, "paths": counts[hop]} for hop in sorted(own & set(counts))]
+    past = [entry for entry in history if entry["vrf"] == vrf and own.intersection(entry["next_hops"])]
+    counted = sum(counts[hop] for hop in own & set(counts))
+    return [] if counted <= len(past) else found
 
 
 class Router:
@@ -42,6 +58,8 @@ class Router:
         # Set by identify(): (VRF, address) of the node's sessions; the addresses of the others and of the router.
         self.senders: set[tuple[str, str]] = set()
         self.foreign: set[str | None] = set()
+        # Prefixes that the node goes on announcing, which the counters of its paths count, too.
+        self.staying: list[str] = []
         # Paths of the node add link-local next hops to it. A wait passes it on to its next slice.
         self.link_locals: set[str] = set()
 
@@ -51,7 +69,7 @@ class Router:
         The kernel is read last, because it decides where packets go. counted: whether the counts are needed. With FRR
         8.4 they can take another process.
         """
-        questions = Questions(self._possible_sessions(wanted), wanted)
+        questions = Questions(self._possible_sessions(wanted), wanted, self.staying)
         found, counts, counts_text = self._ask_counted(questions.commands, list(wanted), counted=counted)
         answers = questions.read(found)
         for vrf, _pre, paths in answers.paths:
@@ -65,16 +83,19 @@ class Router:
             "counts": [],
             "others": [],
             "carried": [],
+            "staying": [],
             **forwarding.judged(wanted, self.fib.routes(wanted), answers.zebra, own),
         }
+        for vrf, pre, paths in answers.staying:
+            view["staying"] += route_rules.staying_paths(vrf, pre, paths)
         for vrf, pre, paths in answers.paths:
             view["routes"] += route_rules.over_node(vrf, pre, paths, own)
             view["others"] += route_rules.over_others(vrf, pre, paths, own)
             view["carried"] += route_rules.carried(vrf, paths, own)
         for vrf, document in zip(wanted, counts):
-            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own)
+            view["counts"] += _counted(vrf, bgp_json.path_counts(document), own, answers.history)
         if counted and not counts and not view["routes"] and not view["fib"]:
-            view["counts"] = self._counts_in_words(list(wanted), own, counts_text)
+            view["counts"] = self._counts_in_words(list(wanted), own, answers.history, counts_text)
         return view
 
     def discover(self, vrfs: list[str]) -> set[str]:
@@ -161,12 +182,12 @@ class Router:
         self._check_instances(found[0], vrfs)
         return found, [], text
 
-    def _counts_in_words(self, vrfs: list[str], own: set[str], text: str) -> Entries:
+    def _counts_in_words(self, vrfs: list[str], own: set[str], history: Entries, text: str) -> Entries:
         """The counts of a view, from text: FRR 8.4 has no JSON for them. Asks the router if text is empty."""
         listed = text or "".join(self.vtysh.text(f"{bgp(vrf)} nexthop") for vrf in vrfs)
         counts: Entries = []
         for vrf, part in zip(vrfs, nexthop_text.split(listed, len(vrfs))):
-            counts += _counted(vrf, nexthop_text.path_counts(part), own)
+            counts += _counted(vrf, nexthop_text.path_counts(part), own, history)
         return counts
 
     def _possible_sessions(self, vrfs: Iterable[str]) -> list[tuple[str, str]]:
@@ -191,9 +212,13 @@ class Router:
         for vrf in vrfs:
             if vrf not in there:
                 raise no_instance(vrf, there)
-            if there[vrf] == 0:
+        empty = [vrf for vrf in vrfs if there[vrf] == 0]
+        config = self.vtysh.text("show running-config") if empty else ""
+        for vrf in empty:
+            if not no_neighbors.is_explained(config, vrf):
                 # After a restart with an empty configuration there are no paths. That proves nothing about the node.
                 raise UnknownError(
-                    f"FRR's BGP instance in VRF {vrf} has no neighbours;"
-                    " check the router's name, router_vrfs, and that bgpd has read its configuration"
+                    f"FRR's BGP instance in VRF {vrf} has no neighbours, which neither 'bgp listen range' nor"
+                    " 'import vrf' explains; check the router's name, router_vrfs, and that bgpd has read its"
+                    " configuration"
                 )

@@ -13,17 +13,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.words import some
 from ..cilium import objects
 from ..cilium.agents import AT_ONCE, UNANSWERED, Agents, in_parallel, pod_to_ask
 from ..kube.api_errors import Forbidden
 from ..kube.client import NAMES_ONLY, Client
 from ..record import records
-from ..record.baseline import Routes, is_answer
+from ..record.baseline import Routes, is_answer, prefixes, reason
+from . import identities
+from .behind import Behind, behind, beyond_node
+from .fabric import Fabric
+from .identities import Leaving, Who
 
-# Place (a router, or Cilium) -> VIP -> how many others announce it there.
-Counts = dict[str, dict[str, int]]
-# Node -> its record, for the other claimed nodes. What they announce now, they may soon withdraw.
-Leaving = dict[str, dict[str, Any]]
+# Place (a router, or Cilium's agents) -> VIP -> who else announces it there.
+Counts = dict[str, dict[str, Behind]]
 
 
 def addresses(service: dict[str, Any]) -> list[str]:
@@ -71,6 +74,12 @@ def local(services: list[dict[str, Any]]) -> set[str]:
     return {str(ipaddress.ip_network(address)) for address, found in policies.items() if found == {True}}
 
 
+def pod_networks(prefixes: Iterable[str], services: list[dict[str, Any]]) -> list[str]:
+    """Those of the prefixes that lead to pods: networks in which no Service has an address."""
+    known = vips(prefixes, services)
+    return [prefix for prefix in prefixes if prefix not in known and ipaddress.ip_network(prefix).num_addresses > 1]
+
+
 def is_leaving(record: dict[str, Any]) -> bool:
     """Whether a claimed node is out of service or on its way there. After its agent's restart it is on its way back."""
     return records.RANK.get(record["phase"], 0) < records.RANK["restarted"]
@@ -99,33 +108,24 @@ def leaving(client: Client, name: str) -> tuple[Leaving, list[str]]:
     return found, problems
 
 
-def _hops(gone: Leaving, router: str) -> set[str]:
-    """The next hops of the claimed nodes on a router, with link-local ones of their sessions."""
-    found: set[str] = set()
-    for record in gone.values():
-        kept = record["before"]
-        found.update(kept.get("addresses") or [])
-        found.update(session["address"] for session in (kept.get("sessions") or {}).get(router) or [])
-    return found
+def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], who: Who) -> Counts:
+    """Router -> VIP -> who else it can send to, for each router whose traffic to that VIP may reach the node.
 
-
-def by_router(answers: dict[str, Any], routes: Routes, wanted: Iterable[str], gone: Leaving) -> Counts:
-    """Router -> VIP -> how many others it can send to, for routers that have the node's route to that VIP."""
-    wanted = set(wanted)
+    A router with several VRFs counts as the one that can send to the fewest. Pure, as all that it calls.
+    """
+    usable = {router: answer for router, answer in answers.items() if is_answer(answer)}
+    fabric = Fabric(usable, who)
     counts: Counts = {}
-    for router, vrfs in routes.items():
-        answer = answers[router]
-        if not is_answer(answer):
-            continue
-        others: dict[tuple[str, str], set[str]] = {}
-        leaving_hops = _hops(gone, router)
-        for entry in answer.get("others") or []:
-            staying = set(entry["next_hops"]) - leaving_hops
-            others.setdefault((entry.get("vrf") or "default", entry["prefix"]), set()).update(staying)
-        for vrf, tables in vrfs.items():
-            for prefix in wanted.intersection(tables["bgp"]):
-                number = len(others.get((vrf, prefix), set()))
-                counts.setdefault(router, {})[prefix] = min(number, counts.get(router, {}).get(prefix, number))
+    for prefix in wanted:
+        has = [
+            (router, vrf) for router, vrfs in routes.items() for vrf, tables in vrfs.items() if prefix in tables["bgp"]
+        ]
+        found = behind(fabric, prefix)
+        for router, vrf in sorted(beyond_node(fabric.ways(prefix), has)):
+            if router in usable:
+                here = found.get((router, vrf), Behind())
+                least = counts.setdefault(router, {}).get(prefix, here)
+                counts[router][prefix] = min(least, here, key=lambda each: len(each.names))
     return counts
 
 
@@ -134,17 +134,24 @@ def problems(found: dict[str, list[str]], counts: Counts, minimum: int, gone: Le
     lines = []
     uncounted = _uncounted(gone)
     for prefix, services in found.items():
-        numbers = {place: by_vip[prefix] for place, by_vip in counts.items() if prefix in by_vip}
-        short = [(place, number) for place, number in sorted(numbers.items()) if number < minimum]
-        if numbers and not short:
+        here = {place: by_vip[prefix] for place, by_vip in sorted(counts.items()) if prefix in by_vip}
+        short = {place: each for place, each in here.items() if len(each.names) < minimum}
+        if here and not short:
             continue
-        where = ", ".join(f"{number} on {place}" for place, number in short) or "unknown"
-        what = "its last announcer is this node" if 0 in numbers.values() else "too few others announce it"
+        where = ", ".join(f"{len(each.names)} on {place}{_details(each)}" for place, each in short.items()) or "unknown"
+        last = any(not each.names for each in short.values())
+        what = "its last announcer is this node" if last else "too few others announce it"
         lines.append(
             f"VIP {prefix} of Service {' and '.join(services)}: {what} (others: {where}; "
             f"claim_min_announcers={minimum}{uncounted})"
         )
     return lines
+
+
+def _details(each: Behind) -> str:
+    """Who was counted in a place, and which paths weren't, in words."""
+    said = [*sorted(each.names), *each.uncounted]
+    return f" ({some(said)})" if said else ""
 
 
 def _uncounted(gone: Leaving) -> str:
@@ -185,6 +192,64 @@ def services(client: Client) -> tuple[list[dict[str, Any]], list[str]]:
         ]
 
 
+def uncounted_prefixes(announced: list[str] | None) -> list[str]:
+    """The problem that the node's announced prefixes aren't known, so the others can't be counted."""
+    if announced is not None:
+        return []
+    return [
+        "whether other nodes announce its VIPs is unknown, since neither routers nor agents are asked: set "
+        "claim_min_announcers=0 to go on without knowing"
+    ]
+
+
+def recount(
+    client: Client,
+    name: str,
+    record: dict[str, Any],
+    answers: dict[str, Any] | None,
+    minimum: int,
+    *,
+    cilium_namespace: str = "kube-system",
+) -> list[str]:
+    """Why a claimed node must not be taken out now, or stay out: its VIPs have too few other announcers. [] if not.
+
+    The node's own routes may be gone by now. So its VIPs, and the routers that had them, are those of the record. A VIP
+    that is no longer one of a Service isn't counted. answers: router -> result of frr_bgp_info, just now; not needed if
+    the evidence isn't the routers'.
+    """
+    if minimum <= 0:
+        return []
+    before = record["before"]
+    by_routers = (before.get("evidence") or "router") == "router"
+    routes: Routes = before.get("routes") or {}
+    announced = prefixes(routes) if by_routers else (before.get("cilium") or {}).get("prefixes")
+    listed, unclear = services(client)
+    unclear = unclear or uncounted_prefixes(announced)
+    wanted = vips(announced or [], listed)
+    if unclear or not wanted:
+        return unclear
+    gone, unclear = leaving(client, name)
+    if unclear:
+        return unclear
+    api_version = objects.configs(client).api_version
+    if by_routers:
+        who = identities.who(identities.read(client, api_version), name, record, gone)
+        silent = _silent(answers or {}, routes, wanted)
+        return silent + problems(wanted, by_router(answers or {}, routes, wanted, who), minimum, gone)
+    agents = Agents(client, cilium_namespace, client.timeout)
+    counts = by_agents(client, agents, {name, *gone}, api_version, wanted, minimum)
+    return problems(wanted, counts, minimum, gone)
+
+
+def _silent(answers: dict[str, Any], routes: Routes, wanted: Iterable[str]) -> list[str]:
+    """The routers that had a VIP of the node before, and give no answer now."""
+    return [
+        f"who else announces its VIPs on router {router} is unknown ({reason(answers.get(router))})"
+        for router, vrfs in sorted(routes.items())
+        if not is_answer(answers.get(router)) and set(wanted).intersection(prefixes({router: vrfs}))
+    ]
+
+
 def by_agents(
     client: Client,
     agents: Agents,
@@ -198,17 +263,17 @@ def by_agents(
     Agents are asked a few at a time until there are enough. Usually the first ones announce everything. An agent that
     gives no answer counts as announcing nothing. excluded: this node and the claimed nodes.
     """
-    counts = dict.fromkeys(wanted, 0)
+    counts: dict[str, set[str]] = {prefix: set() for prefix in wanted}
     items = client.list_all(f"{objects.GROUP}/{api_version}/ciliumbgpnodeconfigs")[0] if api_version else []
     names = [item["metadata"]["name"] for item in items if item["metadata"]["name"] not in excluded]
     size = minimum
-    while names and any(number < minimum for number in counts.values()):
+    while names and any(len(found) < minimum for found in counts.values()):
         batch, names = names[:size], names[size:]
         size = AT_ONCE
-        for prefixes in in_parallel(lambda node: _advertised(agents, node), batch):
-            for prefix in prefixes.intersection(counts):
-                counts[prefix] += 1
-    return {"Cilium's agents": counts}
+        for node, announced in zip(batch, in_parallel(lambda node: _advertised(agents, node), batch), strict=True):
+            for prefix in announced.intersection(counts):
+                counts[prefix].add(node)
+    return {"Cilium's agents": {prefix: Behind(frozenset(found)) for prefix, found in counts.items()}}
 
 
 def _advertised(agents: Agents, name: str) -> set[str]:

@@ -46,6 +46,7 @@ def _result(
         "routers_changed": list(questions.routers_changed(record)) if record else [],
         "withdrawal": kept.get("withdrawal") or _withdrawal_bound(kept.get("sessions")),
         "before": kept,
+        "order": questions.order(record) if record else None,
         "history": (record or {}).get("history") or [],
         "restored": None,
         "diff": diff,
@@ -95,7 +96,7 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
     picture = node_picture.look(client, name, label=params["label"], cilium_namespace=params["cilium_namespace"])
     evidence = params["evidence"] or "router"
     asked = {**params, "evidence": evidence}
-    routes = by_routers(client, asked) if evidence == "router" else by_cilium(client, picture, asked)
+    routes = by_routers(client, picture, asked) if evidence == "router" else by_cilium(client, picture, asked)
     reasons = reasons_against(picture, routes)
     flip = picture.selection.flip
     if reasons or flip is None:
@@ -120,7 +121,8 @@ def _first_claim(client: Client, params: dict[str, Any], *, check_mode: bool) ->
     written, _patch = node_objects.write(client, picture.node, change, check_mode=check_mode)
     if routes.count is not None and not check_mode:
         _count_again(client, written, run, routes.count)
-    warnings = [*picture.warnings, *_local_warnings(name, routes.kept["local"])]
+    local = _local_warnings(name, routes.kept["local"], routes.kept["pod_networks"])
+    warnings = [*picture.warnings, *routes.warnings, *local]
     return _result(name, record, changed=True, diff=_diff(None, record), warnings=warnings)
 
 
@@ -145,20 +147,29 @@ def _count_again(client: Client, node: dict[str, Any], run: dict[str, Any], coun
     )
 
 
-def _local_warnings(name: str, local: list[str]) -> list[str]:
-    """The warning that some VIPs won't be waited for."""
+def _local_warnings(name: str, local: list[str], pod_networks: list[str] | None) -> list[str]:
+    """The warnings that some VIPs won't be waited for, and may lose requests when their pods go first."""
     if not local:
         return []
-    return [
+    warnings = [
         f"{name}: {', '.join(local)} belong to Services with traffic policy Local, which only nodes with a ready pod "
         f"of theirs announce: after a drain the way back doesn't wait for them, they come back when their pods do"
     ]
+    if pod_networks != []:
+        networks = ", ".join(pod_networks) if pod_networks else "perhaps networks of pods"
+        warnings.append(
+            f"{name}: it announces {networks} beside VIPs of traffic policy Local, so their pods go first "
+            f"(maintenance_order=auto): a pod that stops answering at once loses requests until the routers have "
+            f"followed, one with a preStop hook of some seconds loses none; see Orders in docs/phases.md"
+        )
+    return warnings
 
 
 def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     name, run, phase, note = params["name"], _run_of(params), params["phase"], params["note"] or {}
     old: dict[str, Any] = {}
     new: dict[str, Any] = {}
+    counted: list[list[str]] = []
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
         now = datetime.now(UTC)
@@ -183,6 +194,10 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
             )
         if phase in ("withdrawn", "off"):
             _refuse_selected_again(name, current, record)
+        if params["routes"] is not None or params["recount"]:
+            # A write that comes second is tried again, but the routers' answers are the same.
+            counted.append(counted[0] if counted else _recounted(client, record, params))
+            _refuse_too_few(name, record, counted[0])
         old.clear()
         old.update(record)
         new.clear()
@@ -199,6 +214,28 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
     _node_after, patch = node_objects.write(client, node, change, check_mode=check_mode)
     resumed = not runs.same(old["run"], run)
     return _result(name, new, changed=patch is not None, resumed=resumed, diff=_diff(old, new))
+
+
+def _recounted(client: Client, record: dict[str, Any], params: dict[str, Any]) -> list[str]:
+    """Why too few others announce the node's VIPs now; [] if there are enough."""
+    minimum = questions.min_announcers(record, params["min_announcers"])
+    try:
+        return announcers.recount(
+            client, params["name"], record, params["routes"], minimum, cilium_namespace=params["cilium_namespace"]
+        )
+    except HitlessError as exc:
+        return [f"who else announces its VIPs is unknown: {exc.msg}"]
+
+
+def _refuse_too_few(name: str, record: dict[str, Any], reasons: list[str]) -> None:
+    """Raises ClaimError if there is a reason."""
+    if reasons:
+        raise ClaimError(
+            f"{name} mustn't be taken out now (counted once more): {'; '.join(reasons)}: have other nodes announce "
+            f"these VIPs first, or set claim_min_announcers=0 to go on without counting",
+            record=record,
+            reasons=reasons,
+        )
 
 
 def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from ..kube import node_objects
 from ..kube.client import Client
 from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished, tolerates_cordon
 from ..record import questions, records, router_answers, runs
+from . import announcers
 from .hops import field_manager, words
 
 # What is guarded: the shutdown, the forced off after it, the reboot, and the flush of stale routes on routers.
@@ -92,7 +93,7 @@ def _counts(pod: dict[str, Any]) -> bool:
     return (controller(pod) or {}).get("kind") != "DaemonSet"
 
 
-def router_problems(answers: dict[str, Any], routers: list[str], record: Record) -> list[str]:
+def router_problems(answers: dict[str, Any], routers: list[str]) -> list[str]:
     """Why a router may still send traffic to the node: it gave no answer, or has a path or a kernel route to it."""
     if not routers:
         return ["no router was asked: the group routers is empty"]
@@ -102,9 +103,8 @@ def router_problems(answers: dict[str, Any], routers: list[str], record: Record)
         answer = answers.get(router)
         if answer is None or router_answers.is_bad(answer):
             continue
-        left = questions.without_staying(record, answer["left"])
-        if left:
-            problems.append(f"router {router} still has {route_rules.described(left)}")
+        if answer["left"]:
+            problems.append(f"router {router} still has {route_rules.described(answer['left'])}")
     return problems
 
 
@@ -124,6 +124,7 @@ def guard(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     reasons += _selection_problems(client, params, node)
     if act != "flush":
         reasons += _departure_problems(client, params, node, record, evidence)
+        reasons += _too_few_announcers(client, params, record)
     if reasons:
         raise _refused(name, act, reasons, record)
 
@@ -185,11 +186,20 @@ def _departure_problems(
     pods = client.list_all("/api/v1/pods", fieldSelector=f"spec.nodeName={params['name']}")[0]
     reasons += cordon_problems(node, record, pods)
     if record["before"].get("evidence", "router") == "router":
-        reasons += router_problems(params["routes"] or {}, params["routers"], record)
+        reasons += router_problems(params["routes"] or {}, params["routers"])
     elif evidence == "cilium" and params["act"] != "force_off":
         # When it is forced off, it is already shutting down, and its agent is gone.
         reasons += _agent_problems(client, params)
     return reasons
+
+
+def _too_few_announcers(client: Client, params: dict[str, Any], record: Record) -> list[str]:
+    """The VIPs that too few others announce now. If the node comes back instead, they are there again."""
+    minimum = questions.min_announcers(record, params["min_announcers"])
+    answers = {name: each for name, each in (params["routes"] or {}).items() if not router_answers.is_bad(each)}
+    return announcers.recount(
+        client, params["name"], record, answers, minimum, cilium_namespace=params["cilium_namespace"]
+    )
 
 
 def _agent_problems(client: Client, params: dict[str, Any]) -> list[str]:

@@ -14,20 +14,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..frr.link_local import is_link_local
+
 Routes = dict[str, dict[str, dict[str, list[str]]]]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Prefixes by router, VRF and table; sessions by router; and every reason why this can't be a baseline."""
+    """Prefixes by router, VRF and table; sessions by router; and every reason why this can't be a baseline.
+
+    next_hops: router -> all next hops of its paths from the node, link-local ones included.
+    """
 
     routes: Routes
     sessions: dict[str, list[dict[str, Any]]]
+    next_hops: dict[str, list[str]]
     problems: list[str]
 
 
 def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
     """What to remember of the routers' answers (router -> result of frr_bgp_info). No answer is never good."""
+    strangers = _strangers([answer for answer in (answers or {}).values() if is_answer(answer)])
+    next_hops: dict[str, list[str]] = {}
     routes: Routes = {}
     sessions: dict[str, list[dict[str, Any]]] = {}
     problems = []
@@ -36,13 +44,14 @@ def baseline(name: str, answers: dict[str, Any] | None) -> Baseline:
             routes[router] = _routes(answer)
             sessions[router] = _sessions(answer)
             problems += _unseen(router, answer)
+            next_hops[router] = _next_hops(answer, strangers)
         else:
-            problems.append(f"what router {router} has of the node is unknown ({_reason(answer)})")
+            problems.append(f"what router {router} has of the node is unknown ({reason(answer)})")
     if not answers:
         problems.append("no router was asked for its routes to the node (claim_routers is empty)")
     if routes:
         problems += _lacking(name, routes, sessions)
-    return Baseline(routes, sessions, problems)
+    return Baseline(routes, sessions, next_hops, problems)
 
 
 def _routes(answer: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
@@ -82,6 +91,31 @@ def _unseen(router: str, answer: dict[str, Any]) -> list[str]:
     ]
 
 
+def _next_hops(answer: dict[str, Any], strangers: set[str]) -> list[str]:
+    """The next hops of a router's paths from the node's sessions, without those where another speaker is."""
+    found: set[str] = set()
+    for neighbor in answer["neighbors"]:
+        found.update(neighbor.get("next_hops") or [])
+    return sorted(found - strangers)
+
+
+def _strangers(answers: list[dict[str, Any]]) -> set[str]:
+    """Global addresses of speakers that aren't the node: no router's session with the node has their identifier.
+
+    A daemon on the node may hand on paths of others, whose next hops are these.
+    """
+    own: set[str | None] = {None}
+    for answer in answers:
+        own.update(neighbor.get(key) for neighbor in answer["neighbors"] for key in ("address", "router_id"))
+    found = set()
+    for answer in answers:
+        for speaker in answer.get("speakers") or []:
+            known = speaker["router_id"] is not None and speaker["address"] is not None
+            if known and not own & {speaker["address"], speaker["router_id"]} and not is_link_local(speaker["address"]):
+                found.add(speaker["address"])
+    return found
+
+
 def _lacking(name: str, routes: Routes, sessions: dict[str, list[dict[str, Any]]]) -> list[str]:
     """What is missing on the routers that answered."""
     asked = ", ".join(routes)
@@ -102,7 +136,7 @@ def is_answer(answer: Any) -> bool:
     )
 
 
-def _reason(answer: Any) -> str:
+def reason(answer: Any) -> str:
     """Why a router's answer isn't usable."""
     if not isinstance(answer, dict):
         return "no answer"

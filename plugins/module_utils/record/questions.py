@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..frr.link_local import is_link_local
 from .form import RANK
 
 Record = dict[str, Any]
@@ -55,6 +56,17 @@ def boot_id_before(record: Record) -> str | None:
 
 def _goes_off(entry: dict[str, Any]) -> bool:
     return bool(entry["phase"] == "off")
+
+
+def order(record: Record) -> str:
+    """What comes first on the way out, "drain_first" or "withdraw_first", where the user leaves it open.
+
+    Where a Service has traffic policy Local, its VIP stops answering with the node's last pod of it, a moment before
+    the routers have followed. So the routes go first. But the routes to pods go with them, and a drain can take long:
+    where the node announces these too, or where that isn't known, the pods go first.
+    """
+    before = record["before"]
+    return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
 
 
 def noted_way(record: Record) -> str:
@@ -116,22 +128,38 @@ def why_not_off(name: str, record: Record, evidence: str) -> str:
     )
 
 
+def min_announcers(record: Record, asked: int) -> int:
+    """How many others must announce each VIP: as many as at the claim. With 0 the user says now that nobody counts."""
+    return int(record["before"].get("min_announcers", asked)) if asked > 0 else 0
+
+
 # --- what was before --------------------------------------------------------------------------------------------
 
 
 def addresses_on(record: Record, router: str) -> list[str]:
-    """The node's addresses on one router: those at the claim, and those of its link-local sessions there."""
-    addresses = list(record["before"].get("addresses") or [])
-    for session in _sessions(record, router):
-        if session["address"] not in addresses:
-            addresses.append(session["address"])
-    return addresses
+    """The node's addresses on one router, as they were at the claim.
+
+    They are those of the Node, those of its sessions there, and all next hops that it sent to any router. Link-local
+    ones are only known on their router: elsewhere another host may have the same.
+    """
+    before = record["before"]
+    addresses = [*(before.get("addresses") or []), *(before.get("local_addresses") or [])]
+    addresses += [session["address"] for session in _sessions(record, router)]
+    for other, hops in (before.get("next_hops") or {}).items():
+        addresses += [hop for hop in hops if other == router or not is_link_local(hop)]
+    return list(dict.fromkeys(addresses))
+
+
+def staying(record: Record) -> list[str]:
+    """The prefixes that the node goes on announcing by other means than Cilium's BGP, so nobody waits for them."""
+    return list(record["before"].get("staying") or [])
 
 
 def prefixes_on(record: Record, router: str) -> ByVrf:
-    """VRF -> the prefixes that one router had of the node in BGP before the claim."""
+    """VRF -> the prefixes that one router had of the node in BGP before the claim, without those that stay."""
     vrfs = _routes(record).get(router) or {}
-    return {vrf: sorted(tables["bgp"]) for vrf, tables in sorted(vrfs.items()) if tables.get("bgp")}
+    found = {vrf: sorted(set(tables.get("bgp") or []) - set(staying(record))) for vrf, tables in sorted(vrfs.items())}
+    return {vrf: prefixes for vrf, prefixes in found.items() if prefixes}
 
 
 def prefixes_anywhere(record: Record, vrfs: Iterable[str]) -> ByVrf:
@@ -154,12 +182,6 @@ def routers_before(record: Record) -> list[str]:
 def every_prefix(record: Record) -> list[str]:
     """All prefixes that any router had of the node in BGP before the claim."""
     return prefixes_anywhere(record, [""])[""]
-
-
-def without_staying(record: Record, entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Entries of a look without the prefixes that the node keeps announcing by other means than Cilium."""
-    staying = set(record["before"].get("staying") or [])
-    return [entry for entry in entries if entry["prefix"] not in staying]
 
 
 # --- what has to be there again ---------------------------------------------------------------------------------
@@ -186,7 +208,7 @@ def prefixes_back(record: Record, router: str) -> ByVrf:
 
 def forwarded_back(record: Record, router: str) -> ByVrf:
     """VRF -> the prefixes that one router's kernel must forward to the node again, by routes of their own."""
-    left_out = not_awaited(record)
+    left_out = not_awaited(record) | set(staying(record))
     vrfs = _routes(record).get(router) or {}
     return {vrf: sorted(set(tables.get("fib") or []) - left_out) for vrf, tables in sorted(vrfs.items())}
 

@@ -33,6 +33,8 @@ def summary_lines(summary: Part, files: Iterable[str] = ()) -> list[str]:
     lines += map(_router_line, summary["routers"])
     for title, words in (
         ("routes:  ", estimated_words(summary["evidence"])),
+        ("not seen: ", waived_words(summary["before"])),
+        ("stays:   ", staying_words(summary["before"])),
         ("agent: ", _agent_words(summary.get("agent"))),
         ("restored: ", restored_words(summary["restored"])),
         ("traffic: ", loss_words(summary["loss"])),
@@ -50,6 +52,23 @@ def estimated_words(evidence: Part | None) -> str:
         f"estimated, not observed: taken as gone {evidence['seconds']} s after {COUNTED_SINCE[evidence['kind']]} "
         f"(evidence {evidence['kind']}; {evidence['reason']})"
     )
+
+
+def waived_words(before: Part) -> str:
+    """What no router was asked for, because the user said so. "" if there is nothing."""
+    waived = before.get("waived") or {}
+    words = []
+    if waived.get("peers"):
+        words.append(f"sessions with {', '.join(waived['peers'])} (claim_unseen_peers)")
+    if waived.get("routers"):
+        words.append(f"sessions on {', '.join(waived['routers'])} (claim_transit_routers)")
+    return ", ".join(words)
+
+
+def staying_words(before: Part) -> str:
+    """What the node went on announcing by other means. "" if there is nothing."""
+    stays = before.get("staying")
+    return f"{', '.join(stays)} is announced by other means than Cilium, so nobody waited for it" if stays else ""
 
 
 def restored_words(restored: Part) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..base.task_results import failure_reason
+from ..record.reach import reach
+from ..record.router_answers import is_bad
 from .words import kept, table
 
 HEAD = ("node", "router", "session", "state", "up", "graceful restart", "accepted", "installed", "stale", "by others")
@@ -35,7 +37,8 @@ def _node(read: Mapping[str, Any]) -> dict[str, Any]:
     if "node" not in info:
         return {"node": read["host"], "known": False, "problems": [failure_reason(info)], "routers": []}
     node, bgp, record = info["node"], info["bgp"], info["record"]
-    routers = [_router(name, answer) for name, answer in (read["routes"].get("answers") or {}).items()]
+    answers = read["routes"].get("answers") or {}
+    routers = [_router(name, answer) for name, answer in answers.items()]
     return {
         "node": node["name"],
         "known": True,
@@ -50,12 +53,20 @@ def _node(read: Mapping[str, Any]) -> dict[str, Any]:
             *(f"{node['name']}: {problem}" for problem in bgp["problems"]),
             *_unknown(node["name"], cilium),
             *_router_problems(routers),
+            *_unseen_peers(node["name"], bgp, answers),
         ],
     }
 
 
 def _router_problems(routers: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"router {router['router']}: {router['problem']}" for router in routers if router["problem"]]
+
+
+def _unseen_peers(name: str, bgp: Mapping[str, Any], answers: Mapping[str, Any]) -> list[str]:
+    """The peers of a node in service that no router has: a claim would be refused. A router needs no session here."""
+    if not bgp["selected"] or any(is_bad(answer) for answer in answers.values()):
+        return []
+    return reach(name, bgp.get("peers") or [], dict(answers), transit_routers=answers).problems
 
 
 def _unknown(name: str, cilium: Mapping[str, Any]) -> list[str]:

@@ -92,7 +92,7 @@ def maintenance_summary(
         "routers": _routers(history),
         "evidence": _evidence(history),
         "agent": _agent(history),
-        "before": kept(before, ("unschedulable", "label", "addresses")),
+        "before": kept(before, ("unschedulable", "label", "addresses", "waived", "staying")),
         "restored": dict(_first(told, "restored")),
         "failure": dict(failure) if failure else None,
         "plan": list(plan),

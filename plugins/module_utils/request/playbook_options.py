@@ -26,7 +26,7 @@ EVIDENCE = ("router", "cilium", "estimate")
 
 # Variable -> specification, as in a role's meta/argument_specs.yml. Those of the whole run are checked once.
 OF_THE_RUN: dict[str, dict[str, Any]] = {
-    "maintenance_order": {"choices": ("drain_first", "withdraw_first")},
+    "maintenance_order": {"choices": ("auto", "drain_first", "withdraw_first")},
     "maintenance_expected": {"type": "float"},
     "probe_store": {"type": "bool"},
     "report_dir": {"type": "path"},

@@ -196,6 +196,17 @@ def test_with_policy_local_a_pod_that_ends_is_not_announced_and_still_answers() 
     assert found == {"198.51.100.10": True, "2001:db8:100::10": True, "198.51.100.30": False}
 
 
+def test_with_policy_local_a_pod_whose_containers_have_ended_answers_no_more_whatever_its_endpoint_says() -> None:
+    local = service(externalTrafficPolicy="Local")
+    ref = {"kind": "Pod", "uid": "u-1"}
+    slices = [obj("web-1", {"kubernetes.io/service-name": "web"}, endpoints=[{"nodeName": "w1", "targetRef": ref}])]
+    vips = ("198.51.100.10", "2001:db8:100::10")
+    assert agent.local_vips([local], slices, "w1", {"u-2"}) == dict.fromkeys(vips, True)
+    assert agent.local_vips([local], slices, "w1", {"u-1"}) == dict.fromkeys(vips, False)
+    # What BGP announces follows the endpoint.
+    assert agent.service_prefixes(local, ["LoadBalancerIP"], slices, "w1")
+
+
 def test_service_prefixes_of_the_other_address_kinds() -> None:
     found = service(clusterIPs=["10.96.0.1", "None"], externalIPs=["192.0.2.1"])
     assert agent.service_prefixes(found, ["ClusterIP", "ExternalIP"], [], "w1") == {"10.96.0.1/32", "192.0.2.1/32"}

@@ -6,6 +6,7 @@
 set -eu
 root=$1
 name=$2
+space=$3
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
@@ -18,6 +19,11 @@ for device in null zero full random urandom tty; do
     : >"$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
 done
+if [ -n "$space" ]; then
+    mkdir "$root/run/netns"
+    : >"$root/run/netns/$space"
+    mount --bind "/run/netns/$name" "$root/run/netns/$space"
+fi
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 echo "$name" >/proc/sys/kernel/hostname

@@ -38,12 +38,16 @@ def boot(role: str) -> None:
     """Starts what a machine of this role runs; the echo service comes before any BGP."""
     if role == "node":
         start("hitless-echo", "/usr/bin/python3", "/usr/local/lib/hitless/echo.py")
+        if Path("/etc/hitless/advertise").exists():
+            start("hitless-advertise", "/usr/bin/python3", "/usr/local/lib/hitless/advertise.py")
     Path("/run/sshd").mkdir(mode=0o755)
     start("sshd", "/usr/sbin/sshd", "-D")
     if role == "router":
         Path("/run/frr").mkdir(mode=0o755)
         shutil.chown("/run/frr", "frr", "frr")
-        start("frr", "/usr/lib/frr/frrinit.sh", "start")
+        # A router has its FRR in one path space: the default one, or the one that has a folder.
+        spaces = [path.parent.name for path in Path("/etc/frr").glob("*/frr.conf")]
+        start("frr", "/usr/lib/frr/frrinit.sh", "start", *spaces)
 
 
 def shutdown() -> None:

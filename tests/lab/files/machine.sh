@@ -28,14 +28,16 @@ fi
 
 boot_nspawn() {
     [ -z "$CGROUP" ] || echo 0 >"/sys/fs/cgroup/$CGROUP/cgroup.procs"
+    # The namespace that forwards, where it is not that of the login, is one that `ip netns` knows in the machine.
     exec systemd-nspawn --quiet --register=no --keep-unit --boot --directory="$dir/root" --machine="$NAME" \
-        --uuid="$UUID" --network-namespace-path="/run/netns/$NAME" --capability=CAP_NET_ADMIN,CAP_NET_RAW \
+        ${SPACE:+"--bind=/run/netns/$NAME:/run/netns/$SPACE"} \
+        --uuid="$UUID" --network-namespace-path="/run/netns/$NETNS" --capability=CAP_NET_ADMIN,CAP_NET_RAW \
         --resolv-conf=off --timezone=off --link-journal=no --suppress-sync=yes --console=pipe
 }
 
 boot_plain() {
-    exec nsenter --net="/run/netns/$NAME" \
-        unshare --mount --uts --ipc --pid --fork --kill-child sh "$dir/boot.sh" "$dir/root" "$NAME"
+    exec nsenter --net="/run/netns/$NETNS" \
+        unshare --mount --uts --ipc --pid --fork --kill-child sh "$dir/boot.sh" "$dir/root" "$NAME" "$SPACE"
 }
 
 while :; do

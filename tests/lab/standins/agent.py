@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import subprocess
 import time
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from emulator.client import ApiError, Object, patch_existing
@@ -38,11 +39,16 @@ def ingress_ips(service: Object) -> set[str]:
     return {entry["ip"] for entry in ingress if entry.get("ip")}
 
 
-def has_endpoint(service: Object, slices: list[Object], node: str, condition: str) -> bool:
-    """Whether the Service has an endpoint on this node that is ready, or serving (also one that is terminating)."""
+def has_endpoint(service: Object, slices: list[Object], node: str, condition: str, ended: Collection[str] = ()) -> bool:
+    """Whether the Service has an endpoint on this node that is ready, or serving (also one that is terminating).
+
+    ended: UIDs of pods whose containers have ended. Nothing answers there, whatever the endpoint still says.
+    """
     meta = service["metadata"]
     return any(
-        e.get("nodeName") == node and (e.get("conditions") or {}).get(condition, True)
+        e.get("nodeName") == node
+        and (e.get("conditions") or {}).get(condition, True)
+        and (e.get("targetRef") or {}).get("uid") not in ended
         for s in slices
         if s["metadata"]["namespace"] == meta["namespace"]
         and (s["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == meta["name"]
@@ -55,10 +61,10 @@ def is_local(service: Object) -> bool:
     return service["spec"].get("externalTrafficPolicy") == "Local"
 
 
-def local_vips(services: list[Object], slices: list[Object], node: str) -> dict[str, bool]:
-    """VIP of a Service with traffic policy Local -> whether this node's datapath answers: has a pod that serves."""
+def local_vips(services: list[Object], slices: list[Object], node: str, ended: Collection[str] = ()) -> dict[str, bool]:
+    """VIP of a Service with traffic policy Local -> whether this node answers: has a pod that serves."""
     return {
-        ip: has_endpoint(service, slices, node, "serving")
+        ip: has_endpoint(service, slices, node, "serving", ended)
         for service in services
         if is_local(service)
         for ip in ingress_ips(service)
@@ -110,6 +116,22 @@ def advertised(
     return {p for p in found if ipaddress.ip_network(p).version == version}
 
 
+def unnumbered_interface(peer: Object) -> str:
+    """The interface of a peer that has no address in its NodeConfig; "" for others."""
+    discovery = peer.get("autoDiscovery") or {}
+    return (
+        str((discovery.get("unnumbered") or {}).get("interface", "")) if discovery.get("mode") == "Unnumbered" else ""
+    )
+
+
+def peer_address(peer: Object, discovered: Mapping[str, str]) -> str:
+    """The peer's address: its own, or the one found on its interface, with that; "" where none is known."""
+    interface = unnumbered_interface(peer)
+    if not interface:
+        return str(peer.get("peerAddress") or "")
+    return f"{discovered[interface]}%{interface}" if interface in discovered else ""
+
+
 def speaker_config(
     node_config: Object,
     node: Object,
@@ -119,25 +141,33 @@ def speaker_config(
     advertisements: list[Object],
     services: list[Object],
     slices: list[Object],
+    discovered: Mapping[str, str] | None = None,
 ) -> SpeakerConfig:
-    """The speaker's configuration for a NodeConfig. Only its first instance: the lab's speaker has one."""
+    """The speaker's configuration for a NodeConfig. Only its first instance: the lab's speaker has one.
+
+    discovered: interface -> link-local address of the router there.
+    """
     instance = node_config["spec"]["bgpInstances"][0]
     peers, prefixes = [], set()
     for peer in instance.get("peers") or []:
         reference = (peer.get("peerConfigRef") or {}).get("name")
-        if not peer.get("peerAddress") or (reference and reference not in peer_configs):
+        address = peer_address(peer, discovered or {})
+        if not address or (reference and reference not in peer_configs):
             continue  # Cilium leaves such a peer out, too
         spec = peer_configs[reference]["spec"] if reference else {}
         timers, restart = spec.get("timers") or {}, spec.get("gracefulRestart") or {}
         peers.append(
             Peer(
-                address=peer["peerAddress"],
+                address=address,
                 asn=peer.get("peerASN", 0),
                 password=passwords.get(spec.get("authSecretRef", "")),
                 hold_time=timers.get("holdTimeSeconds", 90),
                 keepalive=timers.get("keepAliveTimeSeconds", 30),
                 connect_retry=timers.get("connectRetryTimeSeconds", 120),
                 gr_restart_time=restart.get("restartTimeSeconds", 120) if restart.get("enabled") else None,
+                families=tuple({"ipv4": 4, "ipv6": 6}[f["afi"]] for f in spec.get("families") or []),
+                local_address=peer.get("localAddress"),
+                hops=spec.get("ebgpMultihop", 1),
             )
         )
         for family in spec.get("families") or []:
@@ -157,7 +187,7 @@ def peer_status(peer: Object, session: dict[str, Any] | None, since: str | None)
     """One peer in NodeConfig.status, from the speaker's session (None: the speaker does not know the peer)."""
     found: Object = {
         "name": peer["name"],
-        "peerAddress": peer.get("peerAddress", ""),
+        "peerAddress": session["address"] if session else peer.get("peerAddress", ""),
         "peerASN": peer.get("peerASN", 0),
         "peeringState": session["state"] if session else "idle",
     }
@@ -190,6 +220,7 @@ class Agent(Controller):
         self.next_status = 0.0
         self.status_written: Object | None = None
         self.established: dict[str, float] = {}  # peer address -> epoch seconds
+        self.discovered: dict[str, str] = {}  # interface -> the router's link-local address there
         self.local_vips: dict[str, bool] | None = None  # as the datapath has them; None: not known
         self.datapath_ended = False  # the VIPs' echo was ended with the agent, and is to be started with it
         kinds = (
@@ -267,12 +298,22 @@ class Agent(Controller):
 
     async def _local_vips(self) -> None:
         """This node answers the VIPs of Services with traffic policy Local while one of its own pods serves."""
-        found = local_vips(self.world["services"].values(), self.world["slices"].values(), self.host.name)
+        found = self._serving()
         if found == self.local_vips:
             return
         answered = {vip for vip, serves in found.items() if serves}
         await asyncio.to_thread(self.host.machine.set_vips, answered, found.keys() - answered)
         self.local_vips = found
+
+    def _serving(self) -> dict[str, bool]:
+        ended = self.kubelet.ended if self.kubelet else ()
+        return local_vips(self.world["services"].values(), self.world["slices"].values(), self.host.name, ended)
+
+    async def pod_ended(self) -> None:
+        """A VIP whose last pod here has ended answers no more at once, before any agent has heard of it."""
+        silent = {vip for vip, serves in self._serving().items() if not serves}
+        await asyncio.to_thread(self.host.machine.set_vips, (), silent)
+        self.wake.set()
 
     # -- second hop of the label
 
@@ -334,6 +375,7 @@ class Agent(Controller):
                 advertisements=world["advertisements"].values(),
                 services=world["services"].values(),
                 slices=world["slices"].values(),
+                discovered=await self._discovered(node_config),
             )
             keep = ()
         if self.applied == (config, keep):
@@ -346,6 +388,14 @@ class Agent(Controller):
             log.info("%s: deselected, sessions closed%s", self.name, f" but {', '.join(keep)}" if keep else "")
             await asyncio.to_thread(world.speaker.stop, machine, keep)
         self.applied = (config, keep)
+
+    async def _discovered(self, node_config: Object) -> dict[str, str]:
+        """Where the NodeConfig's unnumbered peers are. One that was found stays: the kernel forgets neighbours."""
+        peers = [peer for instance in node_config["spec"]["bgpInstances"] for peer in instance.get("peers") or []]
+        for interface in {unnumbered_interface(peer) for peer in peers} - {"", *self.discovered}:
+            if found := await asyncio.to_thread(self.host.machine.router_on, interface):
+                self.discovered[interface] = found
+        return self.discovered
 
     # -- what it reports
 
@@ -368,14 +418,10 @@ class Agent(Controller):
         sessions = await self._sessions()
         instances = []
         for instance in node_config["spec"]["bgpInstances"]:
-            peers = [
-                peer_status(
-                    peer,
-                    sessions.get(peer.get("peerAddress", "")),
-                    self._since(sessions.get(peer.get("peerAddress", ""))),
-                )
-                for peer in instance.get("peers") or []
-            ]
+            peers = []
+            for peer in instance.get("peers") or []:
+                session = sessions.get(peer_address(peer, self.discovered))
+                peers.append(peer_status(peer, session, self._since(session)))
             instances.append({"name": instance["name"], "localASN": instance["localASN"], "peers": peers})
         status = {"bgpInstances": instances}
         if (node_config.get("status") or {}).get("bgpInstances") != instances:

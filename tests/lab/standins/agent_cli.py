@@ -50,8 +50,8 @@ class Told:
         if table == "available":
             return [("", prefix, anywhere) for prefix in prefixes]
         own = next((address for address in self.addresses if (":" in address) is six), anywhere)
-        peers = [peer.address for peer in self.config.peers if (":" in peer.address) is six]
-        return [(peer, prefix, own) for peer in peers for prefix in prefixes]
+        peers = [peer for peer in self.config.peers if (6 if six else 4) in peer.carried]
+        return [(peer.address, prefix, peer.local_address or own) for peer in peers for prefix in prefixes]
 
     @property
     def policies(self) -> list[Object]:

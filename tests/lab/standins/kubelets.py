@@ -31,6 +31,8 @@ class AgentProcess(Protocol):
 
     def ready(self) -> bool: ...
 
+    async def pod_ended(self) -> None: ...
+
 
 def is_agent(pod: Object, namespace: str) -> bool:
     """Whether this is a Cilium agent's pod of the lab."""
@@ -57,6 +59,7 @@ class NodeKubelet(Kubelet):
         self.agent = agent
         agent.kubelet = self
         self.agent_pod: Object | None = None  # the agent's pod whose container runs here
+        self.ended: set[str] = set()  # UIDs of pods whose containers have ended, and whose objects may still be there
         self.boot_id: str | None = None  # boot for which this kubelet has registered
         self.addresses: dict[str, list[str]] = {}  # pod uid -> addresses given to it
         self.images = ImageStore()
@@ -192,6 +195,7 @@ class NodeKubelet(Kubelet):
         """What is gone leaves nothing behind."""
         alive = {p["metadata"]["uid"] for p in self.pods()}
         self.images.forget(alive)
+        self.ended &= alive
         self.addresses = {uid: given for uid, given in self.addresses.items() if uid in alive}
         if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] not in alive:
             self._set_agent_pod(None)
@@ -200,6 +204,14 @@ class NodeKubelet(Kubelet):
         """The agent ends with its pod."""
         if self.agent_pod is not None and self.agent_pod["metadata"]["uid"] == pod["metadata"]["uid"]:
             self._set_agent_pod(None)
+
+    async def _end(self, pod: Object) -> None:
+        """What ran in the pod answers no more, and then its object goes."""
+        uid = pod["metadata"]["uid"]
+        if uid not in self.ended:
+            self.ended.add(uid)
+            await self.agent.pod_ended()
+        await super()._end(pod)
 
     def change(self, pod: Object) -> Coroutine[Any, Any, None] | None:
         """Readiness, where it is not as written."""

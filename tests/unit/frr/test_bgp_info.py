@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.hitless.nodes.plugins.modules import frr_bgp_info
@@ -20,17 +19,10 @@ from ansible_collections.hitless.nodes.tests.unit.router_bench import (
     both,
     ip_answers,
     recorded,
-    zebra,
 )
+from ansible_collections.hitless.nodes.tests.unit.small_router import VIP, info, neighbor, path, small_router
 
 LINKS = (Path(samples.FOLDER).parent / "ip/6.1.0/address.json").read_text()
-
-
-def info(bench: Bench, **params: Any) -> dict[str, Any]:
-    """What the module returns."""
-    defaults = {name: spec.get("default") for name, spec in frr_bgp_info.ARGUMENTS.items()}
-    asked = {**defaults, "addresses": sorted(samples.ADDRESSES), "vtysh": str(bench.vtysh.path), **params}
-    return frr_bgp_info.work(SimpleNamespace(params=asked, check_mode=False))  # type: ignore[arg-type]
 
 
 def router(bench: Bench, version: str, state: str = "established") -> None:
@@ -51,7 +43,7 @@ def router(bench: Bench, version: str, state: str = "established") -> None:
 @both
 def test_the_router_itself_and_every_one_that_it_speaks_to(bench: Bench, version: str) -> None:
     router(bench, version)
-    found = info(bench)
+    found = info(bench, addresses=sorted(samples.ADDRESSES))
     assert sorted(each["address"] for each in found["speakers"]) == [f"192.168.99.{last}" for last in range(11, 15)]
     assert found["vrfs_there"] == ["default"]
     assert found["own_addresses"] == [
@@ -73,67 +65,24 @@ def test_an_address_of_a_vrf_is_told_from_one_of_the_default_vrf(bench: Bench) -
         link("eth2", "192.0.2.129", master="br0", linkinfo={"info_slave_kind": "bridge"}),
     ]
     bench.ip.answers({**ip_answers(node=True), "-details address show": (0, json.dumps(links), "")})
-    assert [(each["address"], each["vrf"]) for each in info(bench)["own_addresses"]] == [
+    assert [
+        (each["address"], each["vrf"]) for each in info(bench, addresses=sorted(samples.ADDRESSES))["own_addresses"]
+    ] == [
         ("192.0.2.1", "blue"),
         ("192.0.2.65", "blue"),
         ("192.0.2.129", "default"),
     ]
 
 
-NODE, SECOND, OTHER, VIP = "10.1.0.13", "10.2.0.13", "10.2.0.12", "198.51.100.10/32"
+NODE, SECOND, OTHER, ROUTER = "10.1.0.13", "10.2.0.13", "10.2.0.12", "10.2.0.1"
 PEERS = [{"name": "tor-2", "instance": "main", "address": "10.2.0.1", "asn": 65000, "local_asn": 65432}]
-
-
-def answer(document: dict[str, Any]) -> tuple[int, str, str]:
-    return (0, json.dumps(document), "")
-
-
-def neighbor(router_id: str = NODE, local: str = "10.2.0.1", **changes: Any) -> dict[str, Any]:
-    """A session as "show bgp neighbors json" has it."""
-    families = {"ipv4Unicast": {"acceptedPrefixCounter": 1}}
-    return {
-        "remoteAs": 65432,
-        "bgpState": "Established",
-        "remoteRouterId": router_id,
-        "hostLocal": local,
-        "nbrExternalLink": True,
-        "addressFamilyInfo": families,
-    } | changes
-
-
-def path(sender: str, *hops: str, **changes: Any) -> dict[str, Any]:
-    peer = {"peerId": sender, "type": "external"}
-    return {"valid": True, "nexthops": [{"ip": hop} for hop in hops], "peer": peer} | changes
-
-
-def small_router(
-    bench: Bench,
-    neighbors: dict[str, Any],
-    paths: list[dict[str, Any]],
-    via: dict[str, Any],
-    *,
-    absent: tuple[str, ...] = (NODE,),
-) -> None:
-    """A router with these sessions, one VIP, and a kernel that forwards it as said."""
-    table = {
-        "show version": (0, "FRRouting 10.3 (tor-2)", ""),
-        "show bgp vrfs json": answer({"vrfs": {"default": {"numConfiguredPeers": 4}}}),
-        "show bgp neighbors json": answer(neighbors),
-        f"show bgp ipv4 unicast {VIP} json": answer({"prefix": VIP, "paths": paths} if paths else {}),
-        "show bgp nexthop json": answer({}),
-        f"show ip route vrf default {VIP} json": zebra(VIP, [via.get("gateway") or via["via"]["host"]]),
-    }
-    table |= {f"show bgp neighbors {own} json": answer({own: entry}) for own, entry in neighbors.items()}
-    table |= {f"show bgp neighbors {own} json": answer({"bgpNoSuchNeighbor": True}) for own in absent}
-    table |= {f"show bgp ipv4 unicast neighbors {own} routes json": answer({"routes": {VIP: []}}) for own in neighbors}
-    bench.vtysh.answers(table)
-    bench.ip.answers({"route get fibmatch 198.51.100.10": (0, json.dumps([{"dst": "198.51.100.10", **via}]), "")})
 
 
 def second_link(bench: Bench) -> None:
     """The node's session with this router is over its second link, which the cluster doesn't know."""
-    sessions = {SECOND: neighbor(), OTHER: neighbor("10.1.0.12")}
-    small_router(bench, sessions, [path(SECOND, SECOND), path(OTHER, OTHER)], {"gateway": SECOND, "dev": "swp1"})
+    sessions = {SECOND: neighbor(NODE, ROUTER), OTHER: neighbor("10.1.0.12", ROUTER)}
+    paths = [path(SECOND, SECOND), path(OTHER, OTHER)]
+    small_router(bench, sessions, {VIP: paths}, {VIP: {"gateway": SECOND, "dev": "swp1"}}, absent=[NODE])
 
 
 def test_the_session_over_a_second_link_is_the_nodes_with_all_that_it_announces(bench: Bench) -> None:
@@ -158,16 +107,17 @@ GLOBAL, HALF = "fd02::13", "fe80::540d:b6ff:fec1:91ba"
 def test_both_halves_of_a_next_hop_are_kept(bench: Bench) -> None:
     """An IPv4 VIP over an IPv6 session: the kernel has only the link-local half."""
     via = {"nhid": 21, "via": {"family": "inet6", "host": HALF}, "dev": "p1"}
-    small_router(bench, {GLOBAL: neighbor()}, [path(GLOBAL, GLOBAL, HALF)], via, absent=(NODE, HALF))
+    sessions = {GLOBAL: neighbor(NODE, "fd02::1")}
+    small_router(bench, sessions, {VIP: [path(GLOBAL, GLOBAL, HALF)]}, {VIP: via}, absent=[NODE])
     (found,) = info(bench, addresses=[NODE, GLOBAL])["neighbors"]
     assert found["next_hops"] == sorted([GLOBAL, HALF])
 
 
 def test_a_next_hop_that_is_another_speaker_or_the_router_is_not_the_nodes(bench: Bench) -> None:
-    sessions = {NODE: neighbor(), OTHER: neighbor("10.1.0.12")}
-    paths = [path(NODE, hop) for hop in (NODE, OTHER, "10.2.0.1", "0.0.0.0", "10.7.0.13")]
-    small_router(bench, sessions, paths, {"gateway": NODE, "dev": "swp1"}, absent=())
-    links = [{"ifname": "swp1", "addr_info": [{"local": "10.2.0.1", "prefixlen": 24, "scope": "global"}]}]
+    sessions = {NODE: neighbor(NODE, ROUTER), OTHER: neighbor("10.1.0.12", ROUTER)}
+    paths = [path(NODE, hop) for hop in (NODE, OTHER, ROUTER, "0.0.0.0", "10.7.0.13")]
+    small_router(bench, sessions, {VIP: paths}, {VIP: {"gateway": NODE, "dev": "swp1"}})
+    links = [{"ifname": "swp1", "addr_info": [{"local": ROUTER, "prefixlen": 24, "scope": "global"}]}]
     table = json.loads((bench.ip.folder / "answers.json").read_text())
     bench.ip.answers({**table, "-details address show": (0, json.dumps(links), "")})
     (found,) = info(bench, addresses=[NODE])["neighbors"]
@@ -176,11 +126,11 @@ def test_a_next_hop_that_is_another_speaker_or_the_router_is_not_the_nodes(bench
 
 def test_a_kernel_that_does_not_show_what_zebra_has_installed_is_looked_at_again_and_named(bench: Bench) -> None:
     router(bench, "10.3")
-    assert info(bench)["uninstalled"] == []
+    assert info(bench, addresses=sorted(samples.ADDRESSES))["uninstalled"] == []
     asked = len(bench.ip.asked())
     nowhere = dict.fromkeys(ip_answers(node=True), NO_ROUTE)
     bench.ip.answers({**nowhere, "-details address show": (0, LINKS, "")})
-    found = info(bench)
+    found = info(bench, addresses=sorted(samples.ADDRESSES))
     assert {(each["prefix"], each["next_hop"], each["kernel"]) for each in found["uninstalled"]} == {
         (samples.VIP4, samples.NODE4, "no route"),
         (samples.POD_CIDR, samples.NODE4, "no route"),

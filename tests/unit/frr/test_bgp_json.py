@@ -97,6 +97,7 @@ def test_paths_when_flags_are_written_as_in_tables() -> None:
     assert bgp_json.paths({"prefix": VIP6, "paths": [path]}, VIP6) == [
         {
             "next_hops": [NODE6, "fe80::1"],
+            "reachable": True,
             "from": None,
             "internal": False,
             "stale": False,
@@ -159,3 +160,21 @@ def test_path_counts(name: str) -> None:
 def test_path_counts_when_not_understood_are_unknown(document: dict[str, Any]) -> None:
     with pytest.raises(UnknownError, match="isn't understood"):
         bgp_json.path_counts(document)
+
+
+@pytest.mark.parametrize("version", samples.VERSIONS)
+def test_history_entries_of_dampening_are_no_paths(version):
+    """The node has withdrawn the VIP, and FRR remembers how often it flapped. Another node still announces it."""
+    document = samples.document(version, "dampened.vip")
+    assert [path["next_hops"] for path in bgp_json.paths(document, "198.51.100.10/32")] == [["10.1.0.14"]]
+    assert bgp_json.history(document, "198.51.100.10/32") == [["10.1.0.13"]]
+
+
+def test_a_path_that_dampening_suppresses_is_not_valid():
+    path = {"valid": True, "nexthops": [{"ip": "10.1.0.13"}], "peer": {}, "dampeningSuppressed": True}
+    (found,) = bgp_json.paths({"prefix": "198.51.100.10/32", "paths": [path]}, "198.51.100.10/32")
+    assert found["valid"] is False
+
+
+def test_a_prefix_of_which_there_is_only_history_is_not_announced():
+    assert bgp_json.announced(samples.document("10.3", "dampened.nbr-routes")) == ["10.244.3.0/24"]

@@ -84,6 +84,13 @@ def test_both_programs_are_run_by_the_same_command() -> None:
     assert [entry["next_hops"] for entry in fib.routes({"default": ["10.9.4.7/32"]})] == [["192.0.2.1"]]
 
 
+def test_the_configuration_is_changed_by_the_same_command(there: Path) -> None:
+    inside = there.parent / "inside" / "v"
+    (inside / "answers.json").write_text('{"configure terminal": [0, "", ""], "router bgp 65000": [0, "", ""]}')
+    programs({"vtysh": "vtysh", "exec": "enter"})[0].configure(["router bgp 65000"])
+    assert '"configure terminal", "router bgp 65000"' in (inside / "asked.json").read_text()
+
+
 def says(there: Path, script: str, exec_: Any = "enter") -> tuple[Exception, Exception]:
     """What asking vtysh and ip ends with, where the command is this script."""
     (there / "enter").write_text(f"#!/bin/sh\n{script}\n")

@@ -146,6 +146,7 @@ def test_not_withdrawn_looks_at_every_vrf() -> None:
         **NOTHING,
         "fib": forwarding.forwarded([route(POD_CIDR, [NODE4], vrf="blue")], samples.ADDRESSES),
         "counts": [{"vrf": "red", "next_hop": NODE6, "paths": 3}],
+        "staying": [],
     }
     entries = route_rules.not_withdrawn(view)
     assert [(e["vrf"], e["prefix"], e["where"]) for e in entries] == [("blue", POD_CIDR, "fib"), ("red", "*", "bgp")]
@@ -247,15 +248,17 @@ def test_present_when_a_session_that_was_down_before_still_is(version: str) -> N
 
 
 def test_unused_when_only_prefixes_without_another_way_are_forwarded() -> None:
-    own = [{"next_hops": [NODE4], "valid": True, "stale": False}]
-    other = {"next_hops": ["192.168.99.13"], "valid": True, "stale": False, "internal": False, "from": "192.168.99.13"}
+    own = [{"next_hops": [NODE4], "from": NODE4, "internal": False, "valid": True, "reachable": True, "stale": False}]
+    other = {**own[0], "next_hops": ["192.168.99.13"], "from": "192.168.99.13"}
     ways = [
         *route_rules.over_others("default", VIP4, [*own, other], {NODE4}),
         *route_rules.over_others("default", POD_CIDR, own, {NODE4}),
         *route_rules.over_others("default", "10.9.0.0/24", [*own, {**other, "stale": True}], {NODE4}),
         *route_rules.over_others("default", "10.8.0.0/24", [*own, {**other, "valid": False}], {NODE4}),
+        *route_rules.over_others("default", "10.7.0.0/24", [*own, {**other, "reachable": False}], {NODE4}),
     ]
-    assert ways == [{"vrf": "default", "prefix": VIP4, "next_hops": ["192.168.99.13"]}]
+    path = {"next_hops": ["192.168.99.13"], "from": "192.168.99.13", "internal": False}
+    assert ways == [{"vrf": "default", "prefix": VIP4, "paths": [path]}]
     fib = forwarding.forwarded([route(VIP4, [NODE4, "192.168.99.13"]), route(POD_CIDR, [NODE4])], {NODE4})
     left = route_rules.not_unused({**NOTHING, "fib": fib, "others": ways})
     assert [(e["prefix"], e["where"]) for e in left] == [(VIP4, "fib")]
@@ -263,17 +266,27 @@ def test_unused_when_only_prefixes_without_another_way_are_forwarded() -> None:
 
 
 @pytest.mark.parametrize("version", samples.VERSIONS)
-def test_others_are_counted_by_next_hop(version: str) -> None:
+def test_other_ways_are_paths_over_other_next_hops(version: str) -> None:
     paths = bgp_json.paths(samples.document(version, "established.vip"), VIP4)
     (found,) = route_rules.over_others("default", VIP4, paths, samples.ADDRESSES)
-    assert found["next_hops"] == ["192.168.99.13", "192.168.99.14"]
+    hops = sorted((path["next_hops"], path["from"], path["internal"]) for path in found["paths"])
+    assert hops == [([f"192.168.99.{last}"], f"192.168.99.{last}", False) for last in (13, 14)]
 
 
-def test_router_that_names_itself_as_next_hop_is_another_way_but_no_announcer() -> None:
-    path = {"next_hops": ["192.168.99.2"], "valid": True, "stale": False, "internal": True, "from": "192.168.99.2"}
-    assert route_rules.over_others("default", VIP4, [path], {NODE4}) == [
-        {"vrf": "default", "prefix": VIP4, "next_hops": []}
-    ]
+@pytest.mark.parametrize("version", samples.VERSIONS)
+def test_a_path_whose_next_hop_is_not_reachable_is_no_other_way(version: str) -> None:
+    prefix = "10.250.0.0/24"
+    paths = bgp_json.paths(samples.document(version, "established.inaccessible"), prefix)
+    assert paths
+    assert route_rules.over_others("default", prefix, paths, set()) == []
+
+
+def test_a_history_entry_of_dampening_is_no_other_way() -> None:
+    hop = {"ip": "192.168.99.13", "afi": "ipv4", "accessible": True, "used": True}
+    peer = {"peerId": "192.168.99.13", "type": "external"}
+    entry = {"dampeningHistoryEntry": True, "nexthops": [hop], "peer": peer}
+    paths = bgp_json.paths({"prefix": VIP4, "paths": [entry]}, VIP4)
+    assert route_rules.over_others("default", VIP4, paths, {NODE4}) == []
 
 
 @both

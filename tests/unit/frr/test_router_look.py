@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+
 import pytest
-from ansible_collections.hitless.nodes.plugins.module_utils.frr import router_look
+from ansible_collections.hitless.nodes.plugins.module_utils.frr import bgp_json, route_rules, router_look
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.answers import UnknownError
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.iproute import Fib
 from ansible_collections.hitless.nodes.plugins.module_utils.frr.vtysh import Vtysh
+from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
 from ansible_collections.hitless.nodes.tests.unit.frr_samples import NODE4, NODE6, POD_CIDR, VIP4, VIP6
 from ansible_collections.hitless.nodes.tests.unit.router_bench import (
     NO_ROUTE,
@@ -22,6 +27,8 @@ from ansible_collections.hitless.nodes.tests.unit.router_bench import (
     recorded,
     zebra,
 )
+
+EMPTY_CONFIG = {"show running-config": (0, "frr version 10.3\n!\nrouter bgp 65000\nexit\n", "")}
 
 
 @both
@@ -103,7 +110,9 @@ def test_look_when_the_vrf_has_no_instance_is_unknown(bench: Bench, version: str
 def test_look_when_the_instance_is_missing_or_empty_is_unknown(bench: Bench, version: str, name: str) -> None:
     """Routers without "router bgp", or whose configuration is empty, know no path to anything."""
     bench.state(version, "expired")
-    bench.vtysh.answers({**bgp_answers(version, "expired"), "show bgp vrfs json": recorded(version, name)})
+    bench.vtysh.answers(
+        {**bgp_answers(version, "expired"), "show bgp vrfs json": recorded(version, name), **EMPTY_CONFIG}
+    )
     with pytest.raises(
         UnknownError, match=r"no BGP instance in VRF default \(it has: none\)|default has no neighbours"
     ):
@@ -186,3 +195,45 @@ def test_neighbours_when_ip_gives_no_list_are_unknown(bench: Bench, script: str)
     (bench.ip.folder / "ip").write_text(f"#!/bin/sh\n{script}\n")
     with pytest.raises(UnknownError, match="isn't understood"):
         Fib().neighbours()
+
+
+NODE, VIP = "10.1.0.13", "198.51.100.10/32"
+
+
+def dampened(bench: Bench, version: str, count: int) -> list[dict[str, Any]]:
+    """What a router still has of a node that has withdrawn its VIP, with dampening. count: what FRR counts."""
+    only = samples.document(version, "dampened.vip")
+    only["paths"] = [path for path in only["paths"] if path.get("dampeningHistoryEntry")]
+    table = {
+        "show bgp vrfs json": recorded(version, "established.vrfs"),
+        f"show bgp neighbors {NODE} json": (0, '{"bgpNoSuchNeighbor": true}', ""),
+        f"show bgp ipv4 unicast {VIP} json": (0, json.dumps(only), ""),
+        f"show ip route vrf default {VIP} json": (0, "{}", ""),
+    }
+    if version == "8.4.4":
+        text = samples.text(version, "dampened.nexthop")
+        text = re.sub(rf"( {NODE} .*#paths) \d+", rf"\1 {count}", text)
+        table["show bgp nexthop"] = (0, text, "")
+    else:
+        counts = samples.document(version, "dampened.nexthop")
+        counts["ipv4"][NODE]["pathCount"] = count
+        table["show bgp nexthop json"] = (0, json.dumps(counts), "")
+    bench.vtysh.answers(table)
+    bench.ip.answers({"route get fibmatch 198.51.100.10": NO_ROUTE})
+    router = router_look.Router(Vtysh(str(bench.vtysh.path)), Fib(), {NODE})
+    return route_rules.not_withdrawn(router.look({"default": [VIP]}))
+
+
+@both
+def test_a_path_that_dampening_remembers_is_not_left(bench: Bench, version: str) -> None:
+    assert dampened(bench, version, 1) == []
+
+
+@both
+def test_a_path_that_is_counted_besides_what_dampening_remembers_is_left(bench: Bench, version: str) -> None:
+    assert [(entry["prefix"], entry["paths"]) for entry in dampened(bench, version, 2)] == [("*", 2)]
+
+
+def test_what_dampening_remembers_of_a_node_is_no_other_way() -> None:
+    path = bgp_json.paths(samples.document("10.3", "dampened.vip"), VIP)
+    assert route_rules.over_others("default", VIP, path, {"10.1.0.14"}) == []

@@ -94,3 +94,23 @@ def test_baseline_is_content_with_one_router_that_has_routes():
 )
 def test_baseline_names_what_is_missing(answers, problem):
     assert any(problem in found for found in baseline("worker-3", answers).problems)
+
+
+def test_next_hops_are_kept_by_router_without_those_of_other_speakers():
+    """A daemon on the node may hand on paths of other nodes, which have sessions of their own elsewhere."""
+    node = {"vrf": "default", "address": "192.0.2.13", "router_id": "192.0.2.13", "established": True}
+    hops = ["10.2.0.13", "192.0.2.12", "192.0.2.13", "fe80::12", "fe80::13"]
+    speakers = [
+        {"address": "192.0.2.12", "router_id": "192.0.2.12"},
+        {"address": "10.2.0.13", "router_id": "192.0.2.13"},
+        {"address": "192.0.2.99", "router_id": None},
+        {"address": "fe80::12", "router_id": "192.0.2.12"},
+    ]
+    answers = {
+        "tor-1": answer(VIP, neighbors=[{**node, "next_hops": hops}], speakers=[]),
+        "tor-2": answer(VIP, speakers=speakers),
+    }
+    assert baseline("worker-3", answers).next_hops == {
+        "tor-1": ["10.2.0.13", "192.0.2.13", "fe80::12", "fe80::13"],
+        "tor-2": [],
+    }

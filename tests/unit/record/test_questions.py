@@ -61,6 +61,23 @@ def test_addresses_on_a_router_are_the_nodes_and_its_link_local_ones_there() -> 
     assert questions.addresses_on(CLAIMED, "tor-2") == ["192.0.2.13", "2001:db8::13"]
 
 
+def test_addresses_on_a_router_have_all_next_hops_and_the_link_local_ones_of_that_router() -> None:
+    next_hops = {"tor-1": ["192.0.2.13", "fe80::1:13"], "tor-2": ["10.2.0.13", "fe80::2:13"]}
+    before = {**CLAIMED["before"], "local_addresses": ["10.9.0.13"], "next_hops": next_hops}
+    record = {**CLAIMED, "before": before}
+    own = ["192.0.2.13", "2001:db8::13", "10.9.0.13"]
+    assert questions.addresses_on(record, "tor-1") == [*own, "fe80::13", "fe80::1:13", "10.2.0.13"]
+    assert questions.addresses_on(record, "tor-2") == [*own, "10.2.0.13", "fe80::2:13"]
+
+
+def test_nobody_waits_for_what_stays() -> None:
+    record = {**CLAIMED, "before": {**CLAIMED["before"], "staying": ["10.1.3.0/24", "203.0.113.0/24"]}}
+    assert questions.prefixes_anywhere(record, ["red"]) == {"red": ["198.51.100.10/32"]}
+    assert questions.prefixes_back(record, "tor-1") == {"default": ["198.51.100.10/32"]}
+    assert questions.forwarded_back(record, "tor-1") == {"default": []}
+    assert questions.routers_before(record) == ["tor-1"]
+
+
 def test_sessions_back_are_those_that_were_up() -> None:
     up = [{"vrf": "default", "address": "192.0.2.13"}, {"vrf": "blue", "address": "fe80::13"}]
     assert questions.sessions_back(CLAIMED, "tor-1") == up
@@ -119,6 +136,23 @@ def test_vips_that_come_back_with_their_pods_are_not_awaited_after_a_drain(
     assert questions.forwarded_back(record, "tor-1") == expected
     # What is gone has to be gone in any case.
     assert questions.prefixes_anywhere(record, ["default"]) == {"default": all_of}
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ({"local": ["198.51.100.10/32"], "pod_networks": []}, "withdraw_first"),
+        ({"local": ["198.51.100.10/32"], "pod_networks": ["10.1.3.0/24"]}, "drain_first"),
+        ({"local": [], "pod_networks": []}, "drain_first"),
+        # Whether it announces the way to its pods isn't known.
+        ({"local": ["198.51.100.10/32"], "pod_networks": None}, "drain_first"),
+        # As an earlier release has written it.
+        ({"local": ["198.51.100.10/32"]}, "drain_first"),
+        ({}, "drain_first"),
+    ],
+)
+def test_the_order_is_the_one_in_which_nothing_is_cut_off(before: dict[str, Any], expected: str) -> None:
+    assert questions.order({"before": before}) == expected
 
 
 def test_a_router_that_only_had_such_vips_is_asked_for_its_sessions() -> None:

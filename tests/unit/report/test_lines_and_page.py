@@ -116,3 +116,14 @@ def test_a_restart_of_the_agent_is_shown_against_its_budget() -> None:
     rows = {row["step"]: row["share"] for row in report_page(found)["agent"]}
     assert rows == {"gone": 0.06, "running": 0.32, "ready": 0.345, "sessions": 0.465, "away": 0.465, "budget": 1.0}
     assert report_page(summary({"history": HISTORY}))["agent"] == []
+
+
+def test_what_was_waived_and_what_stays_is_in_the_lines_and_on_the_page() -> None:
+    more = {"waived": {"peers": ["tor-9"], "routers": ["spine-1"]}, "staying": ["10.0.0.13/32"]}
+    found = summary({**RELEASED, "before": RELEASED["before"] | more})
+    seen = "sessions with tor-9 (claim_unseen_peers), sessions on spine-1 (claim_transit_routers)"
+    stays = "10.0.0.13/32 is announced by other means than Cilium, so nobody waited for it"
+    assert f"  not seen: {seen}" in summary_lines(found)
+    assert f"  stays:   {stays}" in summary_lines(found)
+    assert (report_page(found)["waived"], report_page(found)["stays"]) == (seen, stays)
+    assert (report_page(summary())["waived"], report_page(summary())["stays"]) == ("", "")

@@ -147,3 +147,13 @@ def test_the_same_problem_of_all_nodes_is_said_once() -> None:
     lines = status.status_lines(summary)
     assert len([line for line in lines if line.startswith("problem: ")]) == 1
     assert status.status_page(summary)["problems"] == status.status_problems(summary)
+
+
+def test_a_peer_that_no_router_has_is_a_problem_of_a_node_in_service() -> None:
+    peers = [{"name": "tor-9", "instance": "main", "address": "192.0.2.9", "asn": 62112, "local_asn": 65432}]
+    found = read({**TOR_1, "fib": []})
+    found["info"]["bgp"]["peers"] = peers
+    (problem,) = status.bgp_status([found], AT)["nodes"][0]["problems"]
+    assert problem.startswith("no listed router has the session of worker-3's peer tor-9 (192.0.2.9, AS 62112)")
+    found["info"]["bgp"]["selected"] = False
+    assert status.bgp_status([found], AT)["nodes"][0]["problems"] == []
