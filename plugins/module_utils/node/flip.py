@@ -28,6 +28,7 @@ from ..kube.api_errors import TRANSIENT, Forbidden
 from ..kube.client import Client
 from ..kube.patching import merged
 from ..record import questions, records
+from . import moved
 from .hops import Hop, HopError, field_manager, has_node_config, hops, progress, public, reached, sessions_hop, words
 from .way import Way, way_in, way_out
 
@@ -81,6 +82,19 @@ def _start_problems(
     patience = 0.0 if check_mode else float(params["timeout"])
     operator = operator_lease.look(client, params["cilium_namespace"], patience=patience)
     return operator.problem or "", [operator.warning] if operator.warning else []
+
+
+def _refuse_moved(node: dict[str, Any], cilium_node: dict[str, Any] | None, state: str, way: Way) -> None:
+    """Raises HopError if a node that is to be announced has other addresses than at its claim."""
+    record = records.parse(node)
+    words_ = moved.moved(record, node, cilium_node) if state == "announced" else ""
+    if words_:
+        raise HopError(
+            f"{node['metadata']['name']}: it isn't announced, and nothing was changed: {words_}: {moved.REMEDY}",
+            changed=False,
+            label=way.label,
+            record=record,
+        )
 
 
 def _takers(client: Client, cilium_node: dict[str, Any] | None) -> list[Config]:
@@ -234,6 +248,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     else:
         node, configs, cilium_node = read()
         way = (way_out if state == "withdrawn" else way_in)(node, cilium_node, configs, params)
+        _refuse_moved(node, cilium_node, state, way)
         if state == "withdrawn":
             problem, warnings = _start_problems(client, way, node, params, check_mode=check_mode)
             if problem:
