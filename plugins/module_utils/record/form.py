@@ -190,7 +190,6 @@ _BEFORE = _keys(
         "routes": _by_name(_by_name(_keys({"bgp": _TEXTS, "fib": _TEXTS}))),
         "sessions": _by_name(_list(_SESSION)),
         "next_hops": _by_name(_TEXTS),
-        "local_addresses": _TEXTS,
         "local": _TEXTS,
         "pod_networks": _or_none(_TEXTS),
         "min_announcers": _number,
