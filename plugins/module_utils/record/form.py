@@ -248,9 +248,7 @@ _record = _keys(
 
 def _by_evidence(before: dict[str, Any]) -> str:
     """What is missing for the kind of evidence with which the node was claimed."""
-    by_cilium = ("cilium", "withdrawal")
-    needed = {"router": ("routes", "sessions"), "cilium": by_cilium, "estimate": by_cilium}.get(
-        before.get("evidence"), ()
-    )
+    evidence = before.get("evidence")
+    needed = {None: [], "router": ["routes", "sessions"]}.get(evidence, ["cilium", "withdrawal"])
     lacking = [key for key in needed if key not in before]
-    return f"before has evidence {before['evidence']}, and lacks {' and '.join(lacking)}" if lacking else ""
+    return f"before has evidence {evidence}, and lacks {' and '.join(lacking)}" if lacking else ""
