@@ -11,6 +11,7 @@ import json
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import DrainError, drain
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import claim, release
@@ -125,6 +126,28 @@ def test_a_node_that_comes_back_with_another_address_is_given_some_time(held):
     assert len(writes(held)) == done
     move(held, "192.0.2.13")
     assert wait(held.client, WAIT | {"_state": later}, check_mode=False)["changed"]
+
+
+def test_a_router_that_left_the_inventory_is_named_before_the_label_is_flipped(held):
+    done = len(writes(held))
+    with pytest.raises(
+        SelectionError, match=r"nothing was changed: tor-1 had routes .* put tor-1 back into the inventory"
+    ):
+        bgp(held.client, "withdrawn", routers=["tor-2"])
+    assert len(writes(held)) == done
+    assert bgp(held.client, "withdrawn", routers=["tor-1", "tor-2"])["changed"]
+    # Nothing has to be waited for on a router that is gone.
+    assert bgp(held.client, "announced", routers=["tor-2"])["changed"]
+
+
+def test_what_was_changed_on_a_router_that_left_the_inventory_is_not_forgotten(held):
+    note = {"routers_changed": {"tor-9": [{"vrf": "default", "address": "192.0.2.13"}]}}
+    claim(held.client, claim_params(note=note), check_mode=False)
+    done = len(writes(held))
+    for state in ("withdrawn", "announced"):
+        with pytest.raises(SelectionError, match="has changed the configuration of tor-9 and not put it back"):
+            bgp(held.client, state, routers=["tor-1"])
+    assert len(writes(held)) == done
 
 
 def test_a_second_round_under_one_record_needs_another_boot(held):

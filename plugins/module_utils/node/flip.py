@@ -238,6 +238,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         record = records.parse(found)
         records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
         _ensure_evidence(name, record, params["evidence"], check_mode=check_mode)
+        _ensure_routers(name, record, params.get("routers"), state)
         return found, objects.configs(client), client.find(objects.node_path(name))
 
     if limits.resumed:
@@ -271,6 +272,29 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         "warnings": warnings,
         "diff": way.diff,
     }
+
+
+def _ensure_routers(name: str, record: dict[str, Any] | None, routers: list[str] | None, state: str) -> None:
+    """Raises SelectionError if the record names routers that nobody would ask. routers: those of the inventory.
+
+    On the way out each one has to say that the routes are gone. On the way back, what was changed on one must be put
+    back. Else nothing is waited for on a router that is gone.
+    """
+    if record is None or routers is None:
+        return
+    changed = questions.changed_strangers(record, routers)
+    unasked = questions.strangers(record, routers) if state == "withdrawn" else []
+    if changed:
+        why = f"this maintenance has changed the configuration of {' and '.join(changed)} and not put it back"
+    elif unasked:
+        why = f"{' and '.join(unasked)} had routes of the node at its claim, or a session with it"
+    else:
+        return
+    gone = sorted({*changed, *unasked})
+    raise SelectionError(
+        f"{name}: nothing was changed: {why}, and isn't in the inventory's group routers any more (bgp_routers): put "
+        f"{' and '.join(gone)} back into the inventory until the maintenance has ended, or bring the node back by hand"
+    )
 
 
 def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None, *, check_mode: bool) -> None:

@@ -44,6 +44,8 @@ QUESTIONS: dict[str, Any] = {
     "forwarded_back": lambda kept: questions.forwarded_back(kept, "tor-1"),
     "sessions_back": lambda kept: questions.sessions_back(kept, "tor-1"),
     "routers_changed": questions.routers_changed,
+    "strangers": lambda kept: questions.strangers(kept, ["tor-1"]),
+    "changed_strangers": lambda kept: questions.changed_strangers(kept, ["tor-1"]),
 }
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
