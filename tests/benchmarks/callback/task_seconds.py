@@ -44,7 +44,13 @@ class CallbackModule(CallbackBase):
         # ansible-core 2.18 has _result and _task, 2.19 and newer the names without underscore.
         task = getattr(result, "task", None) or result._task
         values = getattr(result, "result", None) or result._result
-        row = {"task": task.action, "seconds": seconds, "ok": ok, "msg": str(values.get("msg") or "")}
+        row = {
+            "task": task.action,
+            "name": task.name,
+            "seconds": seconds,
+            "ok": ok,
+            "msg": str(values.get("msg") or ""),
+        }
         row["warnings"] = values.get("warnings") or []
         with Path(os.environ["TASK_SECONDS"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
