@@ -15,7 +15,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.hitless.nodes.plugins.module_utils.base.errors import HitlessError
 from ansible_collections.hitless.nodes.plugins.module_utils.drain import pod_selector
-from ansible_collections.hitless.nodes.plugins.module_utils.request import playbook_options, problems
+from ansible_collections.hitless.nodes.plugins.module_utils.request import playbook_options, problems, twins
 from ansible_collections.hitless.nodes.plugins.module_utils.schedule import batching, windows
 from ansible_collections.hitless.nodes.plugins.module_utils.upgrade import asked
 from ansible_collections.hitless.nodes.plugins.plugin_utils._as_written import as_written
@@ -86,6 +86,16 @@ class ActionModule(ActionBase):
             return found + self._problems_of(request, "", variables)
         for host in request.hosts:
             found += self._problems_of(request, host, hostvars[host])
+        if request.direction not in playbook_options.READERS:
+            found += self._twins(request, hostvars)
+        return found
+
+    @staticmethod
+    def _twins(request: problems.Request, hostvars: Mapping[str, Any]) -> list[str]:
+        """Names of the inventory that are one Node, or one router."""
+        found = twins.node_problems({host: hostvars[host].get("node_name", host) for host in request.hosts})
+        if request.evidence == "router":
+            found += twins.router_problems({router: hostvars[router] for router in request.routers})
         return found
 
     def _problems_of(self, request: problems.Request, host: str, variables: Mapping[str, Any]) -> list[str]:

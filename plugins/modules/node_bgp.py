@@ -84,6 +84,14 @@ options:
       - With it, a node without a record is refused, except in check mode.
     type: str
     choices: [router, cilium, estimate]
+  routers:
+    description:
+      - Names of the routers that will be asked. With V(withdrawn), a node is refused if another router had routes of
+        it, or a session with it, when it was claimed. With both states it is refused if this maintenance has changed
+        another router and not put it back. So no router is forgotten that has left the inventory since the claim.
+      - By default the record's routers aren't compared.
+    type: list
+    elements: str
   cilium_namespace:
     description:
       - Namespace of Cilium's agents and its operator.
@@ -237,6 +245,7 @@ def main() -> None:
             "label_value": {"type": "raw"},
             "sessions": {"type": "str", "choices": ["auto", "required", "ignored"], "default": "auto"},
             "evidence": {"type": "str", "choices": list(EVIDENCE)},
+            "routers": {"type": "list", "elements": "str"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
             "timeout": {"type": "float", "default": 30.0},
         },

@@ -37,6 +37,12 @@ class RouterAction(SlicedAction):
         record = args.pop("record", None)
         if record is None:
             return args
+        if router not in hostvars:
+            # A record's names are used for nothing but routers that the user lists.
+            raise AnsibleActionFail(
+                f"{router}: the inventory has no such router (any more), so it isn't asked, and nothing is changed on "
+                f"it: put it back into group routers until the maintenance has ended"
+            )
         vrfs = check_type_list(args.pop("vrfs", None) or ["default"])
         try:
             return {**self.from_record(record, router, vrfs), **args}

@@ -167,7 +167,7 @@ def test_an_update_strategy_that_restarts_by_itself_is_refused(api, daemonset):
 
 
 def test_a_node_of_another_run_is_refused(api, daemonset):
-    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}}
+    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}, "addresses": ["192.0.2.13"]}
     record = records.new(OTHER, before, {}, datetime.now(UTC))
     api.client.patch(f"/api/v1/nodes/{NODE}", records.annotation(record))
     with pytest.raises(records.HeldError, match="bob@laptop"):
@@ -177,7 +177,7 @@ def test_a_node_of_another_run_is_refused(api, daemonset):
 
 def claimed(api):
     """Has this run hold the node."""
-    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}}
+    before = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}, "addresses": ["192.0.2.13"]}
     api.client.patch(f"/api/v1/nodes/{NODE}", records.annotation(records.new(RUN, before, {}, datetime.now(UTC))))
 
 

@@ -120,6 +120,7 @@ def test_claim_writes_what_was_before(api):
         "boot_id": "boot-1",
         "system_uuid": "uuid-3",
         "addresses": ["192.0.2.13", "2001:db8::13"],
+        "node_addresses": ["192.0.2.13", "2001:db8::13"],
         "local_addresses": [],
         "evidence": "router",
         "routes": {"tor-1": {"default": {"bgp": ["198.51.100.10/32"], "fib": ["198.51.100.10/32"]}}},

@@ -60,7 +60,11 @@ def in_background(act):
 
 def claimed(api, *, unschedulable=False):
     """Puts a record on the node, as a claim would have."""
-    before = {"unschedulable": unschedulable, "label": {"key": "enable-bgp", "value": "true"}}
+    before = {
+        "unschedulable": unschedulable,
+        "label": {"key": "enable-bgp", "value": "true"},
+        "addresses": ["192.0.2.13"],
+    }
     record = records.new(RUN, before, {}, datetime.now(UTC))
     api.client.patch(NODE, records.annotation(record))
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.node_picture import node_info
+from ansible_collections.hitless.nodes.plugins.module_utils.cilium.selection import SelectionError
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.cordon import cordon, uncordon
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import DrainError, drain
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import claim, release
-from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import wait
+from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
+from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import PATIENCE, NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
-from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claim_params, claimed, drain_params, writes
+from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claim_params, claimed, drain_params, labels, writes
 
 WAIT = {"name": "worker-3", "rebooted": False, "boot_id": None, "agent": False, "cilium_namespace": "kube-system"}
 WAIT |= {"timeout": TIMEOUT, "_run": RUN, "_slice": None, "_state": None, "claimed": True}
@@ -47,11 +51,11 @@ def held(api, request):
 @every_act
 def test_without_its_record_a_claimed_node_is_left_as_it_is(held, act):
     write_record(held, None)
-    before, done = held.client.get(NODE), len(writes(held))
+    done = len(writes(held))
     with pytest.raises(records.GoneError, match=r"worker-3: its record is gone, .* see who removed annotation"):
         ACTS[act](held, claimed=True)
     assert len(writes(held)) == done
-    assert held.client.get(NODE) == before
+    assert (held.client.get(NODE)["spec"]["unschedulable"], labels(held)) == (True, {"enable-bgp": "true"})
 
 
 def test_nobody_has_to_claim_a_node_to_cordon_it_alone(held):
@@ -86,6 +90,86 @@ def test_the_record_of_a_node_that_was_made_again_stops_everything(held, act):
     with pytest.raises(records.RecordError, match=words):
         ACTS[act](held)
     assert len(writes(held)) == done
+
+
+def move(api, address):
+    """Gives the node another address, as a new lease of DHCP would while it is off."""
+    addresses = [{"type": "InternalIP", "address": each} for each in (address, "2001:db8::13")]
+    api.client.patch(f"{NODE}/status", {"status": {"addresses": addresses}})
+
+
+CHANGED = "the Node had 192.0.2.13 at its claim, and has 192.0.2.99, 2001:db8::13 now"
+
+
+def test_a_node_with_another_address_is_not_announced(held):
+    bgp(held.client, "withdrawn")
+    move(held, "192.0.2.99")
+    done = len(writes(held))
+    with pytest.raises(HopError, match=f"it isn't announced, and nothing was changed: {CHANGED}"):
+        bgp(held.client, "announced")
+    assert len(writes(held)) == done
+    move(held, "192.0.2.13")
+    assert bgp(held.client, "announced")["changed"]
+
+
+def test_a_node_that_comes_back_with_another_address_is_given_some_time(held):
+    move(held, "192.0.2.99")
+    assert wait(held.client, WAIT, check_mode=True)["waiting_for"] == [f"its old addresses ({CHANGED})"]
+    with pytest.raises(Unfinished, match="waiting for its old addresses") as pause:
+        wait(held.client, WAIT | {"_slice": 0.1}, check_mode=False)
+    later = {**pause.value.state, "slices": 1, "elapsed": pause.value.state["moved_since"] + PATIENCE}
+    done = len(writes(held))
+    with pytest.raises(
+        NotBack, match=f"worker-3: it is back with other addresses, so nothing more is changed: {CHANGED}"
+    ):
+        wait(held.client, WAIT | {"_state": later}, check_mode=False)
+    assert len(writes(held)) == done
+    move(held, "192.0.2.13")
+    assert wait(held.client, WAIT | {"_state": later}, check_mode=False)["changed"]
+
+
+def test_a_router_that_left_the_inventory_is_named_before_the_label_is_flipped(held):
+    done = len(writes(held))
+    with pytest.raises(
+        SelectionError, match=r"nothing was changed: tor-1 had routes .* put tor-1 back into the inventory"
+    ):
+        bgp(held.client, "withdrawn", routers=["tor-2"])
+    assert len(writes(held)) == done
+    assert bgp(held.client, "withdrawn", routers=["tor-1", "tor-2"])["changed"]
+    # Nothing has to be waited for on a router that is gone.
+    assert bgp(held.client, "announced", routers=["tor-2"])["changed"]
+
+
+def test_what_was_changed_on_a_router_that_left_the_inventory_is_not_forgotten(held):
+    note = {"routers_changed": {"tor-9": [{"vrf": "default", "address": "192.0.2.13"}]}}
+    claim(held.client, claim_params(note=note), check_mode=False)
+    done = len(writes(held))
+    for state in ("withdrawn", "announced"):
+        with pytest.raises(SelectionError, match="has changed the configuration of tor-9 and not put it back"):
+            bgp(held.client, state, routers=["tor-1"])
+    assert len(writes(held)) == done
+
+
+def test_a_second_round_under_one_record_needs_another_boot(held):
+    def note(phase, **changes):
+        return claim(held.client, claim_params(phase=phase, routes=None, **changes), check_mode=False)
+
+    def boots(boot_id):
+        held.client.patch(f"{NODE}/status", {"status": {"nodeInfo": {"bootID": boot_id}}})
+
+    for earlier, later in (("boot-1", "boot-2"), ("boot-2", "boot-3")):
+        bgp(held.client, "withdrawn")
+        note("withdrawn", note={"evidence": "router"})
+        assert note("off")["history"][-1]["boot_id"] == earlier
+        # Whoever looks now sees the kubelet's last word.
+        kept = node_info(held.client, "worker-3", RUN)
+        assert (kept["way"], kept["after_failure"]) == ("out", "stopped")
+        missing = wait(held.client, WAIT | {"rebooted": None}, check_mode=True)["waiting_for"]
+        assert missing == [f"a new boot (boot id is still {earlier})"]
+        boots(later)
+        assert wait(held.client, WAIT | {"rebooted": None}, check_mode=False)["record"]["phase"] == "on"
+        bgp(held.client, "announced")
+        note("announced")
 
 
 @pytest.mark.usefixtures("cilium")

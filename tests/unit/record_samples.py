@@ -46,7 +46,8 @@ RECORD: dict[str, Any] = {
         "boot_id": "boot-3",
         "system_uuid": "uuid-3",
         "addresses": ["192.0.2.13", "2001:db8::13"],
-        "own_addresses": {"Node": ["192.0.2.13", "2001:db8::13"], "CiliumNode": ["192.0.2.13"]},
+        "node_addresses": ["192.0.2.13", "2001:db8::13"],
+        "local_addresses": ["192.0.2.113"],
         "evidence": "router",
         "routes": {
             "tor-1": {"default": {"bgp": ["198.51.100.10/32", "10.1.3.0/24"], "fib": ["10.1.3.0/24"]}},
@@ -55,6 +56,8 @@ RECORD: dict[str, Any] = {
         "sessions": {"tor-1": [SESSION], "tor-2": []},
         "next_hops": {"tor-1": ["192.0.2.13", "fe80::13"]},
         "local": ["198.51.100.10/32"],
+        "pod_networks": ["10.1.3.0/24"],
+        "min_announcers": 1,
         "staying": [],
         "waived": {"peers": [], "routers": []},
         "cilium": {

@@ -14,6 +14,7 @@ from typing import Any
 from ..cilium import bgp_sessions, node_picture, objects, own_routes
 from ..cilium.agents import UNANSWERED, Agents, pod_to_ask
 from ..estimate import per_node
+from ..kube import node_objects
 from ..kube.client import Client
 from ..record import reach
 from ..record.baseline import Baseline, baseline, prefixes
@@ -207,6 +208,7 @@ def before(
         "boot_id": info.get("bootID"),
         "system_uuid": info.get("systemUUID"),
         "addresses": picture.addresses,
+        "node_addresses": node_objects.facts(node)["addresses"],
         "local_addresses": picture.local_addresses,
         "evidence": evidence,
         **routes.kept,

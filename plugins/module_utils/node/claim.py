@@ -254,6 +254,24 @@ def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, An
     )
 
 
+def _restored(
+    name: str, node: dict[str, Any], record: dict[str, Any], params: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    """What is as it was before the claim; raises HeldError or ClaimError unless that is everything."""
+    run, lives = _run_of(params), runs.process_lives(record["run"])
+    objection = records.objection(name, record, run, lives, now, takeover=params["takeover"])
+    if objection:
+        raise records.HeldError(objection, record=record)
+    found, differences = records.restored(node, record)
+    if differences:
+        raise ClaimError(
+            f"{name} can't be released: {'; '.join(differences)}: announce and uncordon it, or set it by hand",
+            record=record,
+            differences=differences,
+        )
+    return found
+
+
 def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """The result of state=released; raises ClaimError unless everything is as it was before the claim."""
     name, run = params["name"], _run_of(params)
@@ -270,18 +288,12 @@ def release(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         if record is None:
             records.ensure_ours(name, record, run, claimed=params.get("claimed"), check_mode=check_mode)
             return None
-        objection = records.objection(
-            name, record, run, runs.process_lives(record["run"]), now, takeover=params["takeover"]
-        )
-        if objection:
-            raise records.HeldError(objection, record=record)
-        found, differences = records.restored(current, record)
-        if differences:
-            raise ClaimError(
-                f"{name} can't be released: {'; '.join(differences)}: announce and uncordon it, or set it by hand",
-                record=record,
-                differences=differences,
-            )
+        if check_mode:
+            # No step before this one has changed anything, so there is nothing to compare.
+            records.ensure_ours(name, record, run, check_mode=True)
+            found = {key: record["before"][key] for key in ("unschedulable", "label")}
+        else:
+            found = _restored(name, current, record, params, now)
         old.update(records.stamped(record, params["note"] or {}, now, phase="released"))
         now_true.update(found)
         return records.annotation(None)

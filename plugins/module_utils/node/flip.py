@@ -28,6 +28,7 @@ from ..kube.api_errors import TRANSIENT, Forbidden
 from ..kube.client import Client
 from ..kube.patching import merged
 from ..record import questions, records
+from . import moved
 from .hops import Hop, HopError, field_manager, has_node_config, hops, progress, public, reached, sessions_hop, words
 from .way import Way, way_in, way_out
 
@@ -81,6 +82,19 @@ def _start_problems(
     patience = 0.0 if check_mode else float(params["timeout"])
     operator = operator_lease.look(client, params["cilium_namespace"], patience=patience)
     return operator.problem or "", [operator.warning] if operator.warning else []
+
+
+def _refuse_moved(node: dict[str, Any], cilium_node: dict[str, Any] | None, state: str, way: Way) -> None:
+    """Raises HopError if a node that is to be announced has other addresses than at its claim."""
+    record = records.parse(node)
+    words_ = moved.moved(record, node, cilium_node) if state == "announced" else ""
+    if words_:
+        raise HopError(
+            f"{node['metadata']['name']}: it isn't announced, and nothing was changed: {words_}: {moved.REMEDY}",
+            changed=False,
+            label=way.label,
+            record=record,
+        )
 
 
 def _takers(client: Client, cilium_node: dict[str, Any] | None) -> list[Config]:
@@ -224,6 +238,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         record = records.parse(found)
         records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
         _ensure_evidence(name, record, params["evidence"], check_mode=check_mode)
+        _ensure_routers(name, record, params.get("routers"), state)
         return found, objects.configs(client), client.find(objects.node_path(name))
 
     if limits.resumed:
@@ -234,6 +249,7 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
     else:
         node, configs, cilium_node = read()
         way = (way_out if state == "withdrawn" else way_in)(node, cilium_node, configs, params)
+        _refuse_moved(node, cilium_node, state, way)
         if state == "withdrawn":
             problem, warnings = _start_problems(client, way, node, params, check_mode=check_mode)
             if problem:
@@ -256,6 +272,29 @@ def set_bgp(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict
         "warnings": warnings,
         "diff": way.diff,
     }
+
+
+def _ensure_routers(name: str, record: dict[str, Any] | None, routers: list[str] | None, state: str) -> None:
+    """Raises SelectionError if the record names routers that nobody would ask. routers: those of the inventory.
+
+    On the way out each one has to say that the routes are gone. On the way back, what was changed on one must be put
+    back. Else nothing is waited for on a router that is gone.
+    """
+    if record is None or routers is None:
+        return
+    changed = questions.changed_strangers(record, routers)
+    unasked = questions.strangers(record, routers) if state == "withdrawn" else []
+    if changed:
+        why = f"this maintenance has changed the configuration of {' and '.join(changed)} and not put it back"
+    elif unasked:
+        why = f"{' and '.join(unasked)} had routes of the node at its claim, or a session with it"
+    else:
+        return
+    gone = sorted({*changed, *unasked})
+    raise SelectionError(
+        f"{name}: nothing was changed: {why}, and isn't in the inventory's group routers any more (bgp_routers): put "
+        f"{' and '.join(gone)} back into the inventory until the maintenance has ended, or bring the node back by hand"
+    )
 
 
 def _ensure_evidence(name: str, record: dict[str, Any] | None, evidence: str | None, *, check_mode: bool) -> None:

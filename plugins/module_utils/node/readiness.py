@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +22,11 @@ from ..kube.api_errors import TRANSIENT
 from ..kube.client import Client, segment
 from ..kube.pods import moment
 from ..record import questions, records
+from . import moved
 
 INTERVAL = 0.5
+# Seconds for which a node that is back may lack its old addresses. A cloud's controller may write them a moment later.
+PATIENCE = 60.0
 
 
 class NotBack(HitlessError):  # noqa: N818 - reads as what it is
@@ -34,20 +38,17 @@ class Expected:
     """What shows that the node has come back, compared with before. None if it doesn't matter."""
 
     old_boot_id: str | None
-    addresses: frozenset[str]
     agent: bool
     agent_since: datetime | None
 
 
 def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
     """What to wait for, from the record and the options; raises NotBack if a new boot can't be recognized."""
-    kept = (record or {}).get("before") or {}
-    addresses = frozenset(kept.get("addresses") or ())
     rebooted = params["rebooted"]
     if rebooted is None:
         rebooted = questions.was_off(record) or bool(params["boot_id"])
     if not rebooted:
-        return Expected(None, addresses, params["agent"], None)
+        return Expected(None, params["agent"], None)
     old_boot_id = params["boot_id"] or (questions.boot_id_before(record) if record else None)
     if not old_boot_id:
         raise NotBack(
@@ -55,7 +56,7 @@ def expected(record: dict[str, Any] | None, params: dict[str, Any]) -> Expected:
             f"give the old one with option boot_id, or set option rebooted to false"
         )
     # If the agent started before the node went off, the kubelet hasn't looked at its container yet.
-    return Expected(old_boot_id, addresses, params["agent"], _went_off(record or {}))
+    return Expected(old_boot_id, params["agent"], _went_off(record or {}))
 
 
 def _went_off(record: dict[str, Any]) -> datetime | None:
@@ -64,8 +65,8 @@ def _went_off(record: dict[str, Any]) -> datetime | None:
     return moment(stamps[-1] if stamps else record.get("since"))
 
 
-def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, Any]], want: Expected) -> list[str]:
-    """What is missing until the node is back, in words; empty if nothing."""
+def missing(node: dict[str, Any], agents: list[dict[str, Any]], want: Expected) -> list[str]:
+    """What is missing until the node is back, in words, besides its addresses; empty if nothing."""
     facts = node_objects.facts(node)
     lacking = []
     if want.old_boot_id and facts["boot_id"] in (None, "", want.old_boot_id):
@@ -73,9 +74,6 @@ def missing(node: dict[str, Any], addresses: list[str], agents: list[dict[str, A
     if facts["ready"] is not True:
         words = {False: "it says NotReady", None: "its kubelet is silent"}[facts["ready"]]
         lacking.append(f"Ready ({words})")
-    lost = sorted(want.addresses - set(addresses))
-    if lost:
-        lacking.append(f"its addresses {', '.join(lost)} (it has {', '.join(addresses) or 'none'})")
     if want.agent:
         without = agent_missing(agents, want.agent_since)
         if without:
@@ -95,6 +93,8 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
     record = records.parse(node)
     records.ensure_ours(name, record, params["_run"], claimed=params.get("claimed"), check_mode=check_mode)
     want = expected(record, params)
+    patience = _Patience(name, (params["_state"] or {}).get("moved_since"))
+    began = time.monotonic() - limits.elapsed
     agents_path = f"/api/v1/namespaces/{segment(params['cilium_namespace'])}/pods"
 
     def look() -> tuple[dict[str, Any], list[str]]:
@@ -103,8 +103,12 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
         if want.agent:
             query = {"labelSelector": AGENT_SELECTOR, "fieldSelector": f"spec.nodeName={name}"}
             agents, _version = client.list_all(agents_path, **query)
-        cilium_node = client.find(objects.node_path(name)) if want.addresses else None
-        return current, missing(current, objects.addresses(current, cilium_node), agents, want)
+        lacking = missing(current, agents, want)
+        cilium_node = client.find(objects.node_path(name)) if record else None
+        changed = moved.moved(record, current, cilium_node)
+        if not check_mode:
+            patience.look(changed if not lacking else "", time.monotonic() - began)
+        return current, [*lacking, *([f"its old addresses ({changed})"] if changed else [])]
 
     if check_mode:
         node, lacking = look()
@@ -112,7 +116,7 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
     try:
         met = poll(look, lambda seen: not seen[1], limits=limits, interval=INTERVAL, retry_on=TRANSIENT)
     except SliceOver as pause:
-        raise Unfinished(name, f"waiting for {_words(pause)}") from pause
+        raise Unfinished(name, f"waiting for {_words(pause)}", state={"moved_since": patience.since}) from pause
     except TimedOut as late:
         raise NotBack(
             f"{name} is not back after {late.seconds:.0f} s: it lacks {_words(late)}",
@@ -124,6 +128,23 @@ def wait(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[st
             lambda: _stamp(client, node, params), subject=name, limits=limits.after(met.seconds), retry_on=TRANSIENT
         )
     return _result(node, changed=changed, seconds=round(met.seconds, 3), waiting_for=[])
+
+
+class _Patience:
+    """How long a node that lacks nothing else may have other addresses. since: at which second of the wait it began."""
+
+    def __init__(self, name: str, since: float | None) -> None:
+        self.name = name
+        self.since = since
+
+    def look(self, changed: str, now: float) -> None:
+        """Raises NotBack if it was so for too long. changed: old and new addresses in words, "" if nothing changed."""
+        self.since = None if not changed else now if self.since is None else self.since
+        if self.since is not None and now - self.since >= PATIENCE:
+            raise NotBack(
+                f"{self.name}: it is back with other addresses, so nothing more is changed: {changed}: {moved.REMEDY}",
+                waiting_for=[changed],
+            )
 
 
 def _words(state: SliceOver | TimedOut) -> str:

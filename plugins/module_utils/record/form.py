@@ -178,18 +178,24 @@ _CILIUM_SESSION = _keys(
 _BOUND = _keys({"seconds": _number, "unbounded": _flag, "reason": _text, "overridden": _flag})
 
 _BEFORE = _keys(
-    {"unschedulable": _flag, "label": _keys({"key": _text, "value": _VALUE})},
+    {
+        "unschedulable": _flag,
+        "label": _keys({"key": _text, "value": _VALUE}),
+        # Without any, a router would be asked for nothing, and would have nothing.
+        "addresses": lambda value, place: (
+            _wrong(value, place, "a list of addresses") if value == [] else _TEXTS(value, place)
+        ),
+    },
     {
         "uid": _MAYBE_TEXT,
         "boot_id": _MAYBE_TEXT,
         "system_uuid": _MAYBE_TEXT,
-        "addresses": _TEXTS,
-        "own_addresses": _by_name(_TEXTS),
+        "node_addresses": _TEXTS,
+        "local_addresses": _or_none(_TEXTS),
         "evidence": _one_of(*EVIDENCE),
         "routes": _by_name(_by_name(_keys({"bgp": _TEXTS, "fib": _TEXTS}))),
         "sessions": _by_name(_list(_SESSION)),
         "next_hops": _by_name(_TEXTS),
-        "local_addresses": _TEXTS,
         "local": _TEXTS,
         "pod_networks": _or_none(_TEXTS),
         "min_announcers": _number,
@@ -243,6 +249,7 @@ _record = _keys(
 
 def _by_evidence(before: dict[str, Any]) -> str:
     """What is missing for the kind of evidence with which the node was claimed."""
-    needed = ("cilium", "withdrawal") if before.get("evidence") in ("cilium", "estimate") else ()
+    evidence = before.get("evidence")
+    needed = {None: [], "router": ["routes", "sessions"]}.get(evidence, ["cilium", "withdrawal"])
     lacking = [key for key in needed if key not in before]
-    return f"before has evidence {before['evidence']}, and lacks {' and '.join(lacking)}" if lacking else ""
+    return f"before has evidence {evidence}, and lacks {' and '.join(lacking)}" if lacking else ""

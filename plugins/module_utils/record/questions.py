@@ -143,7 +143,7 @@ def addresses_on(record: Record, router: str) -> list[str]:
     ones are only known on their router: elsewhere another host may have the same.
     """
     before = record["before"]
-    addresses = [*(before.get("addresses") or []), *(before.get("local_addresses") or [])]
+    addresses = [*before["addresses"], *(before.get("local_addresses") or [])]
     addresses += [session["address"] for session in _sessions(record, router)]
     for other, hops in (before.get("next_hops") or {}).items():
         addresses += [hop for hop in hops if other == router or not is_link_local(hop)]
@@ -228,6 +228,21 @@ def _routes(record: Record) -> dict[str, Any]:
 
 def _sessions(record: Record, router: str) -> list[dict[str, Any]]:
     return (record["before"].get("sessions") or {}).get(router) or []
+
+
+# --- routers that nobody asks any more -------------------------------------------------------------------------
+
+
+def strangers(record: Record, routers: Iterable[str]) -> list[str]:
+    """The routers that had routes of the node, or a session with it, at the claim and that aren't among these."""
+    had = {*routers_before(record), *(record["before"].get("sessions") or {})}
+    known = set(routers)
+    return sorted(each for each in had - known if prefixes_on(record, each) or _sessions(record, each))
+
+
+def changed_strangers(record: Record, routers: Iterable[str]) -> list[str]:
+    """The routers whose configuration this maintenance has changed and not put back, and that aren't among these."""
+    return sorted(routers_changed(record).keys() - set(routers))
 
 
 # --- what was changed on routers --------------------------------------------------------------------------------

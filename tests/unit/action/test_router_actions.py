@@ -60,6 +60,14 @@ def told(
     return action.arguments({"inventory_hostname": "worker-3", "hostvars": hostvars, "router_vtysh": "vtysh -N node"})
 
 
+def test_a_router_that_only_the_record_names_is_not_asked() -> None:
+    task = SimpleNamespace(args={"record": RECORD, "state": "up"}, delegate_to="tor-9", action="x", async_val=0)
+    templar = SimpleNamespace(template=lambda value: value)
+    action = frr_bgp_neighbor.ActionModule(task, Connection(), SimpleNamespace(become=None), None, templar, None)
+    with pytest.raises(AnsibleActionFail, match=r"tor-9: the inventory has no such router \(any more\)"):
+        action.arguments({"inventory_hostname": "worker-3", "hostvars": {"tor-1": {}, "worker-3": {}}})
+
+
 def test_a_withdrawal_is_of_every_prefix_in_every_vrf_of_the_router() -> None:
     found = told(frr_bgp_wait, {"record": RECORD, "state": "withdrawn"}, router={"router_vrfs": ["default", "red"]})
     assert found["addresses"] == ["192.0.2.13", "fe80::13"]

@@ -98,6 +98,17 @@ def test_routers_changed_are_those_noted_and_not_restored() -> None:
     assert questions.routers_changed(CLAIMED | {"history": [*notes, {"routers_restored": ["tor-1", "tor-3"]}]}) == {}
 
 
+def test_routers_that_left_the_inventory_are_named() -> None:
+    kept = CLAIMED | {"history": [{"routers_changed": {"tor-1": [], "tor-2": []}}, {"routers_restored": ["tor-2"]}]}
+    assert questions.strangers(kept, ["tor-1", "tor-2", "tor-3"]) == []
+    assert questions.strangers(kept, ["tor-1"]) == ["tor-2"]
+    assert questions.changed_strangers(kept, ["tor-1"]) == []
+    assert questions.changed_strangers(kept, ["tor-2"]) == ["tor-1"]
+    # It was asked, and had nothing of the node.
+    nothing = {"before": {"routes": {"tor-1": {"default": {"bgp": [], "fib": []}}}, "sessions": {"tor-1": []}}}
+    assert questions.strangers(nothing, []) == []
+
+
 @pytest.mark.parametrize(
     ("router", "expected"),
     [

@@ -19,7 +19,7 @@ RUN = {
     "pid": 100,
     "started": 5000,
 }
-BEFORE = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}}
+BEFORE = {"unschedulable": False, "label": {"key": "enable-bgp", "value": "true"}, "addresses": ["192.0.2.13"]}
 
 
 def record(**changes):

@@ -72,6 +72,16 @@ def test_playbook_refuses_bad_input(variables: dict[str, Any], words: str, tmp_p
     refused(play(MAINTENANCE, tmp_path, **variables), words)
 
 
+def test_playbook_refuses_two_names_for_one_node_or_router(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = {"worker-1": {"node_name": "w1"}, "worker-2": {"node_name": "w1"}}
+    routers = {"tor-1": {"ansible_host": "192.0.2.1"}, "leaf-1": {"ansible_host": "192.0.2.1"}}
+    twice = {"nodes": {"hosts": nodes, "vars": {"power_method": "os"}}, "routers": {"hosts": routers}}
+    monkeypatch.setitem(globals(), "INVENTORY", twice)
+    done = play(MAINTENANCE, tmp_path, target="nodes")
+    refused(done, "worker-1 and worker-2 are the same Node w1 (node_name)")
+    refused(done, "routers tor-1 and leaf-1 are the same one, at 192.0.2.1, port 22")
+
+
 def test_playbook_refuses_a_limit_that_leaves_out_the_check(tmp_path: Path) -> None:
     refused(play(MAINTENANCE, tmp_path, "--limit", "worker-1", target="worker-1"), "not with --limit")
 
