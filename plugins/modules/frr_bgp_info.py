@@ -89,7 +89,8 @@ options:
     default: []
   staying:
     description:
-      - Prefixes that the node goes on announcing by other means than Cilium's BGP. They are only in RV(staying).
+      - Prefixes that the node goes on announcing by other means than Cilium's BGP.
+      - They aren't looked up, so they are in no result. RV(left) doesn't count their paths.
     type: list
     elements: str
     default: []

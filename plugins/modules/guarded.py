@@ -29,6 +29,9 @@ attributes:
   diff_mode:
     description: Has nothing to show.
     support: none
+  idempotent:
+    description: Sends the command each time.
+    support: none
 options:
   name:
     description:

@@ -27,6 +27,9 @@ attributes:
   diff_mode:
     description: As the module that it runs.
     support: full
+  idempotent:
+    description: As the module that it runs.
+    support: full
 options:
   module:
     description:

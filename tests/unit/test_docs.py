@@ -80,7 +80,9 @@ def role_options() -> dict[str, object]:
     found: dict[str, object] = {}
     for path in TOP.glob("roles/*/meta/argument_specs.yml"):
         for spec in yaml.safe_load(path.read_text())["argument_specs"].values():
-            found |= {name: option.get("default") for name, option in spec["options"].items()}
+            found |= dict.fromkeys(spec["options"])
+    for path in TOP.glob("roles/*/defaults/main.yml"):
+        found |= yaml.safe_load(path.read_text()) or {}
     return found
 
 

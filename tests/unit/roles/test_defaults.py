@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ def specs(role: Path) -> dict[str, dict[str, Any]]:
     return load(role / "meta" / "argument_specs.yml")["argument_specs"]
 
 
+def in_the_spec(default: Any) -> Any:
+    """A default as a spec has it. antsibull-docs refuses a template for a number, so the spec has what it ends with."""
+    number = re.fullmatch(r"{{ \w+ \| default\((\d+)\) }}", str(default))
+    return int(number[1]) if number else default
+
+
 def test_every_role_has_specs() -> None:
     assert [role.name for role in ROLES] == sorted(path.name for path in (TOP / "roles").iterdir() if path.is_dir())
 
@@ -37,7 +44,8 @@ def test_spec_and_defaults_agree(role: Path) -> None:
                 assert documented.setdefault(name, option["default"]) == option["default"]
             else:
                 assert option.get("required") or option["type"] == "raw", f"{name} needs a default or required: true"
-    assert documented == load(role / "defaults" / "main.yml")
+    defaults = load(role / "defaults" / "main.yml")
+    assert documented == {name: in_the_spec(default) for name, default in defaults.items()}
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
