@@ -83,6 +83,13 @@ def answers(commands: list[str], stdout: str) -> list[dict[str, Any]]:
     found, rest = documents(stdout)
     if rest:
         command = commands[min(len(found), len(commands) - 1)]
+        # Zebra says this in plain text, and ends well.
+        unknown = re.match(r"% VRF (\S+) not found", rest.lstrip())
+        if unknown:
+            raise UnknownError(
+                f"'{command}': zebra knows no VRF {unknown.group(1)}: the router's kernel has no such VRF;"
+                " is router_vrfs right?"
+            )
         raise UnknownError(
             f"the answer to '{command}' isn't complete JSON: {excerpt(rest)};"
             " bgpd may be busy or restarting, try it on the router by hand"

@@ -117,6 +117,7 @@ def test_answers_when_a_warning_comes_with_rc_0_are_unknown(version: str, name: 
         ("[]", "is a list, not an object"),
         ("null", "is a NoneType, not an object"),
         ("FRRouting 8.4.4", "isn't complete JSON"),
+        ("% VRF red not found\n{}", "zebra knows no VRF red"),
     ],
 )
 def test_answers_when_not_one_object_each_are_unknown(stdout: str, words: str) -> None:
