@@ -31,15 +31,12 @@ class ActionModule(RouterAction):
 
     def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
         """On the way out, what any router had must be gone. On the way back, what this router had must be there."""
-        addresses = questions.addresses_on(record, router)
+        known = super().from_record(record, router, vrfs)
         if self._task.args.get("state") in ("withdrawn", "unused"):
-            return {
-                "addresses": addresses,
-                "prefixes": questions.prefixes_anywhere(record, vrfs),
-                "staying": questions.staying(record),
-            }
+            wanted = {"prefixes": questions.prefixes_anywhere(record, vrfs), "staying": questions.staying(record)}
+            return {"addresses": known["addresses"], **wanted}
         return {
-            "addresses": addresses,
+            "addresses": known["addresses"],
             "prefixes": questions.prefixes_back(record, router),
             "forwarded": questions.forwarded_back(record, router),
             "sessions": questions.sessions_back(record, router),

@@ -84,15 +84,14 @@ class ActionModule(ActionBase):
                 answers, _warnings, _diffs = _on_routers.ask(
                     self, variables, options["routers"], "frr_bgp_info", {"record": info["record"]}
                 )
-            age = time.monotonic() - looked_at
-            if age > OLDEST:
+            if time.monotonic() - looked_at > OLDEST:
                 continue
             asked = {
                 "name": options["name"],
                 "act": options["act"],
                 "routes": answers,
                 "routers": options["routers"],
-                "age": round(age, 3),
+                "looked_at": looked_at,
                 "min_announcers": options["min_announcers"],
                 "note": options["note"],
             }

@@ -115,9 +115,8 @@ options:
     default: 2
   held:
     description:
-      - Seconds for which an earlier wait on the same router saw the state hold. See the filter
-        P(hitless.nodes.held_seconds#filter). They count towards O(settle) if the first look finds the state, too.
-      - With it, several routers settle at the same time, and each is looked at once more when the last one is done.
+      - Seconds for which an earlier wait on the same router saw the state hold. They count towards O(settle) if the
+        first look finds the state, too.
     type: float
     default: 0
   interval:

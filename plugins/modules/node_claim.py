@@ -46,8 +46,9 @@ options:
       - The phase that the maintenance has reached now. It is noted in a record that exists.
       - A phase that the record has already passed is not noted again.
       - V(withdrawn) and V(off) are refused if somebody has changed the label after M(hitless.nodes.node_bgp) set it.
-      - V(off) is noted before the power command. It is refused unless the record says that the node's routes are
-        withdrawn, proven by O(evidence) or better.
+      - V(off) is refused unless the record says that the node's routes are withdrawn, proven by O(evidence) or better.
+        This module doesn't look at the routers for it. The roles use M(hitless.nodes.guarded), which does, and which
+        notes V(off) in the same step as the power command.
       - By default the phase doesn't change.
     type: str
     choices: [claimed, drained, withdrawn, "off", "on", restarted, announced, schedulable, released]

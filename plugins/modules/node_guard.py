@@ -56,11 +56,11 @@ options:
       - The weakest proof of the withdrawal that is accepted. By default the evidence of the claim.
     type: str
     choices: [router, cilium, estimate]
-  age:
+  looked_at:
     description:
-      - Seconds since the routers were asked. It is noted in the record.
+      - When the routers were asked, by this machine's monotonic clock. The record gets how long ago that was.
+      - By default it was now.
     type: float
-    default: 0
   min_announcers:
     description:
       - How many others must announce each VIP of the node now. A record keeps the number of its claim, so only V(0) is
@@ -152,7 +152,7 @@ def main() -> None:
             "routers": {"type": "list", "elements": "str", "default": []},
             "evidence": {"type": "str", "choices": list(EVIDENCE)},
             "min_announcers": {"type": "int", "default": 1},
-            "age": {"type": "float", "default": 0},
+            "looked_at": {"type": "float"},
             "note": {"type": "dict"},
             "cilium_namespace": {"type": "str", "default": "kube-system"},
         },

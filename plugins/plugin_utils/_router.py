@@ -58,4 +58,7 @@ class RouterAction(SlicedAction):
 
     def from_record(self, record: dict[str, Any], router: str, vrfs: list[str]) -> dict[str, Any]:
         """The options that follow from the record, for this router and its VRFs."""
-        return {"addresses": questions.addresses_on(record, router), "vrfs": vrfs}
+        addresses = questions.addresses_on(record, router)
+        if not addresses:
+            raise KeyError("before.addresses")
+        return {"addresses": addresses, "vrfs": vrfs}

@@ -168,6 +168,7 @@ def _integration_config(options: argparse.Namespace) -> None:
         "lab_name": lab.settings.name,
         "lab_namespace": lab.settings.name,
         "lab_node": next(iter(lab.nodes)),
+        "lab_other_address": list(lab.nodes.values())[1].address4,
         "lab_kubeconfig": lab.api.get("admin_kubeconfig"),
         "lab_inventory": str(lab.dir / "inventory.yml"),
         "lab_python": sys.executable,

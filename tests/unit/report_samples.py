@@ -19,7 +19,11 @@ HISTORY: list[dict[str, Any]] = [
         "flipped_at": "2026-11-22T01:17:06.400000Z",
         "routers": {"tor-1": {"seconds": 20.4}, "tor-2": {"seconds": 22.6}},
     },
-    {"phase": "off", "at": "2026-11-22T01:17:35.300Z"},
+    {
+        "phase": "off",
+        "at": "2026-11-22T01:17:35.300Z",
+        "guard": {"act": "off", "evidence": "router", "routers": ["tor-1", "tor-2"], "age": 1.42},
+    },
     {"phase": "on", "at": "2026-11-22T01:17:52.300Z"},
     {
         "phase": "announced",

@@ -77,7 +77,7 @@ class Fabric:
             self.mirrored.setdefault(ends, []).append(((router, session["vrf"]), session["remote_as"]))
         for entry in answer.get("others") or []:
             place = (router, entry.get("vrf") or "default")
-            self.others.setdefault(entry["prefix"], []).append((place, entry["paths"]))
+            self.others.setdefault(entry["prefix"], []).append((place, entry.get("paths") or []))
 
     def ways(self, prefix: str) -> Ways:
         """Place -> its ways to a prefix, without those over nodes that don't count."""

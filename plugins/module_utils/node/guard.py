@@ -12,6 +12,7 @@ again. The rules are pure functions. guard() reads the cluster, and gets the rou
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -160,7 +161,10 @@ def _refused(name: str, act: str, reasons: list[str], record: Record | None) -> 
 
 def _note(params: dict[str, Any], evidence: str) -> dict[str, Any]:
     """What the record keeps of the look."""
-    return {"act": params["act"], "evidence": evidence, "routers": sorted(params["routes"] or {}), "age": params["age"]}
+    now = time.monotonic()
+    looked_at = params["looked_at"] or now
+    routers = sorted(params["routes"] or {})
+    return {"act": params["act"], "evidence": evidence, "routers": routers, "age": round(now - looked_at, 3)}
 
 
 def _selection_problems(client: Client, params: dict[str, Any], node: dict[str, Any]) -> list[str]:

@@ -225,6 +225,7 @@ _ENTRY = _keys(
         "stay": _TEXTS,
         "boot_id": _MAYBE_TEXT,
         "label": _note_of_label,
+        "guard": _keys({"act": _text, "age": _number, "routers": _TEXTS}),
         "flipped_at": _time,
         "routers": _by_name(_keys({"seconds": _number}, {"families": _by_name(_number)})),
         "routers_changed": _by_name(_list(_keys({"address": _text}, {"vrf": _MAYBE_TEXT}))),

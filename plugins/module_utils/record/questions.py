@@ -43,6 +43,17 @@ def way(node: dict[str, Any], record: Record | None) -> str:
     return "out"
 
 
+def order(record: Record) -> str:
+    """What comes first on the way out, "drain_first" or "withdraw_first", where the user leaves it open.
+
+    Where a Service has traffic policy Local, its VIP stops answering with the node's last pod of it, a moment before
+    the routers have followed. So the routes go first. But the routes to pods go with them, and a drain can take long:
+    where the node announces these too, or where that isn't known, the pods go first.
+    """
+    before = record["before"]
+    return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
+
+
 def boot_id_before(record: Record) -> str | None:
     """The node's boot id when it was last to go off. If that wasn't noted, its boot id at the claim.
 
@@ -56,17 +67,6 @@ def boot_id_before(record: Record) -> str | None:
 
 def _goes_off(entry: dict[str, Any]) -> bool:
     return bool(entry["phase"] == "off")
-
-
-def order(record: Record) -> str:
-    """What comes first on the way out, "drain_first" or "withdraw_first", where the user leaves it open.
-
-    Where a Service has traffic policy Local, its VIP stops answering with the node's last pod of it, a moment before
-    the routers have followed. So the routes go first. But the routes to pods go with them, and a drain can take long:
-    where the node announces these too, or where that isn't known, the pods go first.
-    """
-    before = record["before"]
-    return "withdraw_first" if before.get("local") and before.get("pod_networks") == [] else "drain_first"
 
 
 def noted_way(record: Record) -> str:

@@ -33,6 +33,7 @@ def summary_lines(summary: Part, files: Iterable[str] = ()) -> list[str]:
     lines += map(_router_line, summary["routers"])
     for title, words in (
         ("routes:  ", estimated_words(summary["evidence"])),
+        ("looked:  ", looks_words(summary.get("looks") or [])),
         ("not seen: ", waived_words(summary["before"])),
         ("stays:   ", staying_words(summary["before"])),
         ("agent: ", _agent_words(summary.get("agent"))),
@@ -52,6 +53,16 @@ def estimated_words(evidence: Part | None) -> str:
         f"estimated, not observed: taken as gone {evidence['seconds']} s after {COUNTED_SINCE[evidence['kind']]} "
         f"(evidence {evidence['kind']}; {evidence['reason']})"
     )
+
+
+def looks_words(looks: Iterable[Part]) -> str:
+    """How long before each command the world was looked at once more. "" if there was no command."""
+    acts = {"off": "the shutdown", "force_off": "the forced switch-off", "reboot": "the reboot", "flush": "the flush"}
+    words = []
+    for look in looks:
+        at = f" at {' and '.join(look['routers'])}" if look["routers"] else ""
+        words.append(f"once more{at}, {duration(look['age'])} before {acts[look['act']]}")
+    return ", ".join(words)
 
 
 def waived_words(before: Part) -> str:

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
-from .lines import UNKNOWN_LOSS, estimated_words, loss_words, restored_words, staying_words, waived_words
+from .lines import (
+    UNKNOWN_LOSS,
+    estimated_words,
+    looks_words,
+    loss_words,
+    restored_words,
+    staying_words,
+    waived_words,
+)
 from .timeline import timeline
 from .words import duration, measured, moment
 
@@ -31,6 +39,7 @@ def report_page(summary: Part) -> dict[str, Any]:
         "phases": [_phase_row(phase) for phase in summary["phases"]],
         "routers": [_router_row(router) for router in summary["routers"]],
         "estimated": estimated_words(summary["evidence"]),
+        "looked": looks_words(summary.get("looks") or []),
         "waived": waived_words(summary["before"]),
         "stays": staying_words(summary["before"]),
         "agent": _agent_rows(summary.get("agent")),

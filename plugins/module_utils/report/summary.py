@@ -91,6 +91,7 @@ def maintenance_summary(
         "phases": _phases(history),
         "routers": _routers(history),
         "evidence": _evidence(history),
+        "looks": [dict(entry["guard"]) for entry in history if entry.get("guard")],
         "agent": _agent(history),
         "before": kept(before, ("unschedulable", "label", "addresses", "waived", "staying")),
         "restored": dict(_first(told, "restored")),

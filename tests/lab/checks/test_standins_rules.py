@@ -212,7 +212,12 @@ def test_service_prefixes_of_the_other_address_kinds() -> None:
     assert agent.service_prefixes(found, ["ClusterIP", "ExternalIP"], [], "w1") == {"10.96.0.1/32", "192.0.2.1/32"}
 
 
-def speaker(node_config: Object, peer_config: Object | None, passwords: dict[str, str] | None = None) -> Any:
+def speaker(
+    node_config: Object,
+    peer_config: Object | None,
+    passwords: dict[str, str] | None = None,
+    discovered: dict[str, str] | None = None,
+) -> Any:
     return agent.speaker_config(
         node_config,
         NODE,
@@ -221,6 +226,7 @@ def speaker(node_config: Object, peer_config: Object | None, passwords: dict[str
         advertisements=[advertisement({"matchLabels": {"announce": "yes"}})],
         services=[service()],
         slices=[],
+        discovered=discovered,
     )
 
 
@@ -238,6 +244,24 @@ def test_speaker_config_reads_timers_password_and_graceful_restart() -> None:
     assert (found.asn, found.router_id) == (65432, "10.62.0.11")
     assert found.prefixes4 == ("10.62.101.0/24", "198.51.100.10/32")
     assert found.prefixes6 == ()
+
+
+def test_speaker_config_takes_the_nodes_own_address_and_the_hops() -> None:
+    config = cluster_config("a")
+    config["spec"]["bgpInstances"][0]["peers"][0]["localAddress"] = "10.62.2.11"
+    (peer,) = speaker(config, obj("pc", spec={"ebgpMultihop": 4, "families": [family("ipv4")]})).peers
+    assert (peer.local_address, peer.hops, peer.carried) == ("10.62.2.11", 4, (4,))
+
+
+def test_unnumbered_peer_is_left_out_until_its_router_is_heard() -> None:
+    config = cluster_config("a")
+    peer = config["spec"]["bgpInstances"][0]["peers"][0]
+    del peer["peerAddress"]
+    peer["autoDiscovery"] = {"mode": "Unnumbered", "unnumbered": {"interface": "up1"}}
+    spec = {"families": [family("ipv4"), family("ipv6")]}
+    assert speaker(config, obj("pc", spec=spec)).peers == ()
+    (found,) = speaker(config, obj("pc", spec=spec), discovered={"up1": "fe80::1"}).peers
+    assert (found.address, found.carried) == ("fe80::1%up1", (4, 6))
 
 
 def test_speaker_config_uses_ciliums_defaults() -> None:

@@ -103,10 +103,9 @@ def read_by_all(kept: dict[str, Any], on: dict[str, Any]) -> None:
 
 
 def test_every_question_is_asked_of_mangled_records() -> None:
-    known = set()
-    for name, each in inspect.getmembers(questions, inspect.isfunction):
-        if each.__module__ == questions.__name__ and not name.startswith("_"):
-            known.add(name)
+    functions = inspect.getmembers(questions, inspect.isfunction)
+    own = questions.__name__
+    known = {name for name, each in functions if not name.startswith("_") and each.__module__ == own}
     assert known == set(QUESTIONS)
 
 

@@ -26,6 +26,7 @@ def test_lines_say_what_was_restored_and_lost() -> None:
     counted = "7 of 100 UDP requests lost, 0 of 10 new TCP connections failed"
     assert f"  traffic: {counted}, 1 were reset as a router's next hops changed" in lines
     assert "  router tor-2: routes gone 22.6 s after the label changed" in lines
+    assert "  looked:  once more at tor-1 and tor-2, 1.4 s before the shutdown" in lines
     assert lines[-1] == "  reports/x.html"
 
 
