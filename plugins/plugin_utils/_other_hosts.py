@@ -80,7 +80,9 @@ def _variables(task_vars: Mapping[str, Any], host: str) -> ChainMap[str, Any]:
     hostvars = task_vars["hostvars"]
     # If the inventory doesn't have the host, its name is its address, as with delegate_to.
     own = hostvars[host] if host in hostvars else {}  # noqa: SIM401 - ansible-core 2.18 has no KeyError
-    return ChainMap({"inventory_hostname": host}, own, {"ansible_host": host})
+    # Where Ansible notes which Python it has found. hostvars make new facts each time, and would forget it.
+    facts = dict(own.get("ansible_facts") or {})
+    return ChainMap({"inventory_hostname": host, "ansible_facts": facts}, own, {"ansible_host": host})
 
 
 def _connection(caller: ActionBase, task: Any, task_vars: dict[str, Any]) -> tuple[Any, Any]:
