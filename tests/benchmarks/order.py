@@ -67,7 +67,7 @@ def run(lab: Lab, order: str, end: float) -> dict[str, Any]:
         raise LabError("the pods' knob could not be turned")
     vips = [vip for family in s.local_vips(1) for vip in family]
     pods = Probing(lab, BUILD / "bench" / "order-pods.json", s.pod_gateways(1), rate=50)
-    with Probing(lab, BUILD / "bench" / "order-vips.json", vips) as probe, pods:
+    with pods, Probing(lab, BUILD / "bench" / "order-vips.json", vips) as probe:
         # The stand-ins look at their knobs a few times a second.
         probe.wait(seconds=2)
         variables = {"target": node, "maintenance_order": order, "maintenance_action": "none"}

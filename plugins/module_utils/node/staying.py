@@ -19,8 +19,6 @@ from typing import Any
 from ..base.net import prefix
 from . import announcers
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 @dataclass
 class Staying:
@@ -85,6 +83,6 @@ def _judge(result: Staying, name: str, found: list[str], others: list[str], said
         )
 
 
-def _overlaps(text: str, networks: list[Network]) -> bool:
+def _overlaps(text: str, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     own = ipaddress.ip_network(text)
     return any(own.version == each.version and own.overlaps(each) for each in networks)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ both = pytest.mark.parametrize("version", samples.VERSIONS)
 N1, N2, GATE = "10.1.0.13", "10.1.0.14", "10.9.0.1"
 N1_6, GATE6 = "fd01::13", "fd09::1"
 VIP, PODS, VIP6 = "198.51.100.10/32", "10.244.3.0/24", "fd77::10/128"
-OWN = {N1, N1_6}
+OWN = (N1, N1_6)
 RECORDED = {VIP: "recursive.ip-route-vip", PODS: "recursive.ip-route-podcidr", VIP6: "recursive.ipv6-route-vip"}
 
 
@@ -37,9 +38,9 @@ def kernel(prefix: str, hops: list[str], **more: Any) -> dict[str, Any]:
     return {**route(prefix, hops), "table": 254, "object": 7, "right": True, **more}
 
 
-def judged(prefix: str, routes: list[Any], entry: dict[str, Any] | None, own: set[str] = OWN) -> dict[str, Any]:
+def judged(prefix: str, routes: list[Any], entry: dict[str, Any] | None, own: Iterable[str] = OWN) -> dict[str, Any]:
     wanted = {entry["vrf"] if entry else "default": [prefix]}
-    return forwarding.judged(wanted, routes, [entry] if entry else [], own)
+    return forwarding.judged(wanted, routes, [entry] if entry else [], set(own))
 
 
 def withdrawn(found: dict[str, Any]) -> bool:

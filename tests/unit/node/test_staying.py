@@ -12,12 +12,12 @@ import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.node.staying import Staying, staying
 
 VIP, PODS, LOOPBACK, OTHER = "198.51.100.10/32", "10.1.3.0/24", "10.0.0.13/32", "203.0.113.7/32"
-SERVICES = [
+SERVICES = (
     {
         "metadata": {"namespace": "shop", "name": "web"},
         "status": {"loadBalancer": {"ingress": [{"ip": "198.51.100.10"}]}},
-    }
-]
+    },
+)
 
 
 def judged(
