@@ -53,6 +53,12 @@ def neighbor(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
     }
 
 
+def listed(document: dict[str, Any], wanted: str) -> dict[str, Any] | None:
+    """One of all sessions ("show bgp neighbors json"). None if the router has no such neighbour."""
+    own = {name: entry for name, entry in document.items() if _is_session_with(name, entry, wanted)}
+    return neighbor(own, wanted) if own else None
+
+
 def _is_session_with(name: str, found: Any, wanted: str) -> bool:
     """Whether an entry is the session with an address. FRR lists an unnumbered session under its interface's name."""
     known = name if is_address(name) else found.get("bgpNeighborAddr") if isinstance(found, dict) else None

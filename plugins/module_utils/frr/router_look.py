@@ -28,6 +28,8 @@ from .questions import INSTANCES, Questions, bgp, neighbor_command, neighbors_co
 from .route_rules import Entries, View
 from .vtysh import Vtysh
 
+VERSION = "show version"
+
 
 def no_instance(vrf: str, there: Iterable[str]) -> UnknownError:
     """The error for a VRF without a BGP instance. FRR answers {} there, which could be taken for "no routes"."""
@@ -60,6 +62,9 @@ class Router:
         self.foreign: set[str | None] = set()
         # Prefixes that the node goes on announcing, which the counters of its paths count, too.
         self.staying: list[str] = []
+        # Set by speakers(): VRF -> all its sessions as FRR shows them, and what FRR says of its version.
+        self._neighbors: dict[str, dict[str, Any]] = {}
+        self._version = ""
         # Paths of the node add link-local next hops to it. A wait passes it on to its next slice.
         self.link_locals: set[str] = set()
 
@@ -114,11 +119,16 @@ class Router:
         return own
 
     def speakers(self, vrfs: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
-        """(every session that the router has in these VRFs, with whomever; the VRFs with a BGP instance)."""
-        found, _none = self._ask([INSTANCES, *(neighbors_command(vrf) for vrf in vrfs)], [], vrfs)
+        """(every session that the router has in these VRFs, with whomever; the VRFs with a BGP instance).
+
+        The same process is asked for FRR's version.
+        """
+        commands = [INSTANCES, *(neighbors_command(vrf) for vrf in vrfs)]
+        found, self._version = self._ask_and_text(commands, [VERSION], vrfs)
         listed = []
         for vrf, document in zip(vrfs, found[1:]):
             listed += speakers.speakers(document, vrf)
+            self._neighbors[vrf] = document
         return listed, list(bgp_json.instances(found[0]))
 
     def identify(
@@ -139,12 +149,13 @@ class Router:
         return found
 
     def announced(self, vrfs: list[str]) -> dict[str, list[str]]:
-        """VRF -> prefixes that the router has just now from its sessions with the node."""
+        """VRF -> prefixes that the router has just now from its sessions with the node, which speakers() has found."""
         prefixes: dict[str, list[str]] = {vrf: [] for vrf in vrfs}
         tables = []
-        for vrf, _name, neighbor in self.sessions(vrfs):
-            for kind in neighbor["accepted"]:
-                tables.append((vrf, f"{bgp(vrf)} {kind} unicast neighbors {neighbor['address']} routes json"))
+        for vrf, own in self._possible_sessions(vrfs):
+            neighbor = neighbor_json.listed(self._neighbors[vrf], own)
+            for kind in neighbor["accepted"] if neighbor else ():
+                tables.append((vrf, f"{bgp(vrf)} {kind} unicast neighbors {own} routes json"))
         if not tables:
             return prefixes
         documents = self.vtysh.show([command for _vrf, command in tables])
@@ -165,7 +176,7 @@ class Router:
 
     def release(self) -> str | None:
         """FRR's version. None if FRR doesn't say it."""
-        return bgp_json.release(self.vtysh.text("show version"))
+        return bgp_json.release(self._version or self.vtysh.text(VERSION))
 
     def _ask_counted(
         self, commands: list[str], vrfs: list[str], *, counted: bool
@@ -174,12 +185,7 @@ class Router:
         json, texts = ([f"{bgp(vrf)} nexthop{form}" for vrf in vrfs] for form in (" json", ""))
         if not counted or not self.vtysh.unsupported.intersection(json):
             return (*self._ask(commands, json if counted else [], vrfs), "")
-        try:
-            found, text = self.vtysh.show_and_text(commands, texts)
-        except (RouterError, UnknownError):
-            self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
-            raise
-        self._check_instances(found[0], vrfs)
+        found, text = self._ask_and_text(commands, texts, vrfs)
         return found, [], text
 
     def _counts_in_words(self, vrfs: list[str], own: set[str], history: Entries, text: str) -> Entries:
@@ -206,6 +212,16 @@ class Router:
             raise
         self._check_instances(found[0][0], vrfs)
         return found
+
+    def _ask_and_text(self, commands: list[str], texts: list[str], vrfs: list[str]) -> tuple[list[dict[str, Any]], str]:
+        """The answers to commands, and what commands without JSON print. The first command is INSTANCES."""
+        try:
+            found, text = self.vtysh.show_and_text(commands, texts)
+        except (RouterError, UnknownError):
+            self._check_instances(self.vtysh.show([INSTANCES])[0], vrfs)
+            raise
+        self._check_instances(found[0], vrfs)
+        return found, text
 
     def _check_instances(self, document: dict[str, Any], vrfs: list[str]) -> None:
         there = bgp_json.instances(document)

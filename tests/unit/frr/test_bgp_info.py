@@ -53,6 +53,16 @@ def test_the_router_itself_and_every_one_that_it_speaks_to(bench: Bench, version
     ]
 
 
+@both
+def test_it_asks_vtysh_no_more_often_than_one_answer_needs_the_one_before(bench: Bench, version: str) -> None:
+    # The sessions with the version, the prefixes that the node's sessions have, and the look. A router that is slow to
+    # answer costs that many times its delay.
+    router(bench, version)
+    found = info(bench, addresses=sorted(samples.ADDRESSES))
+    assert found["frr_version"]
+    assert len(bench.vtysh.asked()) == 3, bench.vtysh.asked()
+
+
 def test_an_address_of_a_vrf_is_told_from_one_of_the_default_vrf(bench: Bench) -> None:
     router(bench, "10.3")
 

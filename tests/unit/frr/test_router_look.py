@@ -125,18 +125,24 @@ def test_announced_lists_the_prefixes_of_both_families(bench: Bench, version: st
     bench.vtysh.answers(
         {
             **bgp_answers(version, "established"),
+            "show bgp neighbors json": recorded(version, "established.neighbors"),
             f"show bgp ipv4 {head}": recorded(version, "established.nbr-routes"),
             f"show bgp ipv6 {head}": recorded(version, "established.nbr-routes6"),
         }
     )
-    assert {VIP4, POD_CIDR, VIP6} < set(bench.router().announced(["default"])["default"])
+    router = bench.router()
+    router.speakers(["default"])
+    assert {VIP4, POD_CIDR, VIP6} < set(router.announced(["default"])["default"])
 
 
 @both
 def test_announced_when_there_is_no_session_is_nothing(bench: Bench, version: str) -> None:
-    none = recorded(version, "established.absent-neighbor")
-    bench.vtysh.answers({**bgp_answers(version, "established"), f"show bgp neighbors {NODE4} json": none})
-    assert bench.router().announced(["default"]) == {"default": []}
+    name, others = "show bgp neighbors json", samples.document(version, "established.neighbors")
+    del others[NODE4]
+    bench.vtysh.answers({**bgp_answers(version, "established"), name: (0, json.dumps(others), "")})
+    router = bench.router()
+    assert router.speakers(["default"])[0]
+    assert router.announced(["default"]) == {"default": []}
 
 
 @both
