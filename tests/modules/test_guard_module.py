@@ -61,6 +61,10 @@ def test_a_router_that_gives_no_answer(out):
     refused(out, r"router tor-2 was not asked", routers=["tor-1", "tor-2"])
 
 
+def test_a_router_that_left_the_inventory(out):
+    refused(out, r"router tor-1 had its routes at the claim, and isn't among the routers now", routers=["tor-2"])
+
+
 @pytest.mark.parametrize("act", ["off", "force_off", "reboot", "flush"])
 def test_a_label_that_was_set_again(out, act):
     out.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})

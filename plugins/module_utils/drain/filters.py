@@ -13,10 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ..kube.labels import holds
-from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished
+from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished, is_of_daemonset
 from .pod_selector import Requirement
-
-DAEMONSET = ("apps/v1", "DaemonSet")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def daemonset_of(pod: dict[str, Any]) -> tuple[str, str] | None:
     kinds of the same name. Their pods are evicted like those of any other controller.
     """
     owner = controller(pod)
-    if owner is None or (owner.get("apiVersion"), owner.get("kind")) != DAEMONSET or is_finished(pod):
+    if owner is None or not is_of_daemonset(pod) or is_finished(pod):
         return None
     return pod["metadata"]["namespace"], owner["name"]
 

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+# As in kubectl (kubernetes/kubernetes#128779): other API groups have kinds of the same name.
+DAEMONSET = ("apps/v1", "DaemonSet")
 UNSCHEDULABLE_TAINT = "node.kubernetes.io/unschedulable"
 
 
@@ -31,6 +33,12 @@ def controller(pod: dict[str, Any]) -> dict[str, Any] | None:
     """The owner reference of the pod's controller, None if it has none."""
     owners = pod["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def is_of_daemonset(pod: dict[str, Any]) -> bool:
+    """Whether a DaemonSet of apps/v1 controls the pod."""
+    owner = controller(pod) or {}
+    return (owner.get("apiVersion"), owner.get("kind")) == DAEMONSET
 
 
 def is_finished(pod: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from ..cilium.selection import judge
 from ..frr import route_rules
 from ..kube import node_objects
 from ..kube.client import Client
-from ..kube.pods import MIRROR_ANNOTATION, controller, is_finished, tolerates_cordon
+from ..kube.pods import MIRROR_ANNOTATION, is_finished, is_of_daemonset, tolerates_cordon
 from ..record import questions, records, router_answers, runs
 from . import announcers
 from .hops import field_manager, words
@@ -91,7 +91,7 @@ def _counts(pod: dict[str, Any]) -> bool:
     """Whether a drain would evict the pod: it isn't static, not of a DaemonSet, not finished, and minds a cordon."""
     if MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {}) or is_finished(pod) or tolerates_cordon(pod):
         return False
-    return (controller(pod) or {}).get("kind") != "DaemonSet"
+    return not is_of_daemonset(pod)
 
 
 def router_problems(answers: dict[str, Any], routers: list[str]) -> list[str]:
@@ -190,6 +190,8 @@ def _departure_problems(
     pods = client.list_all("/api/v1/pods", fieldSelector=f"spec.nodeName={params['name']}")[0]
     reasons += cordon_problems(node, record, pods)
     if record["before"].get("evidence", "router") == "router":
+        left = questions.strangers(record, params["routers"])
+        reasons += [f"router {each} had its routes at the claim, and isn't among the routers now" for each in left]
         reasons += router_problems(params["routes"] or {}, params["routers"])
     elif evidence == "cilium" and params["act"] != "force_off":
         # When it is forced off, it is already shutting down, and its agent is gone.

@@ -39,7 +39,7 @@ def record(**more: Any) -> dict[str, Any]:
 
 
 def pod(uid: str, *, kind: str = "ReplicaSet", phase: str = "Running", **metadata: Any) -> dict[str, Any]:
-    owner = {"kind": kind, "name": "o", "controller": True}
+    owner = {"apiVersion": "apps/v1", "kind": kind, "name": "o", "controller": True}
     return {
         "metadata": {"namespace": "shop", "name": uid, "uid": uid, "ownerReferences": [owner], **metadata},
         "spec": {},
