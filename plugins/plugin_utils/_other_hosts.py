@@ -17,7 +17,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
@@ -92,7 +92,8 @@ def _connection(caller: ActionBase, task: Any, task_vars: dict[str, Any]) -> tup
         task=task, variables=task_vars, templar=caller._templar
     )
     play_context.remote_addr = variables["ansible_host"]
-    kind = variables.get("ansible_connection") or task.connection
+    # Not the task's own: from ansible-core 2.21 on that is the one that led to the play's host.
+    kind = variables.get("ansible_connection") or context.CLIARGS.get("connection") or constants.DEFAULT_TRANSPORT
     play_context.connection = kind
     connection = caller._shared_loader_obj.connection_loader.get(
         kind, play_context, new_stdin=None, task_uuid=task._uuid
