@@ -106,6 +106,7 @@ def test_a_node_that_cannot_be_reached_in_maintenance_tasks_ends_the_run_after_i
                 put_right(cluster, node)
 
 
+@pytest.mark.long
 def test_check_mode_of_an_interrupted_run_says_what_would_follow_and_writes_nothing(
     cluster: Cluster, tmp_path: Path
 ) -> None:
