@@ -28,7 +28,6 @@ def forwarded(entries: Entries, addresses: set[str]) -> Entries:
     return [
         {**{key: entry[key] for key in ("vrf", "family", "prefix", "matched")}, "next_hop": hop, "via": []}
         for entry in entries
-        if entry.get("right", True)
         for hop in entry["next_hops"]
         if hop in addresses
     ]
@@ -53,7 +52,7 @@ class _Prefix:
     def __init__(self, pair: tuple[str, str], routes: Entries, zebra: dict[str, Any] | None, own: set[str]) -> None:
         self.head = {"vrf": pair[0], "family": family(pair[1]), "prefix": pair[1]}
         self.routes = routes
-        self.exact = [entry for entry in routes if entry["matched"] == pair[1] and entry.get("right", True)]
+        self.exact = [entry for entry in routes if entry["matched"] == pair[1]]
         self.table = zebra["table"] if zebra else None
         # Of each next hop that zebra has installed: its address, and what it is to the kernel.
         self.hops: Entries = zebra["hops"] if zebra else []
@@ -111,17 +110,11 @@ class _Prefix:
 
     def _shown(self, hop: dict[str, Any]) -> bool:
         """Whether the kernel has a route to the prefix over what that next hop is to it."""
-        return any(self._agrees(entry) and self._has(entry, hop) for entry in self.routes)
+        return any(self._in_its_table(entry) and self._has(entry, hop) for entry in self.exact)
 
-    def _agrees(self, entry: dict[str, Any]) -> bool:
-        """Whether a route that the kernel named can be the one that zebra installed.
-
-        If asked for an IPv6 address, Linux can answer with a wrong route that shares a next hop object with the right
-        one. This was seen with Linux 6.18. FRR installs all routes with such objects.
-        """
-        if entry in self.exact:
-            return None in (entry.get("table"), self.table) or entry["table"] == self.table
-        return self.head["family"] == "ipv6" and entry.get("object") is not None and bool(entry["next_hops"])
+    def _in_its_table(self, entry: dict[str, Any]) -> bool:
+        """Whether a route of the kernel can be in the table that zebra installs in. An unknown table says nothing."""
+        return None in (entry.get("table"), self.table) or entry["table"] == self.table
 
     def _has(self, entry: dict[str, Any], hop: dict[str, Any]) -> bool:
         shown = set(entry["next_hops"])

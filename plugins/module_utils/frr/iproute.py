@@ -24,6 +24,8 @@ from .questions import pairs
 # The kernel's errors where it forwards no packet: no route, an unreachable, a blackhole and a prohibit route.
 # Routers that announce VIPs often have such a route, for example "ip route 198.51.100.0/24 Null0".
 NOT_FORWARDED = ("Network is unreachable", "No route to host", "Invalid argument", "Permission denied")
+# The types of routes by which the kernel forwards nothing.
+NOT_UNICAST = ("unreachable", "blackhole", "prohibit", "throw")
 MAIN = 254
 SEARCH = os.pathsep.join(("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"))
 
@@ -94,6 +96,35 @@ def destination(route: dict[str, Any], looked_up: str) -> str:
 def covers(matched: str, looked_up: str) -> bool:
     """Whether a route's prefix contains the address that was looked up."""
     return ipaddress.ip_address(looked_up) in ipaddress.ip_network(matched)
+
+
+def is_doubtful(route: dict[str, Any] | None, pre: str, looked_up: str) -> bool:
+    """Whether the kernel may have answered with another route than the one that it uses.
+
+    For IPv6, Linux remembers a route with each next hop object. Routes whose groups share the object then answer for
+    each other, with a route that doesn't hold the address, or only by chance. This was seen with Linux 6.18. An answer
+    for exactly the prefix is right, and so is one without an object. FRR installs all its routes by such objects.
+    """
+    if route is None or family(looked_up) == "ipv4":
+        return False
+    matched = destination(route, looked_up)
+    return matched != pre and ("nhid" in route or not covers(matched, looked_up))
+
+
+def show_matches(looked_up: str, vrf: str) -> str:
+    """A line for "ip -6 -batch". It asks for all routes that hold an address, also the less specific ones."""
+    return f"route show match {looked_up}/128" + ("" if vrf == "default" else f" vrf {vrf}")
+
+
+def longest_match(routes: list[dict[str, Any]], looked_up: str) -> dict[str, Any] | None:
+    """The one of the routes that the kernel uses. None if it forwards nothing."""
+
+    def rank(route: dict[str, Any]) -> tuple[int, int]:
+        length = ipaddress.ip_network(destination(route, looked_up)).prefixlen
+        return (length, -int(route.get("metric", 0)))
+
+    best = max(routes, key=rank, default=None)
+    return None if best is None or best.get("type") in NOT_UNICAST else best
 
 
 def table(route: dict[str, Any]) -> int | None:
@@ -168,29 +199,25 @@ class Fib:
         self.program = program
 
     def routes(self, wanted: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """{vrf, family, prefix, matched, next_hops, table, object, right} of each route that the kernel names.
+        """{vrf, family, prefix, matched, next_hops, table} of each route that the kernel has for an address.
 
         prefix: the one that was asked for. table: the number of the kernel's table, None if ip shows only a name.
-        object: the number of the next hop object, None without one. right: whether the route holds the address that was
-        looked up. A wrong one is only listed with its object, see forwarding.py.
         """
         asked = []
         for vrf, pre in pairs(wanted):
             asked += [(vrf, pre, dst) for dst in probes(pre)]
         found = self._batch([look_up(dst, vrf) for vrf, _pre, dst in asked])
+        doubted = [number for number, (_vrf, pre, dst) in enumerate(asked) if is_doubtful(found[number], pre, dst)]
+        for number, route in zip(doubted, self._matches([asked[number] for number in doubted])):
+            found[number] = route
         entries: list[dict[str, Any]] = []
         unresolved: dict[int, list[dict[str, Any]]] = {}
         for (vrf, pre, dst), route in zip(asked, found):
             if route is None:
                 continue
-            matched = destination(route, dst)
-            right = covers(matched, dst)
-            if not right and "nhid" not in route:
-                continue
             hops = next_hops(route)
             entry: dict[str, Any] = {"vrf": vrf, "family": family(pre), "prefix": pre}
-            entry.update({"matched": matched, "next_hops": hops or [], "table": table(route)})
-            entry.update({"object": route.get("nhid"), "right": right})
+            entry.update({"matched": destination(route, dst), "next_hops": hops or [], "table": table(route)})
             if hops is None:
                 unresolved.setdefault(int(route["nhid"]), []).append(entry)
             if entry not in entries:
@@ -199,6 +226,36 @@ class Fib:
             for entry in unresolved[number]:
                 entry["next_hops"] = hops
         return entries
+
+    def _matches(self, asked: list[tuple[str, str, str]]) -> list[dict[str, Any] | None]:
+        """For each (VRF, prefix, IPv6 address) the route that matches the address, None if nothing is forwarded.
+
+        The kernel lists whole tables for it. So only doubtful answers are looked up again like this.
+        """
+        found = self._shown([(vrf, dst) for vrf, _pre, dst in asked])
+        # Without a route in a VRF's table, Linux goes on to the main one.
+        missing = [number for number, (vrf, _pre, _dst) in enumerate(asked) if vrf != "default" and not found[number]]
+        for number, routes in zip(missing, self._shown([("default", asked[number][2]) for number in missing])):
+            found[number] = routes
+        return [longest_match(routes, dst) for routes, (_vrf, _pre, dst) in zip(found, asked)]
+
+    def _shown(self, asked: list[tuple[str, str]]) -> list[list[dict[str, Any]]]:
+        """For each (VRF, IPv6 address) all routes that hold the address."""
+        if not asked:
+            return []
+        lines = [show_matches(dst, vrf) for vrf, dst in asked]
+        rc, stdout, stderr = self._run(["-6", "-force", "-batch", "-"], "\n".join([*lines, ""]))
+        found, rest = documents(stdout)
+        if rc or rest or len(found) != len(lines) or not all(isinstance(routes, list) for routes in found):
+            raise UnknownError(
+                f"ip answered {len(found)} of {len(lines)} questions for IPv6 routes: {excerpt(stderr or rest)};"
+                f" try 'ip -6 -j {lines[0]}' on the router by hand"
+            )
+        # ip leaves out the table that it was asked for.
+        return [
+            [route if vrf == "default" else {"table": vrf, **route} for route in routes]
+            for (vrf, _dst), routes in zip(asked, found)
+        ]
 
     def neighbours(self) -> list[dict[str, Any]]:
         """The hosts on the router's links, as ip lists them: {dst, dev, lladdr, ...}."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +135,68 @@ def test_routes_when_a_more_specific_one_hides_the_first_address(ip: samples.Rep
     assert len(ip.asked()) == 1
 
 
-def test_routes_when_the_kernel_answers_with_another_route_leave_it_out(ip: samples.Replay) -> None:
-    """As seen on Linux 6.18 for IPv6 routes that share a next hop object."""
+def shown(*routes: dict[str, Any]) -> tuple[int, str, str]:
+    return (0, json.dumps(routes) + "\n", "")
+
+
+GROUP = {"dst": "fd88::/64", "nhid": 11, "nexthops": [{"gateway": "fd99::2", "dev": "x"}]}
+DEFAULT = {"dst": "default", "nhid": 12, "metric": 20, "nexthops": [{"gateway": "fd99::3", "dev": "x"}]}
+RIGHT = {"dst": "fd77::1", "nhid": 10, "metric": 20, "nexthops": [{"gateway": "fd99::1", "dev": "x"}]}
+
+
+@pytest.mark.parametrize("named", [GROUP, DEFAULT, {"dst": "fd88::/64", "gateway": "fd99::2", "dev": "x"}])
+def test_routes_when_the_kernel_may_answer_with_another_route_are_looked_up_in_its_table(
+    ip: samples.Replay, named: dict[str, Any]
+) -> None:
+    """As seen on Linux 6.18 for IPv6 routes that share a next hop object, also if the answer holds the address."""
     ip.answers(
         {
-            "route get fibmatch fd77::1": (0, '[{"dst":"fd88::/64","gateway":"fd99::1","dev":"x"}]\n', ""),
-            "route get fibmatch fd77::2": (0, '[{"dst":"default","gateway":"fd99::1","dev":"x"}]\n', ""),
+            "route get fibmatch fd77::1": shown(named),
+            "route get fibmatch fd77::2": shown(named),
+            "route get fibmatch fd77::3": shown(named),
+            "route get fibmatch fd77::9": shown({**RIGHT, "dst": "fd77::9"}),
+            "route show match fd77::1/128": shown({**RIGHT, "metric": 1024, "nexthops": []}, DEFAULT, RIGHT),
+            "route show match fd77::2/128": shown({"dst": "fd77::2", "type": "unreachable"}, DEFAULT),
+            "route show match fd77::3/128": shown(),
         }
     )
-    found = iproute.Fib().routes({"default": ["fd77::1/128", "fd77::2/128"]})
-    assert [(entry["prefix"], entry["matched"]) for entry in found] == [("fd77::2/128", "::/0")]
+    found = iproute.Fib().routes({"default": ["fd77::1/128", "fd77::2/128", "fd77::3/128", "fd77::9/128"]})
+    assert [(entry["prefix"], entry["matched"], entry["next_hops"]) for entry in found] == [
+        ("fd77::1/128", "fd77::1/128", ["fd99::1"]),
+        ("fd77::9/128", "fd77::9/128", ["fd99::1"]),
+    ]
+
+
+def test_routes_in_a_vrf_are_looked_up_in_its_table_and_then_in_the_main_one(ip: samples.Replay) -> None:
+    ip.answers(
+        {
+            "route get fibmatch fd77::1 vrf blue": shown(GROUP),
+            "route get fibmatch fd77::2 vrf blue": shown(GROUP),
+            "route show match fd77::1/128 vrf blue": shown(RIGHT),
+            "route show match fd77::2/128 vrf blue": shown(),
+            "route show match fd77::2/128": shown(DEFAULT),
+        }
+    )
+    found = iproute.Fib().routes({"blue": ["fd77::1/128", "fd77::2/128"]})
+    assert [(entry["matched"], entry["table"]) for entry in found] == [("fd77::1/128", None), ("::/0", 254)]
+
+
+def test_an_answer_that_needs_no_second_look_gets_none(ip: samples.Replay) -> None:
+    ip.answers(
+        {
+            "route get fibmatch fd77::1": shown(RIGHT),
+            "route get fibmatch fd77::2": (0, '[{"dst":"default","gateway":"fd99::1","dev":"x"}]\n', ""),
+            "route get fibmatch 10.1.0.1": shown({"dst": "default", "nhid": 4, "gateway": "10.0.0.1", "dev": "x"}),
+        }
+    )
+    assert len(iproute.Fib().routes({"default": ["fd77::1/128", "fd77::2/128", "10.1.0.1/32"]})) == 3
+    assert len(ip.asked()) == 1
+
+
+def test_a_second_look_without_an_answer_is_unknown(ip: samples.Replay) -> None:
+    ip.answers({"route get fibmatch fd77::1": shown(GROUP)})
+    with pytest.raises(UnknownError, match="ip answered 0 of 1 questions for IPv6 routes"):
+        iproute.Fib().routes({"default": ["fd77::1/128"]})
 
 
 def test_routes_when_only_next_hop_objects_are_named_are_resolved(ip: samples.Replay) -> None:
