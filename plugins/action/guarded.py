@@ -13,8 +13,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.node.guard import AC
 from ansible_collections.hitless.nodes.plugins.module_utils.record import router_answers
 from ansible_collections.hitless.nodes.plugins.plugin_utils import _on_routers, _other_hosts
 
-# A look that is older when the command would be sent is taken again.
-OLDEST = 10.0
+# How often a look that took too long is taken.
 TRIES = 3
 ARGUMENT_SPEC = {
     "name": {"type": "str", "required": True},
@@ -24,6 +23,7 @@ ARGUMENT_SPEC = {
     "min_announcers": {"type": "int", "default": 1},
     "cilium_namespace": {"type": "str", "default": "kube-system"},
     "note": {"type": "dict", "default": {}},
+    "max_age": {"type": "float", "default": 10.0},
     "command": {"type": "str"},
     "module": {"type": "str", "choices": ["community.general.redfish_command", "hitless.nodes.on_routers"]},
     "arguments": {"type": "dict", "default": {}},
@@ -72,38 +72,44 @@ class ActionModule(ActionBase):
 
     def _look(self, options: dict[str, Any], variables: dict[str, Any]) -> tuple[float, dict[str, Any]]:
         """When the look began (monotonic), and the result of node_guard."""
+        name, oldest = options["name"], options["max_age"]
         for _try in range(TRIES):
             looked_at = time.monotonic()
-            info = self._on_controller(variables, "node_info", {"name": options["name"]}, options)
+            info = self._on_controller(variables, "node_info", {"name": name}, options)
             if info.get("failed"):
                 return looked_at, info
-            answers: dict[str, Any] = {}
-            by_routers = ((info["record"] or {}).get("before") or {}).get("evidence", "router") == "router"
-            if info["record"] and by_routers and options["act"] != "flush":
-                looked_at = time.monotonic()
-                answers, _warnings, _diffs = _on_routers.ask(
-                    self, variables, options["routers"], "frr_bgp_info", {"record": info["record"]}
+            if options["command"] and not info["node"]["boot_id"]:
+                raise AnsibleActionFail(
+                    f"{name}: the Node doesn't say its boot ID (status.nodeInfo.bootID), so nothing tells whether the "
+                    f"machine behind ansible_host is this node's, and nothing was sent: use another power_method"
                 )
-            if time.monotonic() - looked_at > OLDEST:
+            looked_at, answers = self._ask_routers(options, variables, info["record"])
+            if time.monotonic() - looked_at > oldest:
                 continue
-            asked = {
-                "name": options["name"],
-                "act": options["act"],
-                "routes": answers,
-                "routers": options["routers"],
-                "looked_at": looked_at,
-                "min_announcers": options["min_announcers"],
-                "note": options["note"],
-            }
+            asked = {key: options[key] for key in ("name", "act", "routers", "min_announcers", "note")}
+            asked |= {"routes": answers, "looked_at": looked_at}
             if options["evidence"]:
                 asked["evidence"] = options["evidence"]
             allowed = self._on_controller(variables, "node_guard", asked, options)
-            if allowed.get("failed") or time.monotonic() - looked_at <= OLDEST:
+            if allowed.get("failed") or time.monotonic() - looked_at <= oldest:
                 return looked_at, allowed
         raise AnsibleActionFail(
-            f"{options['name']}: no look at the routers and the cluster was done within {OLDEST:.0f} s in {TRIES} "
-            f"tries, and an older one says nothing of now, so nothing was sent: see why a router or the API is slow"
+            f"{name}: no look at the routers and the cluster was done within {oldest:g} s in {TRIES} tries, and an "
+            f"older one says nothing of now, so nothing was sent: see why a router or the API is slow, or raise "
+            f"power_look_max_age"
         )
+
+    def _ask_routers(
+        self, options: dict[str, Any], variables: dict[str, Any], record: dict[str, Any] | None
+    ) -> tuple[float, dict[str, Any]]:
+        """When the routers were asked (monotonic), and their answers. With other evidence, and for a flush, none is."""
+        asked_at = time.monotonic()
+        by_routers = record is not None and record["before"].get("evidence", "router") == "router"
+        if not by_routers or options["act"] == "flush":
+            return asked_at, {}
+        asked = {router: {"record": record} for router in options["routers"]}
+        answers, _warnings, _diffs = _on_routers.ask(self, variables, "frr_bgp_info", asked)
+        return asked_at, answers
 
     def _on_controller(
         self, variables: dict[str, Any], module: str, arguments: dict[str, Any], options: dict[str, Any]
@@ -119,12 +125,7 @@ class ActionModule(ActionBase):
         """Does it, on the node or from here."""
         if options["module"]:
             return _other_hosts.run_action(self, variables, "localhost", options["module"], options["arguments"])
-        boot_id = allowed["machine"]["boot_id"]
-        if not boot_id:
-            raise AnsibleActionFail(
-                f"{options['name']}: the Node doesn't say its boot ID (status.nodeInfo.bootID), so nothing tells "
-                f"whether the machine behind ansible_host is this node's: use another power_method"
-            )
+        boot_id = allowed["boot_id"]
         node = str(self._task.delegate_to or variables["inventory_hostname"])
         result = _other_hosts.run_action(
             self,

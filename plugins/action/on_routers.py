@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -18,6 +19,7 @@ ARGUMENT_SPEC = {
     "stop_early": {"type": "bool", "default": False},
     "must_answer": {"type": "bool", "default": True},
     "since": {"type": "str", "default": ""},
+    "after": {"type": "dict", "default": {}},
 }
 
 
@@ -33,9 +35,8 @@ class ActionModule(ActionBase):
         answers, warnings, diffs = _on_routers.ask(
             self,
             task_vars or {},
-            options["routers"],
             options["module"],
-            options["arguments"],
+            self._arguments(options),
             stop_early=options["stop_early"],
         )
         problem = router_answers.problem(answers, options["routers"], options["node"])
@@ -52,3 +53,14 @@ class ActionModule(ActionBase):
         if diffs:
             result["diff"] = diffs
         return result
+
+    @staticmethod
+    def _arguments(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The module's options for each router. After an earlier wait, also for how long its state has held there."""
+        arguments = {}
+        for router in options["routers"]:
+            arguments[router] = dict(options["arguments"])
+            if options["after"]:
+                held = router_answers.held_seconds(options["after"].get(router), time.monotonic())
+                arguments[router]["held"] = held
+        return arguments

@@ -13,11 +13,12 @@ version_added: 0.1.0
 description:
   - Asks all routers at the same time, has M(hitless.nodes.node_guard) judge their answers and the cluster, and then
     sends the command. All that is one step, so nothing gets between the look and the command.
-  - If a look took longer than 10 seconds, it is taken again, up to three times. Without a fresh look nothing is sent.
+  - If a look took longer than O(max_age), it is taken again, up to three times. Without a fresh look nothing is sent.
   - A command runs on the node, over its own connection. The machine compares its boot ID with the one that the Node
     reports, in the same shell. If C(ansible_host) leads to another machine, the command isn't run.
   - In check mode it does nothing.
 extends_documentation_fragment:
+  - hitless.nodes.last_look
   - hitless.nodes.attributes
 attributes:
   action:
@@ -33,17 +34,6 @@ attributes:
     description: Sends the command each time.
     support: none
 options:
-  name:
-    description:
-      - Name of the Node.
-    type: str
-    required: true
-  act:
-    description:
-      - What is done, see M(hitless.nodes.node_guard).
-    type: str
-    choices: ["off", force_off, reboot, flush]
-    required: true
   routers:
     description:
       - Inventory names of the routers. All must answer, and be without the node's routes.
@@ -51,28 +41,17 @@ options:
     type: list
     elements: str
     required: true
-  evidence:
-    description:
-      - The weakest proof of the withdrawal that is accepted. By default the evidence of the claim.
-    type: str
-    choices: [router, cilium, estimate]
-  min_announcers:
-    description:
-      - How many others must announce each VIP of the node now. A record keeps the number of its claim, so only V(0) is
-        taken. Then nobody is counted.
-      - Not used for V(flush).
-    type: int
-    default: 1
-  cilium_namespace:
-    description:
-      - Namespace of Cilium's agents and its operator.
-    type: str
-    default: kube-system
   note:
     description:
       - What to keep in the record's history, besides the note of this look.
     type: dict
     default: {}
+  max_age:
+    description:
+      - Seconds that the look may be old when the command is sent. A look that took longer is taken again, up to three
+        times. Raise it if the routers are slow to answer.
+    type: float
+    default: 10
   command:
     description:
       - A shell command to run on the node.

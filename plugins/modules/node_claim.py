@@ -45,13 +45,11 @@ options:
     description:
       - The phase that the maintenance has reached now. It is noted in a record that exists.
       - A phase that the record has already passed is not noted again.
-      - V(withdrawn) and V(off) are refused if somebody has changed the label after M(hitless.nodes.node_bgp) set it.
-      - V(off) is refused unless the record says that the node's routes are withdrawn, proven by O(evidence) or better.
-        This module doesn't look at the routers for it. The roles use M(hitless.nodes.guarded), which does, and which
-        notes V(off) in the same step as the power command.
+      - V(withdrawn) is refused if somebody has changed the label after M(hitless.nodes.node_bgp) set it.
+      - Only M(hitless.nodes.guarded) notes the phase C(off), in the same step as the power command.
       - By default the phase doesn't change.
     type: str
-    choices: [claimed, drained, withdrawn, "off", "on", restarted, announced, schedulable, released]
+    choices: [claimed, drained, withdrawn, "on", restarted, announced, schedulable, released]
   routes:
     description:
       - What each router has of the node. Each key is the name of a router, and each value its result of
@@ -79,7 +77,6 @@ options:
       - V(estimate) does the same without that question. The sessions and numbers of routes come from the status of the
         CiliumBGPNodeConfig, or from the agent if the status is unknown.
       - By default V(router) for a first claim. A record that was claimed with other evidence is not continued.
-      - With O(phase=off), the weakest proof of the withdrawal that is accepted. By default the evidence of the claim.
     type: str
     choices: [router, cilium, estimate]
   estimate_override:
@@ -373,7 +370,7 @@ def main() -> None:
             **CLAIMED_OPTIONS,
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["claimed", "released"], "default": "claimed"},
-            "phase": {"type": "str", "choices": list(RANK)},
+            "phase": {"type": "str", "choices": [phase for phase in RANK if phase != "off"]},
             "routes": {"type": "dict"},
             "recount": {"type": "bool", "default": False},
             "evidence": {"type": "str", "choices": list(EVIDENCE)},

@@ -20,24 +20,12 @@ description:
   - M(hitless.nodes.guarded) runs this, with answers of the routers that it has just got, and then the command. Use that
     one in playbooks.
 extends_documentation_fragment:
+  - hitless.nodes.last_look
   - hitless.nodes.client
   - hitless.nodes.attributes
   - hitless.nodes.attributes.writer
   - hitless.nodes.attributes.held
 options:
-  name:
-    description:
-      - Name of the Node.
-    type: str
-    required: true
-  act:
-    description:
-      - What is about to be done. V(off) is a shutdown, V(force_off) the forced switch-off after a shutdown that didn't
-        end, V(reboot) a reboot, and V(flush) the removal of stale routes on routers.
-      - For V(flush) only the record, the label and Cilium's objects are judged.
-    type: str
-    choices: ["off", force_off, reboot, flush]
-    required: true
   routes:
     description:
       - What each router has of the node just now. Each key is the name of a router, and each value its result of
@@ -51,28 +39,11 @@ options:
     type: list
     elements: str
     default: []
-  evidence:
-    description:
-      - The weakest proof of the withdrawal that is accepted. By default the evidence of the claim.
-    type: str
-    choices: [router, cilium, estimate]
   looked_at:
     description:
       - When the routers were asked, by this machine's monotonic clock. The record gets how long ago that was.
       - By default it was now.
     type: float
-  min_announcers:
-    description:
-      - How many others must announce each VIP of the node now. A record keeps the number of its claim, so only V(0) is
-        taken. Then nobody is counted.
-      - Not used for V(flush).
-    type: int
-    default: 1
-  cilium_namespace:
-    description:
-      - Namespace of Cilium's agents and its operator.
-    type: str
-    default: kube-system
   note:
     description:
       - What to keep in the record's history, besides the note of this look.
@@ -113,11 +84,11 @@ record:
   type: dict
   returned: success
   sample: {holder: alice@admin, phase: "off"}
-machine:
-  description: By which the machine tells that it is this node, from the Node's C(status.nodeInfo).
-  type: dict
+boot_id:
+  description: The boot ID that the Node reports, by which the machine tells that it is this node. Empty if it has none.
+  type: str
   returned: success
-  sample: {boot_id: 5f3c1f5e-1c0c-4a26-b5a4-4d6f3c1f9b7e, machine_id: 9d3f0e4e52a84f2c9a6b6f8a1d0c7e21}
+  sample: 5f3c1f5e-1c0c-4a26-b5a4-4d6f3c1f9b7e
 reasons:
   description: Every reason why it must not be done now.
   type: list

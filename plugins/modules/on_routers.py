@@ -61,7 +61,8 @@ options:
     default: false
   must_answer:
     description:
-      - Whether it fails if a router gave no good answer. If not, RV(problem) says which one, and why.
+      - Whether the task fails if a router gives no good answer. With V(false) it doesn't fail, and RV(problem) names
+        the router and the reason.
     type: bool
     default: true
   since:
@@ -69,6 +70,12 @@ options:
       - A moment (RFC 3339). RV(seconds) counts from it.
     type: str
     default: ''
+  after:
+    description:
+      - RV(answers) of an earlier M(hitless.nodes.frr_bgp_wait). The state has held since then on the routers that had
+        it. Sets O(hitless.nodes.frr_bgp_wait#module:held) for each router.
+    type: dict
+    default: {}
 seealso:
   - module: hitless.nodes.frr_bgp_info
   - module: hitless.nodes.frr_bgp_wait

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -23,26 +23,25 @@ Answers = dict[str, dict[str, Any]]
 def ask(
     caller: ActionBase,
     task_vars: dict[str, Any],
-    routers: Iterable[str],
     module: str,
-    arguments: dict[str, Any],
+    arguments: Mapping[str, dict[str, Any]],
     *,
     stop_early: bool = False,
     check_mode: bool | None = None,
 ) -> tuple[Answers, list[Any], list[Any]]:
-    """Router -> its module's result, and the warnings and diffs of all.
+    """Router -> its module's result, and the warnings and diffs of all. arguments: router -> the module's options.
 
     stop_early: one router that fails is enough. The others are stopped, and have no result.
     """
     jobs = {}
-    for router in routers:
+    for router, own in arguments.items():
         jobs[router] = partial(
             _other_hosts.run_action,
             caller,
             task_vars,
             router,
             f"hitless.nodes.{module}",
-            dict(arguments),
+            own,
             check_mode=check_mode,
         )
     found = _side_by_side.run_all(jobs, stop_when=router_answers.is_bad if stop_early else None)

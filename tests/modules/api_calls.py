@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.base.polling import Unfinished
 from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import claim
 from ansible_collections.hitless.nodes.plugins.module_utils.node.flip import set_bgp
+from ansible_collections.hitless.nodes.plugins.module_utils.node.guard import guard
 from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
 
 # Seconds that no wait comes near, however busy the machine is: what is to end by its timeout says a shorter one.
@@ -36,6 +37,9 @@ ROUTES = {
         "fib": [{"vrf": "default", "prefix": "198.51.100.10/32"}],
     }
 }
+
+# What frr_bgp_info says of a router that has nothing of the node any more.
+CLEAN = {"tor-1": {"neighbors": [], "routes": [], "fib": [], "left": []}}
 
 
 def bgp(client, state, *, check_mode=False, **changes):
@@ -92,6 +96,13 @@ def claim_params(**changes):
 
 def claimed(api, **changes):
     return claim(api.client, claim_params(**changes), check_mode=False)
+
+
+def off(api, act="off", **changes):
+    """The last look before an act, with routers that have nothing of the node."""
+    asked = {"name": "worker-3", "act": act, "routes": CLEAN, "routers": ["tor-1"], "evidence": None, "note": None}
+    asked |= {"looked_at": None, "min_announcers": 1, "cilium_namespace": "kube-system", "_run": RUN}
+    return guard(api.client, asked | changes, check_mode=False)
 
 
 def drain_params(**changes):

@@ -35,6 +35,7 @@ from api_calls import (
     claimed,
     drain_params,
     labels,
+    off,
     writes,
 )
 
@@ -305,7 +306,7 @@ def test_others_that_are_gone_after_the_claim_are_noticed_by_the_record_alone(ap
     still = {"tor-1": {**WITHOUT_NODE, "others": [OTHER_HOP]}}
     assert claimed(api, routes=still, phase="drained")["changed"]
     before = records.parse(api.client.get(NODE))
-    # The node's own routes are gone by now, so routers don't say which VIPs it had.
+    # The node's own routes are gone now. The VIPs that it had are only in its record.
     with pytest.raises(ClaimError, match="mustn't be taken out now") as caught:
         claimed(api, routes=GONE, phase="withdrawn")
     for words in ("VIP 198.51.100.10/32 of Service shop/web", "0 on tor-1", "claim_min_announcers=0"):
@@ -483,46 +484,21 @@ def test_claim_stamps_a_phase_once(api):
     assert claimed(api, phase="withdrawn", note={"evidence": "router"})["history"][-1]["evidence"] == "router"
     assert not claimed(api, phase="withdrawn")["changed"]
     assert not claimed(api, phase="claimed")["changed"]
-    assert claimed(api, phase="off")["record"]["phase"] == "off"
-    assert not claimed(api, phase="off")["changed"]
+    bgp(api.client, "withdrawn")
+    assert off(api)["record"]["phase"] == "off"
+    assert not claimed(api, phase="withdrawn")["changed"]
     assert not claimed(api, phase="drained")["changed"]
 
 
 @pytest.mark.usefixtures("cilium")
-def test_off_is_refused_before_the_withdrawal_was_verified(api):
-    claimed(api)
-    claimed(api, phase="drained")
-    with pytest.raises(ClaimError, match="no power command, since its record says phase drained, proven by nobody"):
-        claimed(api, phase="off")
-
-
-@pytest.mark.usefixtures("cilium")
-@pytest.mark.parametrize(("by", "asked"), [("estimate", "router"), ("estimate", "cilium"), ("cilium", "router")])
-def test_off_is_refused_by_less_evidence_than_is_asked_for(api, by, asked):
-    claimed(api)
-    claimed(api, phase="withdrawn", note={"evidence": by})
-    with pytest.raises(ClaimError, match=f"proven by {by}, and evidence={asked} is asked for"):
-        claimed(api, phase="off", evidence=asked)
-    assert claimed(api)["record"]["phase"] == "withdrawn"
-
-
-@pytest.mark.usefixtures("cilium")
-@pytest.mark.parametrize(("by", "asked"), [("router", "estimate"), ("cilium", "cilium"), ("router", None)])
-def test_off_is_noted_by_as_much_evidence_as_is_asked_for(api, by, asked):
-    claimed(api)
-    claimed(api, phase="withdrawn", note={"evidence": by})
-    assert claimed(api, phase="off", evidence=asked)["record"]["phase"] == "off"
-
-
-@pytest.mark.usefixtures("cilium")
-def test_off_is_refused_when_somebody_has_set_the_label_again(api):
+def test_withdrawn_is_refused_when_somebody_has_set_the_label_again(api):
     claimed(api)
     note = {"label": {"key": "enable-bgp", "before": "true", "after": "false"}, "evidence": "router"}
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "false"}}})
-    claimed(api, phase="withdrawn", note=note)
+    claimed(api, phase="drained", note=note)
     api.client.patch(NODE, {"metadata": {"labels": {"enable-bgp": "true"}}})
     with pytest.raises(ClaimError, match="another writer has set the label again"):
-        claimed(api, phase="off")
+        claimed(api, phase="withdrawn")
 
 
 @pytest.mark.usefixtures("cilium")
@@ -541,8 +517,8 @@ def test_info_says_whose_the_record_is_and_what_a_failure_leads_to(api):
 
 @pytest.mark.usefixtures("cilium")
 def test_claim_stamps_nothing_without_a_record(api):
-    with pytest.raises(ClaimError, match="no record in which phase off could be noted"):
-        claimed(api, phase="off")
+    with pytest.raises(ClaimError, match="no record in which phase drained could be noted"):
+        claimed(api, phase="drained")
 
 
 @pytest.mark.usefixtures("cilium")

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hitless.nodes.plugins.module_utils.drain.drain import drain
-from ansible_collections.hitless.nodes.plugins.module_utils.node.guard import GuardError, guard
+from ansible_collections.hitless.nodes.plugins.module_utils.node.guard import GuardError
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
-from api_calls import NODE, ROUTES, RUN, bgp, claimed, drain_params, writes
+from api_calls import CLEAN, NODE, ROUTES, RUN, bgp, claimed, drain_params, off, writes
 
-CLEAN = {"tor-1": {"neighbors": [], "routes": [], "fib": [], "left": []}}
 LEFT = {"vrf": "default", "family": "ipv4", "prefix": "198.51.100.10/32", "next_hop": "192.0.2.13", "where": "fib"}
 DIRTY = {"tor-1": {**CLEAN["tor-1"], "left": [LEFT | {"stale": False}]}}
-
-
-def look(api, act="off", **changes):
-    asked = {"name": "worker-3", "act": act, "routes": CLEAN, "routers": ["tor-1"], "evidence": None, "note": None}
-    asked |= {"looked_at": None, "min_announcers": 1, "cilium_namespace": "kube-system", "_run": RUN}
-    return guard(api.client, asked | changes, check_mode=False)
 
 
 @pytest.fixture
@@ -38,13 +31,13 @@ def refused(api, words, **changes):
     """The act isn't allowed, and nothing is written."""
     done = len(writes(api))
     with pytest.raises(GuardError, match=words):
-        look(api, **changes)
+        off(api, **changes)
     assert len(writes(api)) == done
 
 
 def test_the_look_is_noted_before_the_command(out):
-    found = look(out, note={"power": "os"})
-    assert found["machine"]["boot_id"] == "boot-1"
+    found = off(out, note={"power": "os"})
+    assert found["boot_id"] == "boot-1"
     entry = found["record"]["history"][-1]
     assert (entry["phase"], entry["power"], entry["boot_id"]) == ("off", "os", "boot-1")
     assert (entry["guard"]["act"], entry["guard"]["routers"]) == ("off", ["tor-1"])
@@ -94,3 +87,22 @@ def test_routes_that_were_never_proven_to_be_gone(api):
     claimed(api, routes=ROUTES)
     bgp(api.client, "withdrawn")
     refused(api, r"its record says phase claimed, proven by nobody")
+
+
+@pytest.mark.parametrize(("by", "asked"), [("estimate", "router"), ("estimate", "cilium"), ("cilium", "router")])
+@pytest.mark.usefixtures("cilium")
+def test_less_evidence_than_is_asked_for(api, by, asked):
+    claimed(api)
+    bgp(api.client, "withdrawn")
+    claimed(api, phase="withdrawn", note={"evidence": by})
+    refused(api, f"proven by {by}, and evidence={asked} is asked for", evidence=asked)
+    assert claimed(api)["record"]["phase"] == "withdrawn"
+
+
+@pytest.mark.parametrize(("by", "asked"), [("router", "estimate"), ("cilium", "cilium"), ("router", None)])
+@pytest.mark.usefixtures("cilium")
+def test_as_much_evidence_as_is_asked_for(api, by, asked):
+    claimed(api)
+    bgp(api.client, "withdrawn")
+    claimed(api, phase="withdrawn", note={"evidence": by})
+    assert off(api, evidence=asked)["record"]["phase"] == "off"

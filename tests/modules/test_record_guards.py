@@ -18,7 +18,7 @@ from ansible_collections.hitless.nodes.plugins.module_utils.node.claim import cl
 from ansible_collections.hitless.nodes.plugins.module_utils.node.hops import HopError
 from ansible_collections.hitless.nodes.plugins.module_utils.node.readiness import PATIENCE, NotBack, wait
 from ansible_collections.hitless.nodes.plugins.module_utils.record import records
-from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claim_params, claimed, drain_params, labels, writes
+from api_calls import NODE, OTHER, RUN, TIMEOUT, bgp, claim_params, claimed, drain_params, labels, off, writes
 
 WAIT = {"name": "worker-3", "rebooted": False, "boot_id": None, "agent": False, "cilium_namespace": "kube-system"}
 WAIT |= {"timeout": TIMEOUT, "_run": RUN, "_slice": None, "_state": None, "claimed": True}
@@ -160,8 +160,8 @@ def test_a_second_round_under_one_record_needs_another_boot(held):
     for earlier, later in (("boot-1", "boot-2"), ("boot-2", "boot-3")):
         bgp(held.client, "withdrawn")
         note("withdrawn", note={"evidence": "router"})
-        assert note("off")["history"][-1]["boot_id"] == earlier
-        # Whoever looks now sees the kubelet's last word.
+        assert off(held)["record"]["history"][-1]["boot_id"] == earlier
+        # The Node still shows what the kubelet reported last.
         kept = node_info(held.client, "worker-3", RUN)
         assert (kept["way"], kept["after_failure"]) == ("out", "stopped")
         missing = wait(held.client, WAIT | {"rebooted": None}, check_mode=True)["waiting_for"]

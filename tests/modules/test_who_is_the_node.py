@@ -35,7 +35,7 @@ def routers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 @pytest.fixture
 def two_peers(api: Any, cilium: Any) -> Any:
-    """A node with a peer over each of its two links. Nothing says which address it has on the second one."""
+    """A node with a peer over each of its two links. No object has its address on the second one."""
     api.client.delete(f"{cilium.bgp}/ciliumbgpclusterconfigs/rack-1", {})
     api.until(lambda: not node_info(api.client, "worker-3")["bgp"]["node_config"])
     peers = [{"name": name, "peerASN": 62112, "peerAddress": own} for name, own in (("tor-1", TOR_1), ("tor-2", TOR_2))]

@@ -20,7 +20,7 @@ from ..record import questions, records, runs
 from ..record.baseline import prefixes
 from . import announcers
 from .before import before, by_cilium, by_routers, reasons_against
-from .hops import field_manager, words
+from .hops import set_again
 
 
 class ClaimError(HitlessError):
@@ -182,17 +182,13 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
         if objection:
             raise records.HeldError(objection, record=record)
         claimed_by = record["before"].get("evidence")
-        if phase == "off":
-            reason = questions.why_not_off(name, record, params["evidence"] or claimed_by or "router")
-            if reason:
-                raise ClaimError(reason, record=record)
-        elif params["evidence"] not in (None, claimed_by):
+        if params["evidence"] not in (None, claimed_by):
             raise ClaimError(
                 f"{name} was claimed with evidence={claimed_by}, and evidence={params['evidence']} is asked for now: "
                 f"its record holds what that one needs and not what this one does; go on with evidence={claimed_by}",
                 record=record,
             )
-        if phase in ("withdrawn", "off"):
+        if phase == "withdrawn":
             _refuse_selected_again(name, current, record)
         if params["routes"] is not None or params["recount"]:
             # A write that comes second is tried again, but the routers' answers are the same.
@@ -205,9 +201,7 @@ def _continue(client: Client, node: dict[str, Any], params: dict[str, Any], *, c
             record = records.taken_over(record, run, {}, now)
         new_phase = phase if records.advances(record, phase) else None
         if new_phase or note:
-            # A node that comes back is told by another boot id than that of this moment.
-            went = {"boot_id": node_objects.facts(current)["boot_id"]} if phase == "off" else {}
-            record = records.stamped(record, {**note, **went}, now, phase=new_phase)
+            record = records.stamped(record, note, now, phase=new_phase)
         new.update(record)
         return None if new == old else records.annotation(new)
 
@@ -240,18 +234,9 @@ def _refuse_too_few(name: str, record: dict[str, Any], reasons: list[str]) -> No
 
 def _refuse_selected_again(name: str, node: dict[str, Any], record: dict[str, Any]) -> None:
     """Raises ClaimError if somebody has changed the label. Then the sessions come back, whatever was seen before."""
-    again = records.set_again(node, record)
-    if again is None:
-        return
-    manager = field_manager(node, again["key"])
-    by = f" (field manager {manager})" if manager else ""
-    raise ClaimError(
-        f"{name}: found {words(again['key'], again['found'])} on the Node after "
-        f"{words(again['key'], again['wanted'])} had been set, so its sessions come back and what routers say doesn't "
-        f"count: another writer has set the label again{by}, stop whatever manages it (GitOps?) for the time of the "
-        f"maintenance",
-        record=record,
-    )
+    again = set_again(node, record)
+    if again:
+        raise ClaimError(f"{name}: {again}", record=record)
 
 
 def _restored(

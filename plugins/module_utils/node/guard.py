@@ -28,7 +28,7 @@ from ..kube.client import Client
 from ..kube.pods import MIRROR_ANNOTATION, is_finished, is_of_daemonset, tolerates_cordon
 from ..record import questions, records, router_answers, runs
 from . import announcers
-from .hops import field_manager, words
+from .hops import set_again
 
 # What is guarded: the shutdown, the forced off after it, the reboot, and the flush of stale routes on routers.
 ACTS = ("off", "force_off", "reboot", "flush")
@@ -56,16 +56,8 @@ def record_problems(node: dict[str, Any], record: Record | None, run: dict[str, 
 
 def label_problems(node: dict[str, Any], record: Record) -> list[str]:
     """Why the node may be announced again: its label isn't as this maintenance set it."""
-    again = records.set_again(node, record)
-    if again is None:
-        return []
-    manager = field_manager(node, again["key"])
-    by = f" (field manager {manager})" if manager else ""
-    return [
-        f"found {words(again['key'], again['found'])} after {words(again['key'], again['wanted'])} had been set: "
-        f"another writer has set the label again{by}, stop whatever manages it (GitOps?) for the time of the "
-        f"maintenance"
-    ]
+    again = set_again(node, record)
+    return [again] if again else []
 
 
 def cordon_problems(node: dict[str, Any], record: Record, pods: Iterable[dict[str, Any]]) -> list[str]:
@@ -141,12 +133,11 @@ def guard(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
         return records.annotation(records.stamped(now, note, datetime.now(UTC), phase=phase))
 
     written, _patch = node_objects.write(client, node, change, check_mode=check_mode)
-    info = node.get("status", {}).get("nodeInfo") or {}
     return {
         "changed": True,
         "name": name,
         "record": records.parse(written),
-        "machine": {"boot_id": info.get("bootID") or "", "machine_id": info.get("machineID") or ""},
+        "boot_id": node_objects.facts(written)["boot_id"] or "",
     }
 
 
@@ -202,10 +193,8 @@ def _departure_problems(
 def _too_few_announcers(client: Client, params: dict[str, Any], record: Record) -> list[str]:
     """The VIPs that too few others announce now. If the node comes back instead, they are there again."""
     minimum = questions.min_announcers(record, params["min_announcers"])
-    answers = {name: each for name, each in (params["routes"] or {}).items() if not router_answers.is_bad(each)}
-    return announcers.recount(
-        client, params["name"], record, answers, minimum, cilium_namespace=params["cilium_namespace"]
-    )
+    namespace = params["cilium_namespace"]
+    return announcers.recount(client, params["name"], record, params["routes"], minimum, cilium_namespace=namespace)
 
 
 def _agent_problems(client: Client, params: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..base.errors import HitlessError
 from ..cilium import bgp_sessions, objects
+from ..record import records
 
 # How many seconds to keep asking an agent that may answer. After that the routers alone have to be enough.
 PATIENCE = 3.0
@@ -40,6 +41,21 @@ def field_manager(node: dict[str, Any], key: str) -> str | None:
             manager: str | None = entry.get("manager")
             return manager
     return None
+
+
+def set_again(node: dict[str, Any], record: dict[str, Any]) -> str:
+    """That somebody has changed the label since this maintenance set it, and who; "" if nobody has."""
+    again = records.set_again(node, record)
+    if again is None:
+        return ""
+    manager = field_manager(node, again["key"])
+    by = f" (field manager {manager})" if manager else ""
+    found, wanted = words(again["key"], again["found"]), words(again["key"], again["wanted"])
+    return (
+        f"found {found} on the Node after {wanted} had been set, so its sessions come back and what routers say "
+        f"doesn't count: another writer has set the label again{by}, stop whatever manages it (GitOps?) for the time "
+        f"of the maintenance"
+    )
 
 
 def hops(

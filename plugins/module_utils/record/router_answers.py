@@ -56,6 +56,16 @@ def _reason(answer: Mapping[str, Any]) -> str:
     return ": ".join(" ".join(line.split()) for line in lines)
 
 
+def held_seconds(answer: Mapping[str, Any] | None, now: float) -> float:
+    """For how many seconds, at least, the state held that a wait saw on a router; 0.0 if it saw none.
+
+    now: the controller's monotonic clock, by which the answer has ended_at.
+    """
+    if not answer or answer.get("remaining") != []:
+        return 0.0
+    return max(0.0, round(now - float(answer["ended_at"]), 3))
+
+
 def seconds(answers: Answers, since: str) -> dict[str, dict[str, Any]]:
     """Router -> {seconds, families}: seconds from a moment (RFC 3339) until it had reached the state.
 

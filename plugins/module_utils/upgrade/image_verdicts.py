@@ -179,8 +179,8 @@ def pod_spec(references: Sequence[Reference], *, pull_secrets: Sequence[str], co
     """A pod that makes its node pull these images and then does nothing.
 
     It has one container for each image. Init containers would run one after the other, and one image without the
-    command (many have no shell) would stop the pull of the next ones. A container that can't start has got its image
-    all the same, and its status says which one. Image volumes would need no command, but before Kubernetes 1.35 the
+    command (many have no shell) would stop the pull of the next ones. A container that can't start has still got its
+    image, and its status says which one. Image volumes would need no command, but before Kubernetes 1.35 the
     pod's status has no digest of them.
     """
     nothing = {

@@ -7,16 +7,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.hitless.nodes.tests.unit import frr_samples as samples
+from ansible_collections.hitless.nodes.tests.unit.action.conftest import HOSTS, Play
 
-TOP = Path(__file__).resolve().parents[3]
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).with_name("ansible-playbook"))
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 # A sudo that only says who asked for it.
 SUDO = """#!/bin/sh
@@ -26,31 +25,32 @@ exec "$@"
 """
 
 
-def answers(tmp_path: Path, routers: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """The result of the action on these routers."""
-    out = tmp_path / "out.json"
-    arguments = {"module": "frr_bgp_info", "routers": list(routers), "node": "worker-3"} | options
-    arguments.setdefault("arguments", {"addresses": [samples.NODE4]})
-    tasks = [
-        {"hitless.nodes.on_routers": arguments, "register": "found", "ignore_errors": True},
-        {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(out)}, "delegate_to": "localhost"},
-    ]
-    (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "worker-3", "gather_facts": False, "tasks": tasks}]))
-    inventory = {"nodes": {"hosts": {"worker-3": LOCAL}}, "routers": {"hosts": routers}}
-    (tmp_path / "inventory.json").write_text(json.dumps(inventory))
-    environment = os.environ | {
-        "HOME": str(tmp_path),
-        "ANSIBLE_CONFIG": str(TOP / "ansible.cfg"),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    argv = [ANSIBLE_PLAYBOOK, "-i", str(tmp_path / "inventory.json"), str(tmp_path / "play.yml")]
-    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=600)
-    assert out.exists(), done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(out.read_text())
-    return found
+@pytest.fixture
+def answers(play: Play, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """answers(routers, **options): the result of the action on these routers (name -> variables)."""
+
+    def run(routers: dict[str, Any], **options: Any) -> dict[str, Any]:
+        out = tmp_path / "out.json"
+        asked = {"module": "frr_bgp_info", "routers": list(routers), "node": "worker-3"} | options
+        asked.setdefault("arguments", {"addresses": [samples.NODE4]})
+        add = [
+            {"ansible.builtin.add_host": {"name": name, "groups": "routers", **own}} for name, own in routers.items()
+        ]
+        copy = {"content": "{{ found | to_json }}", "dest": str(out)}
+        tasks = [
+            *add,
+            {"hitless.nodes.on_routers": asked, "register": "found", "ignore_errors": True},
+            {"ansible.builtin.copy": copy, "delegate_to": "localhost"},
+        ]
+        done = play([{"hosts": HOSTS[0], "gather_facts": False, "tasks": tasks}])
+        assert out.exists(), done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(out.read_text())
+        return found
+
+    return run
 
 
-def test_each_router_is_reached_as_the_inventory_says(tmp_path: Path) -> None:
+def test_each_router_is_reached_as_the_inventory_says(answers: Callable[..., Any], tmp_path: Path) -> None:
     log = tmp_path / "sudo.log"
     sudo = tmp_path / "sudo"
     sudo.write_text(SUDO.format(log=log))
@@ -64,7 +64,7 @@ def test_each_router_is_reached_as_the_inventory_says(tmp_path: Path) -> None:
         "tor-3": {"ansible_host": "127.0.0.1", "ansible_port": 1},
         "tor-4": {"ansible_connection": "nowhere.at.all"},
     }
-    found = answers(tmp_path, routers)
+    found = answers(routers)
 
     assert found["failed"] is True
     assert list(found["answers"]) == list(routers)
@@ -78,12 +78,12 @@ def test_each_router_is_reached_as_the_inventory_says(tmp_path: Path) -> None:
     assert "router tor-3 is unreachable by SSH, so its routes are unknown: " in found["problem"]
 
 
-def test_who_need_not_answer_is_only_named(tmp_path: Path) -> None:
-    found = answers(tmp_path, {"tor-3": {"ansible_host": "127.0.0.1", "ansible_port": 1}}, must_answer=False)
+def test_who_need_not_answer_is_only_named(answers: Callable[..., Any]) -> None:
+    found = answers({"tor-3": {"ansible_host": "127.0.0.1", "ansible_port": 1}}, must_answer=False)
     assert found["failed"] is False
     assert found["problem"].startswith("worker-3: router tor-3 is unreachable")
 
 
-def test_without_routers_nobody_is_asked(tmp_path: Path) -> None:
-    found = answers(tmp_path, {}, node="")
+def test_without_routers_nobody_is_asked(answers: Callable[..., Any]) -> None:
+    found = answers({}, node="")
     assert (found["answers"], found["problem"]) == ({}, "")

@@ -70,7 +70,7 @@ def test_a_node_that_was_made_again() -> None:
 
 def test_a_label_that_was_set_again() -> None:
     (line,) = guard.label_problems(node(labels={"enable-bgp": "true"}), record())
-    assert "found enable-bgp=true after enable-bgp=false had been set" in line
+    assert "found enable-bgp=true on the Node after enable-bgp=false had been set" in line
 
 
 def test_a_node_that_was_uncordoned() -> None:

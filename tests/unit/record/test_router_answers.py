@@ -45,3 +45,13 @@ def test_seconds_count_from_the_moment_given() -> None:
 def test_seconds_of_families_count_from_the_same_moment() -> None:
     wait = waited("08.400", 20.44, families={"ipv4": 20.44, "ipv6": 20.2})
     assert router_answers.seconds({"tor-1": wait}, SINCE)["tor-1"]["families"] == {"ipv4": 22.4, "ipv6": 22.2}
+
+
+def test_a_state_has_held_since_the_wait_that_saw_it_ended() -> None:
+    assert router_answers.held_seconds({"remaining": [], "ended_at": 70.0}, 100.0) == 30.0
+    assert router_answers.held_seconds({"remaining": [], "ended_at": 100.5}, 100.0) == 0.0
+
+
+def test_a_state_that_was_not_seen_has_not_held() -> None:
+    for answer in (None, UNREACHABLE, {"remaining": [{"prefix": "10.0.0.0/24"}], "ended_at": 0.0}):
+        assert router_answers.held_seconds(answer, 100.0) == 0.0
