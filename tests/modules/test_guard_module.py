@@ -82,6 +82,15 @@ def test_a_record_that_is_gone_or_of_another_run(out):
     refused(out, r"the Node has no record \(any more\)")
 
 
+def test_a_node_that_was_made_again(out):
+    node = out.client.get(NODE)
+    out.client.delete(NODE, {})
+    kept = {key: node["metadata"][key] for key in ("name", "labels", "annotations")}
+    out.post("/api/v1/nodes", {"metadata": kept, "spec": {"unschedulable": True}})
+    with pytest.raises(records.RecordError, match="it was deleted and made again since the claim"):
+        off(out)
+
+
 @pytest.mark.usefixtures("cilium")
 def test_routes_that_were_never_proven_to_be_gone(api):
     claimed(api, routes=ROUTES)

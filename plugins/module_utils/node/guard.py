@@ -42,15 +42,12 @@ class GuardError(HitlessError):
 # --- the rules ----------------------------------------------------------------------------------------------------
 
 
-def record_problems(node: dict[str, Any], record: Record | None, run: dict[str, Any] | None) -> list[str]:
-    """Why the record doesn't allow it: it is gone or another run's, or the Node isn't the one that was claimed."""
+def record_problems(record: Record | None, run: dict[str, Any] | None) -> list[str]:
+    """Why the record doesn't allow it: it is gone, or another run's. records.parse() refuses another Node's."""
     if record is None:
         return ["the Node has no record (any more), so nothing says what was before: who removed it?"]
     if not runs.same(record["run"], run):
         return [f"the Node is held by {record['holder']} since {record['since']}"]
-    claimed, now = record["before"].get("uid"), node["metadata"].get("uid")
-    if claimed and claimed != now:
-        return [f"the Node was deleted and made again since the claim (UID {claimed}, now {now})"]
     return []
 
 
@@ -109,7 +106,7 @@ def guard(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
     name, act, run = params["name"], params["act"], params["_run"]
     node = node_objects.read(client, name)
     record = records.parse(node)
-    reasons = record_problems(node, record, run)
+    reasons = record_problems(record, run)
     if record is None or reasons:
         raise _refused(name, act, reasons, record)
     evidence = params["evidence"] or record["before"].get("evidence") or "router"
@@ -123,7 +120,7 @@ def guard(client: Client, params: dict[str, Any], *, check_mode: bool) -> dict[s
 
     def change(current: dict[str, Any]) -> dict[str, Any] | None:
         now = records.parse(current)
-        again = record_problems(current, now, run) or label_problems(current, now or {})
+        again = record_problems(now, run) or label_problems(current, now or {})
         if now is None or again:
             raise _refused(name, act, again, now)
         phase = None if act == "flush" or not records.advances(now, "off") else "off"

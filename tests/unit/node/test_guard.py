@@ -48,24 +48,19 @@ def pod(uid: str, *, kind: str = "ReplicaSet", phase: str = "Running", **metadat
 
 
 def test_nothing_speaks_against_it() -> None:
-    assert guard.record_problems(node(), record(), RUN) == []
+    assert guard.record_problems(record(), RUN) == []
     assert guard.label_problems(node(), record()) == []
     assert guard.cordon_problems(node(), record(), [pod("pod-1")]) == []
     assert guard.router_problems({"tor-1": {"left": []}}, ["tor-1"]) == []
 
 
 def test_a_record_that_is_gone() -> None:
-    assert "has no record (any more)" in guard.record_problems(node(), None, RUN)[0]
+    assert "has no record (any more)" in guard.record_problems(None, RUN)[0]
 
 
 def test_a_record_of_another_run() -> None:
-    (line,) = guard.record_problems(node(), record(), RUN | {"pid": 8})
+    (line,) = guard.record_problems(record(), RUN | {"pid": 8})
     assert line == "the Node is held by alice@admin since 2026-03-02T22:00:00Z"
-
-
-def test_a_node_that_was_made_again() -> None:
-    (line,) = guard.record_problems(node(), record(before={"uid": "uid-1"}), RUN)
-    assert line == "the Node was deleted and made again since the claim (UID uid-1, now uid-3)"
 
 
 def test_a_label_that_was_set_again() -> None:
